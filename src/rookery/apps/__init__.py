@@ -1,0 +1,1 @@
+"""The applications: each a folder here and one row in `table`."""

@@ -1,0 +1,31 @@
+"""What an application is made of, once, for the lab and for Kubernetes alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rookery.design.app import Place
+from rookery.design.model import AppDesign, Design, Host, Instance
+from rookery.files import File, Program
+from rookery.spec.model import AppSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """One application.
+
+    `server_files` and `server_programs` say what an instance of it needs on its host; `folder` is the user's
+    own content, if the spec names one, else `content` is what is
+    published to its buckets, as (bucket, files); `packages` are the Debian packages that its servers need.
+    """
+
+    name: str
+    settings: type[AppSettings]
+    place: Place
+    server_files: Callable[[Design, AppDesign, Host, Instance], tuple[File, ...]]
+    server_programs: Callable[[Design, AppDesign, Host, Instance], tuple[Program, ...]]
+    content: Callable[[Design, AppDesign], Iterable[tuple[str, tuple[File, ...]]]]
+    cache_control: Callable[[str], str]
+    folder: Callable[[AppDesign], str | None]
+    packages: tuple[str, ...] = ()

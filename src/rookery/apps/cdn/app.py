@@ -1,0 +1,92 @@
+"""The CDN as an application: where its edges go, what they claim, what their hosts need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rookery.apps.app import App
+from rookery.apps.cdn.nginx import render_nginx
+from rookery.apps.cdn.settings import CdnSettings
+from rookery.apps.cdn.site import cache_control, render_site
+from rookery.design.app import Surroundings
+from rookery.design.model import AppDesign, Bucket, Design, Frontend, Host, Instance
+from rookery.errors import InputError
+from rookery.files import File, Program
+from rookery.spec.model import AppSettings
+from rookery.units import MIB
+
+SITE_BUCKET = "site"
+PUBLISHER = "site-publisher"
+HTTPS_PORT = 443
+HEALTH_PATH = "/.edge/health"
+_EDGE_MEMORY = 128 * MIB
+
+
+def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
+    """Put one edge on each worker, or as many as the spec asks for, and claim the site's bucket."""
+    assert isinstance(settings, CdnSettings)
+    if surroundings.object_store is None:
+        raise InputError(
+            "apps.cdn: its site lives in a bucket, and object storage is off",
+            hint="Set storage.object.enabled to true, or remove apps.cdn.",
+        )
+    count = settings.edges or len(surroundings.workers)
+    if count > len(surroundings.workers):
+        raise InputError(
+            f"apps.cdn.edges: {count} edges want {count} workers, there are {len(surroundings.workers)}",
+            hint="Two edges on one host would share its loss: lower edges or raise hosts.workers.count.",
+        )
+    hosts = surroundings.workers[:count]
+    edge = Instance(app="cdn", component="edge", memory=_EDGE_MEMORY, ports=(HTTPS_PORT,))
+    return AppDesign(
+        name="cdn",
+        settings=settings,
+        placements=tuple((name, edge) for name, _ in hosts),
+        frontends=(
+            Frontend(
+                name="site",
+                port=HTTPS_PORT,
+                backends=hosts,
+                backend_port=HTTPS_PORT,
+                check=HEALTH_PATH,
+                client_address=True,
+            ),
+        ),
+        buckets=(Bucket(name=SITE_BUCKET, owner=PUBLISHER, readers=tuple(address for _, address in hosts)),),
+    )
+
+
+def _server_files(design: Design, app: AppDesign, host: Host, instance: Instance) -> tuple[File, ...]:
+    assert isinstance(app.settings, CdnSettings)
+    text = render_nginx(design, host, cache_bytes=int(app.settings.cache))
+    return (File.text(f"etc/rookery/{instance.name}.conf", text),)
+
+
+def _server_programs(
+    _design: Design, _app: AppDesign, _host: Host, instance: Instance
+) -> tuple[Program, ...]:
+    config = f"/etc/rookery/{instance.name}.conf"
+    return (Program(name=instance.name, argv=("nginx", "-c", config, "-g", "daemon off;")),)
+
+
+def _content(design: Design, app: AppDesign) -> Iterable[tuple[str, tuple[File, ...]]]:
+    assert app.name == "cdn"
+    yield SITE_BUCKET, render_site(design)
+
+
+def _folder(app: AppDesign) -> str | None:
+    assert isinstance(app.settings, CdnSettings)
+    return app.settings.site
+
+
+CDN = App(
+    name="cdn",
+    settings=CdnSettings,
+    place=place_cdn,
+    server_files=_server_files,
+    server_programs=_server_programs,
+    content=_content,
+    cache_control=cache_control,
+    folder=_folder,
+    packages=("nginx-light",),
+)

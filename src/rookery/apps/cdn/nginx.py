@@ -1,0 +1,142 @@
+"""The configuration of one CDN edge.
+
+nginx terminates TLS, caches what RGW serves, compresses text, answers range requests from its cache and
+goes on serving what it has when the origin fails. The origin is reached over TLS at every gateway directly:
+the edge balances itself, so the load balancer carries no traffic twice.
+"""
+
+from __future__ import annotations
+
+from rookery.design.model import DaemonKind, Design, Host
+
+# What nginx compresses: text and fonts' and images' text forms. Pictures and WOFF2 are compressed already.
+_COMPRESSED = "text/css text/plain text/javascript application/javascript application/json image/svg+xml"
+
+# Everything on the site comes from the site itself: no script, style or frame from elsewhere.
+_POLICY = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; \
+object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+
+_HEADERS = (
+    ("Strict-Transport-Security", "max-age=31536000"),
+    ("Content-Security-Policy", _POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
+
+
+def render_nginx(design: Design, host: Host, *, cache_bytes: int) -> str:
+    """Return nginx.conf of the edge on `host`, whose cache may take `cache_bytes` of its disk."""
+    store = design.object_store
+    balancer = design.load_balancer
+    assert store is not None, "an edge is placed only where there is object storage"
+    assert balancer is not None, "an edge has a frontend, and with it a load balancer"
+    origins = "\n".join(
+        f"        server {gateway.address}:{store.port} max_fails=2 fail_timeout=5s;"
+        for gateway, _ in design.with_daemon(DaemonKind.RGW)
+    )
+    headers = "\n".join(f'        add_header {name} "{value}" always;' for name, value in _HEADERS)
+    return f"""\
+user www-data;
+worker_processes 1;
+pid /run/nginx.pid;
+error_log /var/log/nginx/error.log warn;
+
+events {{
+    worker_connections 512;
+}}
+
+http {{
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+    sendfile on;
+    tcp_nopush on;
+    server_tokens off;
+    keepalive_timeout 30s;
+    log_format edge '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent '
+                    '$request_time $upstream_cache_status';
+    access_log /var/log/nginx/access.log edge buffer=32k flush=5s;
+
+    gzip on;
+    gzip_vary on;
+    gzip_proxied any;
+    gzip_comp_level 5;
+    gzip_min_length 512;
+    gzip_types {_COMPRESSED};
+
+    proxy_cache_path /var/cache/nginx/site levels=1:2 keys_zone=site:8m max_size={cache_bytes}
+                     inactive=24h use_temp_path=off;
+
+    upstream origin {{
+{origins}
+        keepalive 8;
+    }}
+
+    # The balancer's own health checks come without the PROXY line: they have a port of their own.
+    server {{
+        listen 8080;
+        access_log off;
+        location = /.edge/health {{ default_type text/plain; return 200 "{host.name}\\n"; }}
+        location / {{ return 404; }}
+    }}
+
+    server {{
+        listen 443 ssl proxy_protocol;
+        listen 8443 ssl;
+        http2 on;
+        server_name _;
+
+        set_real_ip_from {balancer.address};
+        real_ip_header proxy_protocol;
+
+        ssl_certificate /etc/rookery/tls/server.crt;
+        ssl_certificate_key /etc/rookery/tls/server.key;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_cache shared:tls:1m;
+        ssl_session_timeout 1h;
+
+{headers}
+        add_header X-Cache $upstream_cache_status always;
+        add_header X-Served-By {host.name} always;
+
+        if ($request_method !~ ^(GET|HEAD)$) {{ return 405; }}
+
+        location = /.edge/health {{ access_log off; default_type text/plain; return 200 "{host.name}\\n"; }}
+
+        location / {{
+            rewrite ^(.*)/$ $1/index.html break;
+
+            proxy_pass https://origin/site$uri;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host {balancer.address};
+            proxy_set_header Accept-Encoding "";
+            proxy_ssl_verify on;
+            proxy_ssl_trusted_certificate /etc/rookery/tls/ca.crt;
+            proxy_ssl_name {balancer.address};
+            proxy_ssl_session_reuse on;
+            proxy_connect_timeout 2s;
+            proxy_read_timeout 10s;
+            proxy_next_upstream error timeout http_500 http_502 http_503 http_504;
+            proxy_hide_header x-amz-request-id;
+            proxy_hide_header x-rgw-object-type;
+            proxy_hide_header Set-Cookie;
+
+            proxy_cache site;
+            proxy_cache_key $uri;
+            proxy_cache_lock on;
+            proxy_cache_revalidate on;
+            proxy_cache_background_update on;
+            proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
+            proxy_cache_valid 200 1m;
+            proxy_cache_valid 404 10s;
+            proxy_force_ranges on;
+
+            proxy_intercept_errors on;
+            error_page 403 404 =404 /404.html;
+        }}
+    }}
+}}
+"""

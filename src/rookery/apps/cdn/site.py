@@ -1,0 +1,86 @@
+"""The CDN's website: pages about the very system that serves them, made from the design alone.
+
+What never changes under its name is an asset: its name carries a hash of its content, so it may be cached for
+a year, and a new content is a new name. Pages have names that people know, and are fresh for a minute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
+
+from rookery.apps.cdn.pages.blueprint import render_blueprint
+from rookery.apps.cdn.pages.delivery import render_delivery, render_missing
+from rookery.apps.cdn.pages.home import render_home
+from rookery.apps.cdn.pages.record import render_record
+from rookery.apps.cdn.pages.storage import render_storage
+from rookery.design.model import Design
+from rookery.files import File
+
+_ASSETS = "assets/"
+_HASH_LENGTH = 8
+
+# The packaged files that become assets, with their types. The style sheet comes last: it names the others.
+_STATIC = (
+    ("fonts", "rookery-twig.woff2", "font/woff2"),
+    ("images", "dawn.png", "image/png"),
+    ("images", "dusk.png", "image/png"),
+    ("js", "delivery.js", "text/javascript; charset=utf-8"),
+    ("css", "site.css", "text/css; charset=utf-8"),
+)
+_REFERENCE = re.compile(rb"asset:([a-z0-9.-]+)")
+
+_PAGES = (
+    ("index.html", render_home),
+    ("design.html", render_blueprint),
+    ("storage.html", render_storage),
+    ("about.html", render_delivery),
+    ("404.html", render_missing),
+)
+_ROBOTS = "User-agent: *\nDisallow: /\n"
+
+
+def cache_control(path: str) -> str:
+    """Return the Cache-Control header of a file of the site, by its path."""
+    return "public, max-age=31536000, immutable" if path.startswith(_ASSETS) else "public, max-age=60"
+
+
+def hashed_name(name: str, content: bytes) -> str:
+    """Return an asset's path: `site.css` becomes `assets/site.3f2a9c1b.css`."""
+    stem, _, ending = name.rpartition(".")
+    return f"{_ASSETS}{stem}.{hashlib.sha256(content).hexdigest()[:_HASH_LENGTH]}.{ending}"
+
+
+def render_site(design: Design) -> tuple[File, ...]:
+    """Return the site's files, sorted by path."""
+    urls, assets = _assets()
+    pages = (_text(path, render(design, dict(urls)), "text/html; charset=utf-8") for path, render in _PAGES)
+    others = (
+        _text("design.json", render_record(design), "application/json"),
+        _text("favicon.svg", _packaged("images", "favicon.svg").decode(), "image/svg+xml"),
+        _text("robots.txt", _ROBOTS, "text/plain; charset=utf-8"),
+    )
+    return tuple(sorted((*assets, *pages, *others), key=lambda file: file.path))
+
+
+def _text(path: str, text: str, media_type: str) -> File:
+    return File(path=path, content=text.encode(), media_type=media_type)
+
+
+def _packaged(folder: str, name: str) -> bytes:
+    return files("rookery.apps.cdn").joinpath("static", folder, name).read_bytes()
+
+
+@cache
+def _assets() -> tuple[tuple[tuple[str, str], ...], tuple[File, ...]]:
+    """Return the assets' addresses by their source names, and the assets. They depend on no design."""
+    urls: dict[str, str] = {}
+    found = []
+    for folder, name, media_type in _STATIC:
+        content = _REFERENCE.sub(lambda match: urls[match[1].decode()].encode(), _packaged(folder, name))
+        path = hashed_name(name, content)
+        urls[name] = f"/{path}"
+        found.append(File(path=path, content=content, media_type=media_type))
+    return tuple(urls.items()), tuple(found)

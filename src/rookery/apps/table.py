@@ -1,0 +1,15 @@
+"""Every application there is: a new one is its folder and a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rookery.apps.app import App
+from rookery.apps.cdn.app import CDN
+from rookery.design.app import Placers
+from rookery.spec.parse import SettingsTable
+
+APPS: Mapping[str, App] = {app.name: app for app in (CDN,)}
+
+SETTINGS: SettingsTable = {name: app.settings for name, app in APPS.items()}
+PLACERS: Placers = {name: app.place for name, app in APPS.items()}

@@ -1,0 +1,1 @@
+"""The design: everything that follows from a spec, computed before anything runs."""

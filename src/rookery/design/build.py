@@ -1,0 +1,241 @@
+"""Spec to Design: the pure function that everything else is a projection of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rookery.design.app import Placers, Surroundings
+from rookery.design.model import (
+    AppDesign,
+    Daemon,
+    DaemonKind,
+    Design,
+    FileSystem,
+    Frontend,
+    Host,
+    Instance,
+    Network,
+    ObjectStore,
+    Pool,
+    Role,
+)
+from rookery.design.naming import (
+    Addresses,
+    control_plane_name,
+    derived_network,
+    network_prefix,
+    storage_name,
+    worker_name,
+)
+from rookery.design.placement import DASHBOARD_PORT, RGW_PORT, build_drives, place_daemons
+from rookery.design.pools import LAB_PGS_PER_OSD, PRODUCTION_PGS_PER_OSD, build_pools, file_pools
+from rookery.design.users import build_users
+from rookery.errors import InputError
+from rookery.spec.model import Machine, Platform, Spec
+from rookery.units import GB, MIB
+
+FILE_SYSTEM_NAME = "cephfs"
+
+
+def build_design(spec: Spec, *, placers: Placers) -> Design:
+    """Compute the complete design of a spec.
+
+    `placers` says for each application's name how it takes part. Raises InputError where no design exists
+    at all (no host to run on, no address left); what is possible but unwise is left to the checks.
+    """
+    platform: Platform = spec.platform or ("native" if spec.provider == "lab" else "kubernetes")
+    network = _network(spec)
+    hosts = _hosts(spec, network)
+    workers = tuple(host for host in hosts if Role.WORKER in host.roles)
+    pools = _pools(spec, platform)
+    file_system = _file_system(spec)
+    object_store = _object_store(spec)
+    apps = _apps(spec, placers, workers, object_store)
+    frontends = (*(front for app in apps for front in app.frontends), *_ceph_frontends(spec, hosts))
+    hosts = _with_instances(hosts, apps)
+    if frontends:
+        hosts = (*hosts, _load_balancer(spec, network))
+    admins = [host for host in hosts if Role.CONTROL_PLANE in host.roles]
+    return Design(
+        name=spec.name,
+        description=" ".join(spec.description.split()),
+        provider=spec.provider,
+        platform=platform,
+        distribution=spec.storage.distribution,
+        network=network,
+        hosts=hosts,
+        pools=pools,
+        file_system=file_system,
+        object_store=object_store,
+        dashboard=spec.storage.dashboard,
+        users=build_users(
+            pools,
+            file_system,
+            admin_hosts=tuple(host.name for host in admins),
+            worker_hosts=tuple(host.name for host in workers),
+        ),
+        apps=apps,
+        frontends=frontends,
+    )
+
+
+def _pools(spec: Spec, platform: Platform) -> tuple[Pool, ...]:
+    """Return the pools; where drives are of several classes, all pools are on the first one's."""
+    drives = build_drives(spec.hosts.storage.drives)
+    used = [drive for drive in drives if drive.device_class == drives[0].device_class]
+    return build_pools(
+        spec.storage,
+        osds=spec.hosts.storage.count * len(used),
+        device_class=drives[0].device_class if len(used) < len(drives) else "",
+        target=LAB_PGS_PER_OSD if platform == "native" else PRODUCTION_PGS_PER_OSD,
+    )
+
+
+def _network(spec: Spec) -> Network:
+    counts = spec.hosts.control_plane.count, spec.hosts.workers.count, spec.hosts.storage.count
+    prefix = network_prefix(*counts)
+    public = spec.network.public or derived_network(spec.name, prefix)
+    return Network(
+        public=public,
+        gateway=Addresses(public, "network.public").gateway,
+        cluster=spec.network.cluster or "",
+        mtu=spec.network.mtu,
+        encryption=spec.network.encryption,
+    )
+
+
+def _hosts(spec: Spec, network: Network) -> tuple[Host, ...]:
+    """Return the servers with their daemons, in the order control plane, workers, storage."""
+    control, workers, storage = spec.hosts.control_plane, spec.hosts.workers, spec.hosts.storage
+    public = Addresses(network.public, "network.public")
+    cluster = Addresses(network.cluster, "network.cluster") if network.cluster else None
+    storage_roles = tuple(role for role in Role if role in (Role.STORAGE, *storage.also))
+    if not control.count and Role.CONTROL_PLANE not in storage_roles:
+        raise InputError(
+            "hosts.controlPlane.count: there is no control plane",
+            hint="Set it to 1 or 3, or add `also: [control-plane]` to hosts.storage.",
+        )
+    drives = build_drives(storage.drives)
+    names = tuple(storage_name(number) for number in range(storage.count))
+    reserve = int(storage.memory) * (len(storage_roles) - 1) // 4
+    daemons = place_daemons(spec.storage, names, drives, int(storage.memory), reserve=reserve)
+    return (
+        *(
+            _host(control_plane_name(n), (Role.CONTROL_PLANE,), public.control_plane(n), control)
+            for n in range(control.count)
+        ),
+        *(_host(worker_name(n), (Role.WORKER,), public.worker(n), workers) for n in range(workers.count)),
+        *(
+            replace(
+                _host(name, storage_roles, public.storage(n), storage),
+                cluster_address=cluster.storage(n) if cluster else "",
+                drives=drives,
+                daemons=daemons[name],
+            )
+            for n, name in enumerate(names)
+        ),
+    )
+
+
+def _host(name: str, roles: tuple[Role, ...], address: str, machine: Machine) -> Host:
+    return Host(
+        name=name,
+        roles=roles,
+        address=address,
+        cluster_address="",
+        cpus=machine.cpus,
+        memory=int(machine.memory),
+        disk=int(machine.disk),
+    )
+
+
+def _load_balancer(spec: Spec, network: Network) -> Host:
+    """Return the provider's load balancer: no server of ours, a small extra one in the lab."""
+    return Host(
+        name="lb-1",
+        roles=(Role.LOAD_BALANCER,),
+        address=Addresses(network.public, "network.public").load_balancer,
+        cluster_address="",
+        cpus=1 if spec.provider == "lab" else 0,
+        memory=256 * MIB if spec.provider == "lab" else 0,
+        disk=GB if spec.provider == "lab" else 0,
+    )
+
+
+def _file_system(spec: Spec) -> FileSystem | None:
+    file = spec.storage.file
+    if not file.enabled:
+        return None
+    return FileSystem(
+        name=FILE_SYSTEM_NAME,
+        metadata_pool="cephfs-metadata",
+        data_pools=file_pools(file),
+        active_mds=file.mds.active,
+    )
+
+
+def _object_store(spec: Spec) -> ObjectStore | None:
+    if not spec.storage.object.enabled:
+        return None
+    return ObjectStore(port=RGW_PORT, data_pool="default.rgw.buckets.data")
+
+
+def _apps(
+    spec: Spec, placers: Placers, workers: tuple[Host, ...], object_store: ObjectStore | None
+) -> tuple[AppDesign, ...]:
+    chosen = spec.apps.chosen()
+    if chosen and not workers:
+        raise InputError(
+            f"hosts.workers.count: there is no worker for apps.{chosen[0][0]}",
+            hint="Set it to 2, or add `also: [worker]` to hosts.storage.",
+        )
+    surroundings = Surroundings(
+        system=spec.name,
+        workers=tuple((host.name, host.address) for host in workers),
+        object_store=object_store,
+    )
+    return tuple(placers[name](settings, surroundings) for name, settings in chosen)
+
+
+def _ceph_frontends(spec: Spec, hosts: tuple[Host, ...]) -> tuple[Frontend, ...]:
+    """Return the load balancer's ports for Ceph's own services."""
+    found: list[Frontend] = []
+    if spec.storage.object.enabled:
+        found.append(
+            Frontend(
+                name="s3",
+                port=RGW_PORT,
+                backends=_backends(hosts, DaemonKind.RGW),
+                backend_port=RGW_PORT,
+                check="/swift/healthcheck",
+            )
+        )
+    if spec.storage.dashboard:
+        # Standby managers answer 503 (standby_behaviour=error): the balancer finds the active one.
+        found.append(
+            Frontend(
+                name="dashboard",
+                port=DASHBOARD_PORT,
+                backends=_backends(hosts, DaemonKind.MGR),
+                backend_port=DASHBOARD_PORT,
+                check="/",
+            )
+        )
+    return tuple(found)
+
+
+def _backends(hosts: tuple[Host, ...], kind: DaemonKind) -> tuple[tuple[str, str], ...]:
+    return tuple((host.name, host.address) for host in hosts if host.daemons_of(kind))
+
+
+def _with_instances(hosts: tuple[Host, ...], apps: tuple[AppDesign, ...]) -> tuple[Host, ...]:
+    placed: dict[str, list[Instance]] = {}
+    for app in apps:
+        for host_name, instance in app.placements:
+            placed.setdefault(host_name, []).append(instance)
+    return tuple(replace(host, instances=tuple(placed.get(host.name, ()))) for host in hosts)
+
+
+def daemon_total(daemons: tuple[Daemon, ...]) -> int:
+    """Return the memory that these daemons are given together, in bytes."""
+    return sum(daemon.memory for daemon in daemons)

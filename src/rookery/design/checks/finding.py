@@ -1,0 +1,64 @@
+"""What a check says of a design."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rookery.design.machine import Machine
+from rookery.design.model import Design
+
+
+class Severity(StrEnum):
+    """How bad: an error would not work, a warning works less well than it looks, an info is good to know."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that a check found. `code` is stable, `path` the dotted path of the spec that decides it.
+
+    `message` says what is so and why it matters, `hint` what to do about it.
+    """
+
+    code: str
+    severity: Severity
+    path: str
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.severity}: {self.path}: {self.message} {self.hint}".rstrip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is checked: the design and, where a lab is to run on it, the machine."""
+
+    design: Design
+    machine: Machine | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """A finding without its code, which the table's row gives it."""
+
+    severity: Severity
+    path: str
+    message: str
+    hint: str = ""
+
+
+def error(path: str, message: str, hint: str = "") -> Remark:
+    return Remark(severity=Severity.ERROR, path=path, message=message, hint=hint)
+
+
+def warning(path: str, message: str, hint: str = "") -> Remark:
+    return Remark(severity=Severity.WARNING, path=path, message=message, hint=hint)
+
+
+def info(path: str, message: str, hint: str = "") -> Remark:
+    return Remark(severity=Severity.INFO, path=path, message=message, hint=hint)

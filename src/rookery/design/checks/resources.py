@@ -1,0 +1,112 @@
+"""Checks of what runs on a server against the server's memory and CPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rookery.design.checks.finding import Remark, Subject, error, warning
+from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
+from rookery.design.placement import MEMORY_NEEDS, SYSTEM_MEMORY
+from rookery.units import GIB, format_size
+
+# CPUs that each daemon may be busy with: the requests of Rook's chart (rook-ceph-cluster, values.yaml).
+CPU_NEEDS: Mapping[DaemonKind, float] = {
+    DaemonKind.MON: 1.0,
+    DaemonKind.MGR: 0.5,
+    DaemonKind.OSD: 1.0,
+    DaemonKind.MDS: 1.0,
+    DaemonKind.RGW: 1.0,
+}
+
+# https://docs.ceph.com/en/reef/start/hardware-recommendations/: below 2 GiB an OSD is not recommended.
+_LEAST_OSD_MEMORY = 2 * GIB
+_PRODUCTION = (
+    "A production set-up would take 8 CPU and 16 GiB for a storage node with two drives, and 1 CPU and 4 GiB"
+    " more for each further drive."
+)
+
+
+def _section(host: Host) -> str:
+    """Return the path of the spec's section that sizes a host."""
+    if Role.STORAGE in host.roles:
+        return "hosts.storage"
+    return "hosts.workers" if Role.WORKER in host.roles else "hosts.controlPlane"
+
+
+def _sections(design: Design) -> dict[str, list[Host]]:
+    """Return the servers by the section that sizes them: findings are per role, not per host."""
+    found: dict[str, list[Host]] = {}
+    for host in design.servers:
+        found.setdefault(_section(host), []).append(host)
+    return found
+
+
+def _given(host: Host) -> int:
+    """Return the memory that a host's system, daemons and instances are given, in bytes."""
+    daemons = sum(daemon.memory for daemon in host.daemons)
+    return SYSTEM_MEMORY + daemons + sum(instance.memory for instance in host.instances)
+
+
+def _least(host: Host) -> int:
+    """Return the memory without which a host's daemons and instances do not work, in bytes."""
+    daemons = sum(MEMORY_NEEDS[daemon.kind].least for daemon in host.daemons)
+    return SYSTEM_MEMORY + daemons + sum(instance.memory for instance in host.instances)
+
+
+def short_memory(subject: Subject) -> Iterator[Remark]:
+    for section, hosts in _sections(subject.design).items():
+        worst = max(hosts, key=lambda host: (_least(host), _given(host)))
+        fullest = max(hosts, key=_given)
+        if _least(worst) > worst.memory:
+            yield error(
+                f"{section}.memory",
+                f"What runs on {worst.name} needs at least {format_size(_least(worst))} of memory, and it has"
+                f" {format_size(worst.memory)}. Its daemons would be killed.",
+                f"Set it to {_whole_gib(_least(worst))} or more.",
+            )
+        elif _given(fullest) > fullest.memory:
+            yield warning(
+                f"{section}.memory",
+                f"What runs on {fullest.name} is given {format_size(_given(fullest))} of memory, and it has"
+                f" {format_size(fullest.memory)}. Under load its daemons would be killed.",
+                f"Set it to {_whole_gib(_given(fullest))} or more.",
+            )
+
+
+def _whole_gib(size: int) -> str:
+    return f"{-(-size // GIB)}GiB"
+
+
+def below_recommended_memory(subject: Subject) -> Iterator[Remark]:
+    lowest: dict[DaemonKind, Daemon] = {}
+    for host in subject.design.with_role(Role.STORAGE):
+        for daemon in host.daemons:
+            if daemon.kind not in lowest or daemon.memory < lowest[daemon.kind].memory:
+                lowest[daemon.kind] = daemon
+    short = [
+        f"{kind} {format_size(daemon.memory)} of {format_size(MEMORY_NEEDS[kind].recommended)}"
+        for kind, daemon in sorted(lowest.items(), key=lambda item: list(DaemonKind).index(item[0]))
+        if daemon.memory < MEMORY_NEEDS[kind].recommended
+    ]
+    if not short:
+        return
+    osd = lowest[DaemonKind.OSD].memory
+    slow = " An OSD below 2 GiB is slow under load." if osd < _LEAST_OSD_MEMORY else ""
+    yield warning(
+        "hosts.storage.memory",
+        f"Some daemons get less than Ceph recommends: {', '.join(short)}. That does for light loads.{slow}",
+        _PRODUCTION,
+    )
+
+
+def short_cpus(subject: Subject) -> Iterator[Remark]:
+    hosts = subject.design.with_role(Role.STORAGE)
+    wants = {host.name: sum(CPU_NEEDS[daemon.kind] for daemon in host.daemons) for host in hosts}
+    host = max(hosts, key=lambda host: wants[host.name] - host.cpus)
+    if wants[host.name] > host.cpus:
+        yield warning(
+            "hosts.storage.cpus",
+            f"The daemons on {host.name} may keep {wants[host.name]:g} CPUs busy, and it has {host.cpus}."
+            " Under load, or while healing, they wait for each other.",
+            _PRODUCTION,
+        )

@@ -1,0 +1,261 @@
+"""The Design: a spec fully resolved, immutable all the way down.
+
+Every host, drive, daemon, instance and address stands here, so that each projection and each plan reads
+instead of computing. Sizes are bytes; addresses and networks are text, as the files need them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rookery.spec.model import AppSettings, Platform, Provider
+
+
+class Role(StrEnum):
+    """What a host is for. A host may have several (hyperconverged, compact)."""
+
+    CONTROL_PLANE = "control-plane"
+    WORKER = "worker"
+    STORAGE = "storage"
+    LOAD_BALANCER = "load-balancer"
+
+
+class DaemonKind(StrEnum):
+    """Ceph's daemons, by the names Ceph itself uses."""
+
+    MON = "mon"
+    MGR = "mgr"
+    OSD = "osd"
+    MDS = "mds"
+    RGW = "rgw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """One data drive. `name` is its device on the host (`vdb`); an OSD owns it whole."""
+
+    name: str
+    size: int
+    device_class: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """One Ceph daemon. `id` is Ceph's (`mon.storage-k` has `storage-k`, `osd.3` has `3`).
+
+    `memory` is what it is given: for an OSD its osd_memory_target, for others the request. `drive` is the
+    device of an OSD, empty for the others; `ports` are those it listens on at a fixed number.
+    """
+
+    kind: DaemonKind
+    id: str
+    memory: int
+    drive: str = ""
+    ports: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Ceph's name of the daemon, such as `osd.3`."""
+        return f"{self.kind}.{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One running copy of an application's component on a host (`cdn-edge` on worker-a)."""
+
+    app: str
+    component: str
+    memory: int
+    ports: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.app}-{self.component}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One server: an address on each network, its machine's size, and what runs on it.
+
+    `cluster_address` is empty where there is no separate network for replication.
+    """
+
+    name: str
+    roles: tuple[Role, ...]
+    address: str
+    cluster_address: str
+    cpus: int
+    memory: int
+    disk: int
+    drives: tuple[Drive, ...] = ()
+    daemons: tuple[Daemon, ...] = ()
+    instances: tuple[Instance, ...] = ()
+
+    def daemons_of(self, kind: DaemonKind) -> tuple[Daemon, ...]:
+        return tuple(daemon for daemon in self.daemons if daemon.kind is kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """The system's IPv4 networks.
+
+    `gateway` is the address of the machine outside (in the lab: the bridge).
+    """
+
+    public: str
+    gateway: str
+    cluster: str
+    mtu: int
+    encryption: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureCode:
+    """k data and m coding chunks, each on another host."""
+
+    k: int
+    m: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """One Ceph pool. `erasure_code` is None for a replicated pool; then `size` is the number of copies.
+
+    `min_size` is how many copies or chunks must be there for I/O to go on; `share` is the part of the data
+    (0 to 1) that the design expects in this pool, from which `pg_num` follows.
+    """
+
+    name: str
+    application: str
+    size: int
+    min_size: int
+    pg_num: int
+    device_class: str
+    share: float
+    erasure_code: ErasureCode | None = None
+
+    @property
+    def overhead(self) -> float:
+        """Raw bytes that one stored byte takes."""
+        if self.erasure_code is None:
+            return float(self.size)
+        return (self.erasure_code.k + self.erasure_code.m) / self.erasure_code.k
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSystem:
+    """The CephFS: its pools and how many MDS ranks are active. `data_pools` has the default pool first."""
+
+    name: str
+    metadata_pool: str
+    data_pools: tuple[str, ...]
+    active_mds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectStore:
+    """The S3 service: the port of its gateways and of the load balancer before them, TLS on both."""
+
+    port: int
+    data_pool: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CephUser:
+    """A cephx user (`client.NAME`) with its capabilities as (daemon kind, grant), and who may read its key.
+
+    `hosts` are the names of the hosts that get its keyring.
+    """
+
+    name: str
+    caps: tuple[tuple[str, str], ...]
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """A bucket that an application asks for, with its owner.
+
+    `readers` are addresses that may read without credentials; empty means that nobody may.
+    """
+
+    name: str
+    owner: str
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frontend:
+    """One port of the load balancer, passed through as TCP; the backends speak TLS themselves.
+
+    `check` is the HTTP path that tells a healthy backend, `check_status` what it answers.
+    """
+
+    name: str
+    port: int
+    backends: tuple[tuple[str, str], ...]
+    backend_port: int
+    check: str
+    check_status: int = 200
+    client_address: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppDesign:
+    """What one application adds to the design.
+
+    `placements` pairs each instance with its host's name; `settings` are the spec's, kept for the
+    application's own projections.
+    """
+
+    name: str
+    settings: AppSettings
+    placements: tuple[tuple[str, Instance], ...]
+    frontends: tuple[Frontend, ...] = ()
+    buckets: tuple[Bucket, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """The whole system. `hosts` are in the order control plane, workers, storage, load balancer."""
+
+    name: str
+    description: str
+    provider: Provider
+    platform: Platform
+    distribution: str
+    network: Network
+    hosts: tuple[Host, ...]
+    pools: tuple[Pool, ...]
+    file_system: FileSystem | None
+    object_store: ObjectStore | None
+    dashboard: bool
+    users: tuple[CephUser, ...]
+    apps: tuple[AppDesign, ...]
+    frontends: tuple[Frontend, ...]
+
+    @property
+    def servers(self) -> tuple[Host, ...]:
+        """The hosts that are servers of ours: all but the provider's load balancer."""
+        return tuple(host for host in self.hosts if Role.LOAD_BALANCER not in host.roles)
+
+    @property
+    def load_balancer(self) -> Host | None:
+        return next((host for host in self.hosts if Role.LOAD_BALANCER in host.roles), None)
+
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        return tuple(bucket for app in self.apps for bucket in app.buckets)
+
+    def with_role(self, role: Role) -> tuple[Host, ...]:
+        return tuple(host for host in self.hosts if role in host.roles)
+
+    def with_daemon(self, kind: DaemonKind) -> tuple[tuple[Host, Daemon], ...]:
+        """Return every daemon of a kind with its host, in the hosts' order."""
+        return tuple((host, daemon) for host in self.hosts for daemon in host.daemons if daemon.kind is kind)
+
+    @property
+    def admin_host(self) -> Host:
+        """Where administration starts: the first control-plane host, else the first storage host."""
+        return (self.with_role(Role.CONTROL_PLANE) or self.with_role(Role.STORAGE))[0]

@@ -1,0 +1,134 @@
+"""Where Ceph's daemons run, and with how much memory.
+
+Daemons of one kind go to different hosts while hosts last; each kind starts where the one before ended, so
+that every storage node carries its part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rookery.design.model import Daemon, DaemonKind, Drive
+from rookery.spec import model as spec_model
+from rookery.units import GIB, MIB
+
+MON_PORTS = (3300, 6789)
+DASHBOARD_PORT = 8443
+RGW_PORT = 7443
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryNeed:
+    """Memory of one daemon kind, in bytes: what Ceph recommends, and the least it is useful with.
+
+    Recommended: https://docs.ceph.com/en/reef/start/hardware-recommendations/ and the requests of Rook's
+    chart. Least: what the daemons of a small, lightly loaded system were measured to take; for an OSD the
+    lowest osd_memory_target that Ceph accepts (896 MiB).
+    """
+
+    recommended: int
+    least: int
+
+
+MEMORY_NEEDS: Mapping[DaemonKind, MemoryNeed] = {
+    DaemonKind.MON: MemoryNeed(recommended=1 * GIB, least=256 * MIB),
+    DaemonKind.MGR: MemoryNeed(recommended=1 * GIB, least=512 * MIB),
+    DaemonKind.OSD: MemoryNeed(recommended=4 * GIB, least=896 * MIB),
+    DaemonKind.MDS: MemoryNeed(recommended=4 * GIB, least=256 * MIB),
+    DaemonKind.RGW: MemoryNeed(recommended=1 * GIB, least=256 * MIB),
+}
+
+# What the operating system and its services keep for themselves, in bytes.
+SYSTEM_MEMORY = 256 * MIB
+
+
+def build_drives(kinds: Iterable[spec_model.Drives]) -> tuple[Drive, ...]:
+    """Return a storage node's data drives: vdb, vdc, ... as a hypervisor attaches them."""
+    drives: list[Drive] = []
+    for kind in kinds:
+        for _ in range(kind.count):
+            name = f"vd{_drive_letters(len(drives) + 1)}"
+            drives.append(Drive(name=name, size=int(kind.size), device_class=kind.device_class))
+    return tuple(drives)
+
+
+def _drive_letters(number: int) -> str:
+    first, second = divmod(number, 26)
+    return (chr(ord("a") + first - 1) if first else "") + chr(ord("a") + second)
+
+
+def place_daemons(
+    storage: spec_model.Storage,
+    hosts: tuple[str, ...],
+    drives: tuple[Drive, ...],
+    memory: int,
+    *,
+    reserve: int = 0,
+) -> dict[str, tuple[Daemon, ...]]:
+    """Return the daemons of each storage host; `memory` is what each of these hosts has, in bytes.
+
+    `reserve` bytes of it are for the host's further roles (a worker's applications, a control plane).
+    """
+    kinds: dict[str, list[DaemonKind]] = {host: [] for host in hosts}
+    turn = 0
+    for kind, count in _counts(storage):
+        for number in range(count):
+            kinds[hosts[(turn + number) % len(hosts)]].append(kind)
+        turn += count
+    return {
+        host: _host_daemons(host, number, tuple(kinds[host]), drives, memory, reserve=reserve)
+        for number, host in enumerate(hosts)
+    }
+
+
+def _counts(storage: spec_model.Storage) -> tuple[tuple[DaemonKind, int], ...]:
+    mds = storage.file.mds.active + storage.file.mds.standby if storage.file.enabled else 0
+    gateways = storage.object.gateways if storage.object.enabled else 0
+    return (
+        (DaemonKind.MON, storage.mons),
+        (DaemonKind.MGR, storage.mgrs),
+        (DaemonKind.MDS, mds),
+        (DaemonKind.RGW, gateways),
+    )
+
+
+def _host_daemons(
+    host: str,
+    number: int,
+    kinds: tuple[DaemonKind, ...],
+    drives: tuple[Drive, ...],
+    memory: int,
+    *,
+    reserve: int,
+) -> tuple[Daemon, ...]:
+    """Return one host's daemons: its OSDs share the memory that the others leave."""
+    others: list[Daemon] = []
+    for kind in kinds:
+        seen = sum(daemon.kind is kind for daemon in others)
+        need = MEMORY_NEEDS[kind]
+        others.append(
+            Daemon(
+                kind=kind,
+                id=host if not seen else f"{host}-{seen + 1}",
+                memory=need.recommended if memory >= 16 * GIB else need.least,
+                ports=_ports(kind),
+            )
+        )
+    left = memory - reserve - SYSTEM_MEMORY - sum(daemon.memory for daemon in others)
+    need = MEMORY_NEEDS[DaemonKind.OSD]
+    target = min(max(left // len(drives), need.least), need.recommended)
+    target -= target % MIB
+    osds = tuple(
+        Daemon(kind=DaemonKind.OSD, id=str(number * len(drives) + index), memory=target, drive=drive.name)
+        for index, drive in enumerate(drives)
+    )
+    return (*others, *osds)
+
+
+def _ports(kind: DaemonKind) -> tuple[int, ...]:
+    if kind is DaemonKind.MON:
+        return MON_PORTS
+    if kind is DaemonKind.RGW:
+        return (RGW_PORT,)
+    return ()

@@ -1,0 +1,1 @@
+"""The edges: one small module for each thing outside the program."""

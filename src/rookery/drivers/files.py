@@ -1,0 +1,62 @@
+"""Files of the machine, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rookery.files import File
+
+
+def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write a file so that a reader, or a kill at any moment, sees the old content or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        os.fchmod(handle, mode)
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_files(root: Path, files: Iterable[File], *, users: Mapping[str, tuple[int, int]]) -> None:
+    """Write files below `root`; `users` gives uid and gid of each owner where the files will be used."""
+    for file in files:
+        path = root / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content)
+        path.chmod(file.mode)
+        uid, gid = users[file.owner]
+        if uid or gid:
+            os.chown(path, uid, gid)
+
+
+def read_users(root: Path) -> dict[str, tuple[int, int]]:
+    """Return uid and gid of each user in the /etc/passwd of a root file system."""
+    lines = (root / "etc/passwd").read_text().splitlines()
+    fields = (line.split(":") for line in lines if line.count(":") >= 3)
+    return {name: (int(uid), int(gid)) for name, _, uid, gid, *_ in fields}
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file, or None where there is no such file."""
+    try:
+        value = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    assert isinstance(value, dict)
+    return value
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder with all that is in it; a missing one is fine."""
+    if path.is_dir():
+        shutil.rmtree(path)

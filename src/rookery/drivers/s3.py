@@ -1,0 +1,117 @@
+"""S3, through boto3, with the checksums and addressing that Ceph's gateways understand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from rookery.errors import RookeryError
+from rookery.files import File
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_UPLOADS_AT_ONCE = 4
+
+
+def connect(url: str, *, access_key: str, secret_key: str, ca_file: str) -> S3Client:
+    """Return a client of the S3 service at `url`, whose certificate `ca_file` vouches for."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        s3={"addressing_style": "path"},
+        connect_timeout=3,
+        read_timeout=30,
+        retries={"total_max_attempts": 4, "mode": "standard"},
+        max_pool_connections=16,
+        # Newer checksums are computed by default and not understood by every Ceph; MD5 and TLS remain.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    session = boto3.session.Session()
+    return session.client(
+        "s3",
+        endpoint_url=url,
+        region_name="default",
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        verify=ca_file,
+        config=config,
+    )
+
+
+def ensure_bucket(client: S3Client, name: str, *, readers: Iterable[str]) -> None:
+    """Make a bucket of ours; `readers` are addresses that may read its objects without credentials."""
+    from botocore.exceptions import ClientError
+
+    try:
+        client.create_bucket(Bucket=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+            raise RookeryError(f"bucket {name} cannot be made: {error}") from None
+    addresses = [f"{address}/32" for address in readers]
+    if addresses:
+        statement = {
+            "Sid": "ReadFromTheEdges",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": ["s3:GetObject"],
+            "Resource": [f"arn:aws:s3:::{name}/*"],
+            "Condition": {"IpAddress": {"aws:SourceIp": addresses}},
+        }
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        client.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+
+
+def digests(client: S3Client, bucket: str) -> dict[str, str]:
+    """Return each object's key with its MD5 (the ETag of an object that was put whole)."""
+    from botocore.exceptions import ClientError
+
+    found = {}
+    try:
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for item in page.get("Contents", ()):
+                found[item["Key"]] = item["ETag"].strip('"')
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchBucket":
+            return {}
+        raise RookeryError(f"bucket {bucket} cannot be listed: {error}") from None
+    return found
+
+
+def md5(content: bytes) -> str:
+    """Return the digest that S3 gives an object as its ETag; nothing is secured by it."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def publish(client: S3Client, bucket: str, files: Iterable[tuple[File, str]], *, there: dict[str, str]) -> int:
+    """Make a bucket hold exactly `files`, each with its Cache-Control; return how many were sent.
+
+    What is `there` with the same digest is not sent again; pages go after the assets they name, and what
+    no longer belongs is deleted last, so that no visitor meets a page without its parts.
+    """
+    wanted = {file.path: (file, cache) for file, cache in files}
+    changed = [item for path, item in wanted.items() if there.get(path) != md5(item[0].content)]
+    assets = [item for item in changed if item[0].media_type != "text/html"]
+    pages = [item for item in changed if item[0].media_type == "text/html"]
+
+    def put(item: tuple[File, str]) -> None:
+        file, cache = item
+        client.put_object(
+            Bucket=bucket,
+            Key=file.path,
+            Body=file.content,
+            ContentType=file.media_type or "application/octet-stream",
+            CacheControl=cache,
+        )
+
+    with ThreadPoolExecutor(max_workers=_UPLOADS_AT_ONCE) as pool:
+        for group in (assets, pages):
+            list(pool.map(put, group))
+    for path in sorted(set(there) - set(wanted)):
+        client.delete_object(Bucket=bucket, Key=path)
+    return len(changed)

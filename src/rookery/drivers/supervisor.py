@@ -1,0 +1,81 @@
+"""A server's supervisor, asked over its own socket from outside the server.
+
+No process is started for it: supervisord speaks XML-RPC on a Unix socket, which the machine reaches
+through the server's init process in /proc.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import xmlrpc.client
+from dataclasses import dataclass
+from typing import Any
+
+SOCKET = "run/supervisor.sock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramState:
+    """One program as its supervisor sees it; `state` is supervisor's word (RUNNING, EXITED, FATAL, ...)."""
+
+    name: str
+    state: str
+    pid: int
+    description: str
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=15)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class _UnixTransport(xmlrpc.client.Transport):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002 - the base's signature
+        return _UnixConnection(self._path)
+
+
+class Supervisor:
+    """The supervisor of the server whose init process has `pid` on the machine."""
+
+    def __init__(self, pid: int) -> None:
+        path = f"/proc/{pid}/root/{SOCKET}"
+        self._proxy = xmlrpc.client.ServerProxy("http://localhost", transport=_UnixTransport(path))
+
+    def programs(self) -> tuple[ProgramState, ...]:
+        """Return every program's state; raises OSError while the supervisor does not answer yet."""
+        answer: Any = self._proxy.supervisor.getAllProcessInfo()
+        return tuple(
+            ProgramState(
+                name=str(info["name"]),
+                state=str(info["statename"]),
+                pid=int(info["pid"]),
+                description=str(info["description"] or info["spawnerr"]),
+            )
+            for info in answer
+        )
+
+    def start(self, name: str) -> None:
+        """Start a program that does not run; one that runs already is left alone."""
+        try:
+            self._proxy.supervisor.startProcess(name, False)
+        except xmlrpc.client.Fault as fault:
+            if "ALREADY_STARTED" not in fault.faultString:
+                raise
+
+    def stop(self, name: str) -> None:
+        try:
+            self._proxy.supervisor.stopProcess(name, True)
+        except xmlrpc.client.Fault as fault:
+            if "NOT_RUNNING" not in fault.faultString:
+                raise

@@ -1,0 +1,58 @@
+"""Errors that a person reads.
+
+Each says what is wrong, where, and what to do next, and owns the exit code of the command that it ends.
+Only the CLI prints them and exits; everything else raises.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means to a script."""
+
+    DONE = 0
+    FAILED = 1
+    INPUT_WRONG = 2
+    NOT_POSSIBLE = 3
+    VIOLATED = 4
+    NOT_OBSERVED = 5
+
+
+class RookeryError(Exception):
+    """A failure with its reason and its remedy.
+
+    `what` is one sentence without a final stop; `hint` says what to do next; `details` are lines that help
+    to see why (a command's last output, for instance).
+    """
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, what: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+        self.details = details
+
+    def __str__(self) -> str:
+        lines = [self.what, *(f"    {line}" for line in self.details)]
+        if self.hint:
+            lines.append(f"  {self.hint}")
+        return "\n".join(lines)
+
+
+class InputError(RookeryError):
+    """The input (a spec, an argument) is wrong; nothing was changed."""
+
+    exit_code = ExitCode.INPUT_WRONG
+
+
+class NotPossibleError(RookeryError):
+    """This machine, or this user on it, cannot do what was asked; the hint says what to install or change."""
+
+    exit_code = ExitCode.NOT_POSSIBLE
+
+
+class WaitError(RookeryError):
+    """Something did not come about within its limit; the text says what was seen last."""

@@ -1,0 +1,41 @@
+"""What projections produce: files as values, before anyone writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One file of a projection.
+
+    `path` is relative to the projection's root (a rendered tree, a server's `/`); `owner` is a user name that
+    exists where the file lands; `media_type` matters to content that a web server hands out.
+    """
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+    owner: str = "root"
+    media_type: str = ""
+
+    @classmethod
+    def text(cls, path: str, text: str, *, mode: int = 0o644, owner: str = "root") -> File:
+        return cls(path=path, content=text.encode(), mode=mode, owner=owner)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """One program that a server's supervisor keeps running.
+
+    `user` is empty where the program drops its privileges itself; `environment` holds name and value pairs;
+    `priority` orders starts within one server, lowest first. A `gated` program may find at its start that it
+    has nothing to do yet and leave with 0; it is started again when it has.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    user: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
+    priority: int = 500
+    gated: bool = False

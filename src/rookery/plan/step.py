@@ -1,0 +1,52 @@
+"""Steps as data: what there is to do, what each needs, and what shows that it is done.
+
+A step's `id` is also the fact that proves it: an observation that holds the fact makes the step needless.
+So after any part of a plan was carried out, planning again gives exactly the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to do. `needs` are ids of steps that must be done before; `target` names what it acts on.
+
+    `phase` groups steps for people and for the figures of the time they took.
+    """
+
+    id: str
+    phase: str
+    title: str
+    needs: tuple[str, ...] = ()
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What runs, as facts; each is the id of the step that it proves done."""
+
+    facts: frozenset[str] = frozenset()
+
+
+def plan_rest(steps: Iterable[Step], observation: Observation) -> tuple[Step, ...]:
+    """Return the steps that are not done yet, in order, needing only each other.
+
+    A step whose need is not met is done again even where its own fact was seen: what it built on is gone.
+    """
+    left: dict[str, Step] = {}
+    for step in steps:
+        if step.id not in observation.facts or any(need in left for need in step.needs):
+            left[step.id] = step
+    return tuple(
+        Step(
+            id=step.id,
+            phase=step.phase,
+            title=step.title,
+            needs=tuple(need for need in step.needs if need in left),
+            target=step.target,
+        )
+        for step in left.values()
+    )

@@ -1,0 +1,1 @@
+"""Projections: pure functions from a design to files, independent of each other."""

@@ -1,0 +1,1 @@
+"""What each server of the native platform holds: configuration files and supervised programs."""

@@ -1,0 +1,63 @@
+"""The lab's load balancer: what a cloud's does, done by HAProxy.
+
+It passes TCP through, so TLS ends where it ends on a cloud: at the edges, the gateways, the managers. Its
+health checks are HTTP, as a cloud's are.
+"""
+
+from __future__ import annotations
+
+from rookery.design.model import Design, Frontend, Host
+
+STATUS_PORT = 9000
+
+
+def render_haproxy(design: Design, host: Host) -> str:
+    """Return haproxy.cfg of the load balancer `host`."""
+    parts = [_HEAD.format(address=host.address, port=STATUS_PORT)]
+    parts += [_frontend(front) for front in design.frontends]
+    return "\n".join(parts)
+
+
+_HEAD = """\
+global
+    maxconn 2000
+    nbthread 1
+    user haproxy
+    group haproxy
+    stats socket /run/haproxy.sock mode 600 level admin
+
+defaults
+    mode tcp
+    timeout connect 2s
+    timeout client 1h
+    timeout server 1h
+    timeout check 2s
+    option redispatch
+    retries 2
+    default-server inter 1s fastinter 250ms rise 1 fall 2 on-marked-down shutdown-sessions
+
+frontend status
+    mode http
+    bind {address}:{port}
+    timeout client 10s
+    http-request use-service prometheus-exporter if {{ path /metrics }}
+    stats enable
+    stats uri /
+"""
+
+
+def _frontend(front: Frontend) -> str:
+    # An edge answers health checks on a port of its own: the serving one expects a PROXY line first.
+    check = "port 8080" if front.client_address else "check-ssl verify none"
+    proxy = " send-proxy-v2" if front.client_address else ""
+    servers = "\n".join(
+        f"    server {name} {address}:{front.backend_port} check {check}{proxy}" for name, address in front.backends
+    )
+    return f"""\
+listen {front.name}
+    bind :{front.port}
+    balance leastconn
+    option httpchk GET {front.check}
+    http-check expect status {front.check_status}
+{servers}
+"""

@@ -1,0 +1,101 @@
+"""Everything that one server of the native platform holds, but for secrets.
+
+Keys and certificates are made when the system is and laid beside these files by the system itself.
+"""
+
+from __future__ import annotations
+
+from rookery.apps.table import APPS
+from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
+from rookery.files import File, Program
+from rookery.projections.native.ceph_conf import mon_addresses, render_ceph_conf
+from rookery.projections.native.haproxy import render_haproxy
+from rookery.projections.native.supervisor_conf import render_supervisor_conf
+
+SCRIPTS = "/usr/lib/rookery"
+
+# Monitors first: everything else waits for them.
+_PRIORITY = {
+    DaemonKind.MON: 100,
+    DaemonKind.MGR: 300,
+    DaemonKind.OSD: 200,
+    DaemonKind.MDS: 400,
+    DaemonKind.RGW: 450,
+}
+
+
+def render_server(design: Design, host: Host, *, fsid: str) -> tuple[File, ...]:
+    """Return the files of `host`; paths are relative to the server's root."""
+    programs = server_programs(design, host)
+    files = [
+        File.text("etc/hostname", f"{host.name}\n"),
+        File.text("etc/hosts", _hosts_file(design)),
+        File.text("etc/motd", _motd(design, host)),
+        File.text("etc/profile.d/rookery.sh", _profile(design)),
+        File.text("etc/supervisor/supervisord.conf", render_supervisor_conf(programs)),
+    ]
+    if Role.LOAD_BALANCER in host.roles:
+        files.append(File.text("etc/haproxy/haproxy.cfg", render_haproxy(design, host)))
+    else:
+        files.append(File.text("etc/ceph/ceph.conf", render_ceph_conf(design, fsid=fsid)))
+    if host.daemons_of(DaemonKind.MON):
+        lines = (f"{name} {addresses}\n" for name, addresses in mon_addresses(design))
+        files.append(File.text("etc/rookery/monitors", "".join(lines)))
+    for app in design.apps:
+        for instance in host.instances:
+            if instance.app == app.name:
+                files += APPS[app.name].server_files(design, app, host, instance)
+    return tuple(files)
+
+
+def server_programs(design: Design, host: Host) -> tuple[Program, ...]:
+    """Return the programs that the supervisor of `host` keeps running."""
+    programs = [daemon_program(daemon) for daemon in host.daemons]
+    if Role.LOAD_BALANCER in host.roles:
+        argv = ("haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg")
+        programs.append(Program(name="haproxy", argv=argv))
+    for app in design.apps:
+        for instance in host.instances:
+            if instance.app == app.name:
+                programs += APPS[app.name].server_programs(design, app, host, instance)
+    return tuple(programs)
+
+
+def daemon_program(daemon: Daemon) -> Program:
+    """Return the program of a Ceph daemon: a script that prepares its data once, then becomes it."""
+    argument = (daemon.drive,) if daemon.kind is DaemonKind.OSD else ()
+    return Program(
+        name=program_name(daemon),
+        argv=(f"{SCRIPTS}/start-{daemon.kind}", daemon.id, *argument),
+        priority=_PRIORITY[daemon.kind],
+        gated=daemon.kind is DaemonKind.RGW,
+    )
+
+
+def program_name(daemon: Daemon) -> str:
+    """Return a daemon's name in its supervisor: `osd.3`, `mon.storage-k`."""
+    return daemon.name
+
+
+def _hosts_file(design: Design) -> str:
+    lines = ["127.0.0.1 localhost"]
+    lines += [f"{host.address} {host.name}" for host in design.hosts]
+    return "\n".join(lines) + "\n"
+
+
+def _motd(design: Design, host: Host) -> str:
+    roles = ", ".join(host.roles)
+    return (
+        f"\n{host.name} ({roles}) of {design.name}, {host.address}\n"
+        "`supervisorctl status` shows what runs here"
+        + (", `ceph -s` the cluster" if Role.CONTROL_PLANE in host.roles else "")
+        + ".\n\n"
+    )
+
+
+def _profile(design: Design) -> str:
+    return (
+        f"PS1='\\u@\\h:\\w\\$ '\n"
+        f"export ROOKERY_SYSTEM={design.name}\n"
+        "if [ -t 1 ] && [ -z \"$ROOKERY_GREETED\" ]; then export ROOKERY_GREETED=1; cat /etc/motd; fi\n"
+    )

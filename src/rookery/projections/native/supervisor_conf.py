@@ -1,0 +1,61 @@
+"""supervisord.conf of a server: the programs that are kept running, as a kubelet would."""
+
+from __future__ import annotations
+
+from rookery.files import Program
+
+_HEAD = """\
+[supervisord]
+nodaemon=true
+user=root
+logfile=/var/log/supervisor/supervisord.log
+logfile_maxbytes=1MB
+logfile_backups=1
+loglevel=warn
+pidfile=/run/supervisord.pid
+childlogdir=/var/log/supervisor
+strip_ansi=true
+
+[unix_http_server]
+file=/run/supervisor.sock
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix:///run/supervisor.sock
+"""
+
+
+def render_supervisor_conf(programs: tuple[Program, ...]) -> str:
+    """Return supervisord.conf with the given programs, in their order of priority."""
+    ordered = sorted(programs, key=lambda program: (program.priority, program.name))
+    return "\n".join((_HEAD, *(_program(program) for program in ordered)))
+
+
+def _program(program: Program) -> str:
+    environment = ",".join(f'{name}="{value}"' for name, value in program.environment)
+    lines = [
+        f"[program:{program.name}]",
+        f"command={' '.join(program.argv)}",
+        f"priority={program.priority}",
+        "autostart=true",
+        f"autorestart={'unexpected' if program.gated else 'true'}",
+        # Restarts of a program that dies within a second come later and later; leaving at once is how a
+        # gated one says that it has nothing to do.
+        f"startsecs={0 if program.gated else 1}",
+        "startretries=1000000",
+        "stopwaitsecs=10",
+        "killasgroup=true",
+        "stopasgroup=true",
+        "redirect_stderr=true",
+        "stdout_logfile=/var/log/supervisor/%(program_name)s.log",
+        "stdout_logfile_maxbytes=2MB",
+        "stdout_logfile_backups=1",
+    ]
+    if program.user:
+        lines.append(f"user={program.user}")
+    if environment:
+        lines.append(f"environment={environment}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""Operations: what a command does, without printing; the CLI tells people of it."""

@@ -1,0 +1,1 @@
+"""The spec: the user's short file, and the patterns it builds on."""

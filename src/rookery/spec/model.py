@@ -1,0 +1,217 @@
+"""The public, versioned model of a spec.
+
+The spec forgives omission (every field but `apiVersion` has a default, most come from the pattern) and never
+an unknown key. It holds what a person decides; what follows from that is computed by `rookery.design`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from rookery.units import GB, GIB
+
+API_VERSION = "rookery/v1"
+
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=32),
+]
+Cidr = Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$")]
+Provider = Literal["lab", "hetzner", "aws", "gcp", "existing"]
+Platform = Literal["native", "kubernetes"]
+
+
+class Model(BaseModel):
+    """Base of every part of a spec: immutable, camelCase in files, unknown keys are errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse `count: yes`, which would count as 1."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and kind in (int, int | None, ByteSize):
+            raise ValueError(f"is {str(value).lower()}; it must be a number")
+        return value
+
+
+class Machine(Model):
+    """The size of each server of one role."""
+
+    cpus: int = Field(2, ge=1, le=1024, description="Virtual CPUs of each server.")
+    memory: ByteSize = Field(ByteSize(4 * GIB), ge=512 * 1024**2, description="Memory of each server.")
+    disk: ByteSize = Field(ByteSize(20 * GB), ge=GB, description="System disk of each server.")
+
+
+class ControlPlane(Machine):
+    """Servers for etcd, the API server, the scheduler and the controllers; administration starts here."""
+
+    count: int = Field(1, ge=0, le=99, description="How many; odd, because etcd needs a majority.")
+
+
+class Workers(Machine):
+    """Servers for the applications."""
+
+    count: int = Field(2, ge=0, le=9999, description="How many.")
+
+
+class Drives(Model):
+    """A set of identical data drives that every storage node has."""
+
+    count: int = Field(2, ge=1, le=64, description="How many of this kind on each storage node.")
+    size: ByteSize = Field(ByteSize(20 * GB), ge=5 * GB, description="Size of each; Ceph refuses below 5 GB.")
+    device_class: Literal["hdd", "ssd", "nvme"] = Field(
+        "ssd", alias="class", description="CRUSH device class that the OSD on it gets."
+    )
+
+
+class StorageNodes(Machine):
+    """Servers for Ceph's daemons; all alike, so one drive more means one more on every node."""
+
+    count: int = Field(4, ge=1, le=9999, description="How many; 4 heal fully after one is lost.")
+    drives: tuple[Drives, ...] = Field((Drives(),), min_length=1, description="Data drives of every node.")
+    also: tuple[Literal["worker", "control-plane"], ...] = Field(
+        (), description="Further roles of these servers: hyperconverged or compact systems."
+    )
+
+
+class Hosts(Model):
+    """The servers by role."""
+
+    control_plane: ControlPlane = ControlPlane()
+    workers: Workers = Workers()
+    storage: StorageNodes = StorageNodes()
+
+
+class Network(Model):
+    """Where the servers live."""
+
+    public: Cidr | None = Field(
+        None, description="IPv4 network of all servers; by default derived from the system's name."
+    )
+    cluster: Cidr | None = Field(
+        None, description="A second network for OSD replication only; none by default."
+    )
+    mtu: int = Field(1500, ge=1280, le=9000, description="Largest packet of both networks, in bytes.")
+    encryption: bool = Field(
+        default=False, description="Ceph traffic in msgr2's secure mode instead of crc mode."
+    )
+
+
+class ErasureCoding(Model):
+    """k data and m coding chunks per object, each on another host."""
+
+    k: int = Field(2, ge=2, le=20)
+    m: int = Field(2, ge=1, le=10)
+
+
+class Pool(Model):
+    """How a pool keeps its data."""
+
+    replicas: int = Field(3, ge=1, le=10, description="Copies, each on another host.")
+    erasure_coding: ErasureCoding | None = Field(None, description="Instead of replicas, for the data only.")
+
+    @model_validator(mode="after")
+    def _one_scheme(self) -> Pool:
+        if self.erasure_coding and "replicas" in self.model_fields_set:
+            raise ValueError(
+                "has both replicas and erasureCoding: a pool's data is kept in one way; drop one"
+            )
+        return self
+
+
+class Block(Model):
+    """RBD: block volumes."""
+
+    enabled: bool = True
+    pool: Pool = Pool()
+
+
+class Mds(Model):
+    """Metadata servers of CephFS."""
+
+    active: int = Field(1, ge=1, le=64, description="Ranks that share the metadata load.")
+    standby: int = Field(1, ge=0, le=64, description="Daemons that wait to take over a rank.")
+
+
+class FileStorage(Model):
+    """CephFS: a shared file system."""
+
+    enabled: bool = True
+    mds: Mds = Mds()
+    pool: Pool = Pool()
+
+
+class ObjectStorage(Model):
+    """RGW: S3 object storage."""
+
+    enabled: bool = True
+    gateways: int = Field(2, ge=1, le=256, description="RGW daemons, each on another host while hosts last.")
+    pool: Pool = Pool()
+
+
+class Storage(Model):
+    """Ceph, and what it offers."""
+
+    distribution: Literal["rook", "ksd"] = Field(
+        "rook", description="Who packages Rook on Kubernetes; without effect on the native platform."
+    )
+    mons: int = Field(3, ge=1, le=99, description="Monitors; odd, because they need a majority.")
+    mgrs: int = Field(2, ge=1, le=9, description="Managers: one active, the others stand by.")
+    dashboard: bool = Field(default=True, description="Ceph's own dashboard, over TLS.")
+    block: Block = Block()
+    file: FileStorage = FileStorage()
+    object: ObjectStorage = ObjectStorage()
+
+
+class AppSettings(Model):
+    """Base of every application's settings; the fields come from the application's own folder."""
+
+
+class Apps(Model):
+    """The applications of the system, each by its name; `spec_model` adds a field for every known one."""
+
+    def chosen(self) -> tuple[tuple[str, AppSettings], ...]:
+        """Return name and settings of each application that the spec asks for, in the table's order."""
+        named = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return tuple((name, settings) for name, settings in named if settings is not None)
+
+
+class Spec(Model):
+    """One demo system, as its user describes it."""
+
+    api_version: Literal["rookery/v1"] = Field(description="Version of this format.")
+    name: Name = Field("rookery-demo", description="Names the system and everything made for it.")
+    description: str = Field("", description="What it is for, in a sentence or two.")
+    provider: Provider = Field("lab", description="Where the servers come from.")
+    platform: Platform | None = Field(
+        None, description="What runs on them; native on the lab by default, kubernetes elsewhere."
+    )
+    hosts: Hosts = Hosts()
+    network: Network = Network()
+    storage: Storage = Storage()
+    apps: Apps = Apps()
+
+    @model_validator(mode="after")
+    def _native_runs_on_the_lab(self) -> Spec:
+        if self.platform == "native" and self.provider != "lab":
+            raise ValueError(
+                f"platform: native runs on provider: lab only, not on {self.provider}; "
+                "use platform: kubernetes"
+            )
+        return self

@@ -1,0 +1,19 @@
+"""The JSON Schema of a spec, for editors: generated from the model, never written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rookery.spec.parse import SettingsTable, spec_model
+
+
+def build_schema(settings: SettingsTable) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a spec with the given applications."""
+    schema = spec_model(settings).model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "rookery spec"
+    schema["properties"]["pattern"] = {
+        "type": "string",
+        "description": "The pattern this spec builds on: a name from `rookery patterns`, or a spec's path.",
+    }
+    return schema

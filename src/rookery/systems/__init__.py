@@ -1,0 +1,1 @@
+"""Running systems behind one protocol, whatever runs them."""

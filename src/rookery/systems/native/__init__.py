@@ -1,0 +1,1 @@
+"""The native platform: the daemons themselves, supervised, on the lab's servers."""

@@ -1,0 +1,217 @@
+"""What a new cluster must be told, through the monitors: each function does one step of the plan.
+
+Every one may run again on a cluster where it was done before or half done.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from rookery.design.model import DaemonKind, Design, FileSystem, Pool
+from rookery.drivers.ceph import CephError, CephSession
+from rookery.drivers.waiting import Look, wait_for
+from rookery.systems.native.identity import Identity
+from rookery.systems.native.servers import cluster_keyring
+from rookery.systems.protocol import Report
+
+DASHBOARD_USER = "admin"
+_QUORUM_LIMIT = 120.0
+_OSDS_LIMIT = 300.0
+_HEALTH_LIMIT = 300.0
+
+T = TypeVar("T")
+
+
+def wait_quorum(ceph: CephSession, design: Design, report: Report) -> None:
+    """Wait until every monitor of the design is in the quorum."""
+    wanted = {daemon.id for _, daemon in design.with_daemon(DaemonKind.MON)}
+
+    def look() -> Look[bool]:
+        inside = set(ceph.mon("quorum_status")["quorum_names"])
+        missing = ", ".join(sorted(wanted - inside))
+        return Look(seen=f"missing {missing}", value=None if missing else True)
+
+    wait_for("the monitors' quorum", look, limit=_QUORUM_LIMIT, report=report)
+
+
+def apply_settings(ceph: CephSession, design: Design) -> None:
+    """Put into the cluster's own configuration what ceph.conf cannot hold: the modules' options."""
+    if not design.dashboard:
+        return
+    options = {
+        "mgr/dashboard/crt_file": "/etc/rookery/tls/server.crt",
+        "mgr/dashboard/key_file": "/etc/rookery/tls/server.key",
+        # A standby says that it is none, so that the load balancer finds the active one.
+        "mgr/dashboard/standby_behaviour": "error",
+        "mgr/dashboard/standby_error_status_code": "503",
+    }
+    _together(
+        lambda item: ceph.mon("config set", who="mgr", name=item[0], value=item[1], force=True), options.items()
+    )
+    if "dashboard" not in ceph.mon("mgr dump")["modules"]:
+        ceph.mon("mgr module enable", module="dashboard")
+
+
+def register(ceph: CephSession, design: Design, identity: Identity) -> None:
+    """Make every cephx user known, and give every OSD its number."""
+    keyring = cluster_keyring(design, identity).partition("[mon.]")[2]
+    ceph.mon("auth import", stdin=keyring[keyring.index("[") :])
+    osds = tuple(daemon.id for _, daemon in design.with_daemon(DaemonKind.OSD))
+    # In order: numbers are handed out one after the other, and a gap would be filled by the next.
+    for osd in osds:
+        ceph.mon("osd new", uuid=identity[f"osd.{osd}.uuid"], id=int(osd), accept=(errno.EEXIST,))
+
+
+def wait_osds(ceph: CephSession, design: Design, report: Report) -> None:
+    """Wait until every OSD is up and in, then tell CRUSH which class each drive has."""
+    osds = design.with_daemon(DaemonKind.OSD)
+
+    def look() -> Look[bool]:
+        state = ceph.mon("osd dump")["osds"]
+        up = {str(osd["osd"]) for osd in state if osd["up"] and osd["in"]}
+        return Look(seen=f"{len(up)} of {len(osds)} up", value=True if len(up) >= len(osds) else None)
+
+    wait_for("all OSDs", look, limit=_OSDS_LIMIT, report=report)
+    classes: dict[str, list[str]] = {}
+    for host, daemon in osds:
+        drive = next(drive for drive in host.drives if drive.name == daemon.drive)
+        classes.setdefault(drive.device_class, []).append(daemon.name)
+    tree = {node["name"]: node.get("device_class", "") for node in ceph.mon("osd tree")["nodes"]}
+    for name, daemons in classes.items():
+        wrong = [daemon for daemon in daemons if tree.get(daemon) != name]
+        if old := [daemon for daemon in wrong if tree.get(daemon)]:
+            ceph.mon("osd crush rm-device-class", ids=old)
+        if wrong:
+            ceph.mon("osd crush set-device-class", **{"class": name}, ids=wrong)
+
+
+def create_pools(ceph: CephSession, design: Design) -> None:
+    """Create the pools of the design that are missing, all at once."""
+    there = {pool["pool_name"] for pool in ceph.mon("osd pool ls", detail="detail")}
+    for name in sorted({pool.device_class for pool in design.pools if pool.device_class}):
+        rule = {"name": _rule(name), "root": "default", "type": "host", "class": name}
+        ceph.mon("osd crush rule create-replicated", **rule, accept=(errno.EEXIST,))
+    for pool in design.pools:
+        if pool.erasure_code is not None:
+            ceph.mon("osd erasure-code-profile set", name=_profile(pool), profile=_profile_of(pool))
+    _together(lambda pool: _create_pool(ceph, pool, exists=pool.name in there), design.pools)
+
+
+def _create_pool(ceph: CephSession, pool: Pool, *, exists: bool) -> None:
+    common: dict[str, Any] = {"pool": pool.name, "pg_num": pool.pg_num, "pgp_num": pool.pg_num}
+    if pool.name.startswith("."):
+        common["yes_i_really_mean_it"] = True
+    if not exists and pool.erasure_code is None:
+        rule = {"rule": _rule(pool.device_class)} if pool.device_class else {}
+        ceph.mon("osd pool create", **common, size=pool.size, pool_type="replicated", **rule)
+    elif not exists:
+        ceph.mon("osd pool create", **common, pool_type="erasure", erasure_code_profile=_profile(pool))
+    if pool.erasure_code is not None and pool.application in ("rbd", "cephfs"):
+        ceph.mon("osd pool set", pool=pool.name, var="allow_ec_overwrites", val="true")
+    ceph.mon(
+        "osd pool application enable", pool=pool.name, app=pool.application, yes_i_really_mean_it=True
+    )
+
+
+def _rule(device_class: str) -> str:
+    return f"replicated-{device_class}"
+
+
+def _profile(pool: Pool) -> str:
+    code = pool.erasure_code
+    assert code is not None
+    return f"k{code.k}-m{code.m}" + (f"-{pool.device_class}" if pool.device_class else "")
+
+
+def _profile_of(pool: Pool) -> list[str]:
+    code = pool.erasure_code
+    assert code is not None
+    profile = [f"k={code.k}", f"m={code.m}", "crush-failure-domain=host"]
+    return [*profile, f"crush-device-class={pool.device_class}"] if pool.device_class else profile
+
+
+def create_file_system(ceph: CephSession, design: Design, report: Report) -> None:
+    """Create the CephFS and wait until its ranks are active and its standbys are there."""
+    wanted = design.file_system
+    assert wanted is not None
+    if wanted.name not in {system["name"] for system in ceph.mon("fs ls")}:
+        ceph.mon("fs new", fs_name=wanted.name, metadata=wanted.metadata_pool, data=wanted.data_pools[0])
+    for pool in wanted.data_pools[1:]:
+        ceph.mon("fs add_data_pool", fs_name=wanted.name, pool=pool, accept=(errno.EEXIST,))
+    if wanted.active_mds > 1:
+        ceph.mon("fs set", fs_name=wanted.name, var="max_mds", val=str(wanted.active_mds))
+    _wait_mds(ceph, wanted, len(design.with_daemon(DaemonKind.MDS)), report)
+    if len(wanted.data_pools) > 1:
+        ceph.operation("cephfs-layout", file_system=wanted.name, pool=wanted.data_pools[-1])
+
+
+def _wait_mds(ceph: CephSession, wanted: FileSystem, daemons: int, report: Report) -> None:
+    def look() -> Look[bool]:
+        state = ceph.mon("fs dump")
+        standby = len(state["standbys"])
+        info = next(fs["mdsmap"]["info"] for fs in state["filesystems"] if fs["mdsmap"]["fs_name"] == wanted.name)
+        active = sum(mds["state"] == "up:active" for mds in info.values())
+        done = active == wanted.active_mds and active + standby >= daemons
+        return Look(seen=f"{active} active, {standby} standing by", value=True if done else None)
+
+    wait_for("the metadata servers", look, limit=_HEALTH_LIMIT, report=report)
+
+
+def create_dashboard_user(ceph: CephSession, password: str, report: Report) -> None:
+    """Wait for the active manager's dashboard and make its user."""
+
+    def look() -> Look[bool]:
+        services = ceph.mon("mgr services")
+        url = services.get("dashboard")
+        return Look(seen="not announced by a manager", value=True if url else None)
+
+    wait_for("the dashboard", look, limit=_HEALTH_LIMIT, report=report)
+    ceph.mgr(
+        "dashboard ac-user-create",
+        username=DASHBOARD_USER,
+        rolename="administrator",
+        force_password=True,
+        stdin=password,
+        accept=(errno.EEXIST,),
+    )
+
+
+def wait_healthy(ceph: CephSession, design: Design, report: Report) -> None:
+    """Wait for HEALTH_OK with every PG of the design's pools active+clean."""
+    pgs = sum(pool.pg_num for pool in design.pools)
+
+    def look() -> Look[bool]:
+        health, clean, total = health_of(ceph.mon("status"))
+        done = health == "HEALTH_OK" and clean == total and total >= pgs
+        return Look(seen=f"{health}, {clean} of {pgs} PGs active+clean", value=True if done else None)
+
+    wait_for("HEALTH_OK", look, limit=_HEALTH_LIMIT, report=report)
+
+
+def health_of(status: dict[str, Any]) -> tuple[str, int, int]:
+    """Return the health with its reasons, the PGs that are active+clean, and all PGs."""
+    checks = status["health"]["checks"]
+    health = status["health"]["status"]
+    if checks:
+        health += f" ({'; '.join(check['summary']['message'] for check in checks.values())})"
+    states = status["pgmap"]["pgs_by_state"]
+    clean = sum(state["count"] for state in states if state["state_name"] == "active+clean")
+    return health, clean, int(status["pgmap"]["num_pgs"])
+
+
+def is_dashboard_user_there(ceph: CephSession) -> bool:
+    """Tell whether the dashboard's user exists; a manager that does not answer yet counts as no."""
+    try:
+        return DASHBOARD_USER in (ceph.mgr("dashboard ac-user-show") or ())
+    except CephError:
+        return False
+
+
+def _together(act: Callable[[T], Any], items: Iterable[T]) -> None:
+    """Do the same with every item side by side; the first error is raised once all have ended."""
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        for future in [pool.submit(act, item) for item in items]:
+            future.result()

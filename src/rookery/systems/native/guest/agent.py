@@ -1,0 +1,173 @@
+"""Speaks to Ceph from inside a server, for a program outside: one JSON request a line, one JSON answer a line.
+
+It runs on the server's own Python with Ceph's own bindings, so the program outside needs neither. Requests
+carry an `id` and run side by side; answers carry the same `id`. It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import rados
+
+_CONNECT_TRY = 5  # seconds
+_OPERATION_LIMIT = "60"  # seconds; a request without an answer by then fails instead of hanging
+
+Answer = dict[str, Any]
+
+
+class Agent:
+    """One cephx user's connection to the cluster, and what can be asked of it."""
+
+    def __init__(self, user: str) -> None:
+        self._user = user
+        self._cluster: Any = None
+        self._connecting = threading.Lock()
+        self._operations: dict[str, Callable[[dict[str, Any]], Answer]] = {
+            "mon": self._mon,
+            "mgr": self._mgr,
+            "rbd-round-trip": self._rbd_round_trip,
+            "cephfs-write": self._cephfs_write,
+            "cephfs-read": self._cephfs_read,
+            "cephfs-remove": self._cephfs_remove,
+            "cephfs-layout": self._cephfs_layout,
+        }
+
+    def answer(self, request: dict[str, Any]) -> Answer:
+        try:
+            return self._operations[request["op"]](request)
+        except Exception as error:  # noqa: BLE001 - the asker decides what an error means
+            return {"code": getattr(error, "errno", None) or 1, "status": f"{type(error).__name__}: {error}"}
+
+    def cluster(self) -> Any:
+        with self._connecting:
+            if self._cluster is None:
+                self._cluster = self._connect()
+            return self._cluster
+
+    def _connect(self) -> Any:
+        last = ""
+        for _ in range(24):
+            cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name=f"client.{self._user}")
+            for option in ("rados_mon_op_timeout", "rados_osd_op_timeout"):
+                cluster.conf_set(option, _OPERATION_LIMIT)
+            cluster.conf_set("client_mount_timeout", str(_CONNECT_TRY))
+            try:
+                cluster.connect(timeout=_CONNECT_TRY)
+            except rados.Error as error:
+                last = str(error)
+                cluster.shutdown()
+                time.sleep(0.2)
+            else:
+                return cluster
+        raise ConnectionError(f"no monitor answers: {last}")
+
+    def _mon(self, request: dict[str, Any]) -> Answer:
+        command = json.dumps(request["command"])
+        code, out, status = self.cluster().mon_command(command, request.get("input", "").encode())
+        return {"code": -code, "out": out.decode(), "status": status}
+
+    def _mgr(self, request: dict[str, Any]) -> Answer:
+        command = json.dumps(request["command"])
+        code, out, status = self.cluster().mgr_command(command, request.get("input", "").encode())
+        return {"code": -code, "out": out.decode(), "status": status}
+
+    def _rbd_round_trip(self, request: dict[str, Any]) -> Answer:
+        """Make an image, write to it, read it back through a new handle, and remove it."""
+        import rbd
+
+        name, size = request["image"], int(request["size"])
+        data = os.urandom(size)
+        with self.cluster().open_ioctx(request["pool"]) as pool:
+            started = time.monotonic()
+            rbd.RBD().create(pool, name, size, data_pool=request.get("data_pool") or None)
+            try:
+                with rbd.Image(pool, name) as image:
+                    image.write(data, 0)
+                    image.flush()
+                with rbd.Image(pool, name, read_only=True) as image:
+                    back = image.read(0, size)
+            finally:
+                rbd.RBD().remove(pool, name)
+        same = hashlib.sha256(back).hexdigest() == hashlib.sha256(data).hexdigest()
+        return {"code": 0, "same": same, "bytes": len(back), "seconds": time.monotonic() - started}
+
+    def _file_system(self, request: dict[str, Any]) -> Any:
+        import cephfs
+
+        mounted = cephfs.LibCephFS(conffile="/etc/ceph/ceph.conf", auth_id=self._user)
+        mounted.conf_set("client_mount_timeout", "30")
+        mounted.mount(filesystem_name=request["file_system"])
+        return mounted
+
+    def _cephfs_write(self, request: dict[str, Any]) -> Answer:
+        mounted = self._file_system(request)
+        data = request["text"].encode()
+        try:
+            handle = mounted.open(request["path"], "w", 0o644)
+            mounted.write(handle, data, 0)
+            mounted.fsync(handle, 0)
+            mounted.close(handle)
+        finally:
+            mounted.shutdown()
+        return {"code": 0, "sha256": hashlib.sha256(data).hexdigest()}
+
+    def _cephfs_read(self, request: dict[str, Any]) -> Answer:
+        mounted = self._file_system(request)
+        try:
+            handle = mounted.open(request["path"], "r")
+            data = mounted.read(handle, 0, 1 << 20)
+            mounted.close(handle)
+        finally:
+            mounted.shutdown()
+        return {"code": 0, "sha256": hashlib.sha256(data).hexdigest()}
+
+    def _cephfs_remove(self, request: dict[str, Any]) -> Answer:
+        mounted = self._file_system(request)
+        try:
+            mounted.unlink(request["path"])
+        finally:
+            mounted.shutdown()
+        return {"code": 0}
+
+    def _cephfs_layout(self, request: dict[str, Any]) -> Answer:
+        """Send the data of new files under the root to a pool."""
+        mounted = self._file_system(request)
+        try:
+            mounted.setxattr("/", "ceph.dir.layout.pool", request["pool"].encode(), 0)
+        finally:
+            mounted.shutdown()
+        return {"code": 0}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--user", default="admin")
+    agent = Agent(parser.parse_args().user)
+    writing = threading.Lock()
+
+    def serve(line: str) -> None:
+        request = json.loads(line)
+        answer = json.dumps({"id": request["id"], **agent.answer(request)})
+        with writing:
+            sys.stdout.write(answer + "\n")
+            sys.stdout.flush()
+
+    pool = ThreadPoolExecutor(max_workers=16)
+    for line in sys.stdin:
+        pool.submit(serve, line)
+    # Nobody listens any more: requests under way have no one to answer to.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""A lab's secrets: made once at `up`, readable by their owner only, never rendered, printed or logged.
+
+They lie in one file inside the lab's folder, written whole or not at all; a design that grows gets the
+secrets it lacks and keeps those it has.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import secrets
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rookery.design.model import DaemonKind, Design
+from rookery.drivers.ceph import build_cephx_key
+from rookery.drivers.files import write_whole
+from rookery.drivers.tls import issue_certificate, make_authority, make_key
+
+VERIFY_USER = "verify"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Everything secret or random of one lab, by name in one flat table.
+
+    Names: `fsid`, `ca.crt`, `ca.key`, `tls.HOST.crt|key`, `cephx.ENTITY`, `osd.N.uuid`,
+    `s3.USER.access|secret`, `dashboard.password`.
+    """
+
+    table: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.table[name]
+
+
+def load_identity(path: Path) -> Identity:
+    """Read a lab's secrets; an absent file is an empty table."""
+    try:
+        return Identity(table=json.loads(path.read_text()))
+    except FileNotFoundError:
+        return Identity(table={})
+
+
+def ensure_identity(path: Path, design: Design) -> Identity:
+    """Read the secrets, make those that the design needs and that are not there, and keep them."""
+    table = dict(load_identity(path).table)
+    before = len(table)
+    _fill(table, design)
+    if len(table) != before:
+        write_whole(path, json.dumps(table, indent=1, sort_keys=True).encode(), mode=0o600)
+    return Identity(table=table)
+
+
+def is_complete(identity: Identity, design: Design) -> bool:
+    """Tell whether every secret that the design needs is there."""
+    return set(needed_names(design)) <= set(identity.table)
+
+
+def needed_names(design: Design) -> tuple[str, ...]:
+    """Return the names of all secrets of a design."""
+    names = ["fsid", "ca.key", "ca.crt", "dashboard.password"]
+    names += [f"tls.{host.name}.{part}" for host in design.servers for part in ("key", "crt")]
+    names += [f"cephx.{entity}" for entity in cephx_entities(design)]
+    names += [f"osd.{daemon.id}.uuid" for _, daemon in design.with_daemon(DaemonKind.OSD)]
+    names += [f"s3.{user}.{part}" for user in s3_users(design) for part in ("access", "secret")]
+    return tuple(names)
+
+
+def s3_users(design: Design) -> tuple[str, ...]:
+    """Return the S3 users of a design: the applications' own, and one that `verify` uses."""
+    if design.object_store is None:
+        return ()
+    return tuple(dict.fromkeys((*(bucket.owner for bucket in design.buckets), VERIFY_USER)))
+
+
+def cephx_entities(design: Design) -> tuple[str, ...]:
+    """Return every cephx entity: the daemons' and the users'."""
+    daemons = []
+    for host in design.hosts:
+        for daemon in host.daemons:
+            if daemon.kind is DaemonKind.RGW:
+                daemons.append(f"client.rgw.{daemon.id}")
+            elif daemon.kind is not DaemonKind.MON:
+                daemons.append(daemon.name)
+    return ("mon.", *daemons, *(f"client.{user.name}" for user in design.users))
+
+
+def _fill(table: dict[str, str], design: Design) -> None:
+    now = datetime.datetime.fromtimestamp(time.time(), tz=datetime.UTC)
+    if "ca.crt" not in table:
+        table["ca.key"] = make_key()
+        table["ca.crt"] = make_authority(f"{design.name} lab authority", table["ca.key"], now=now)
+    balancer = [design.load_balancer.address] if design.load_balancer else []
+    for host in design.servers:
+        if f"tls.{host.name}.crt" not in table:
+            key = make_key()
+            names = (host.name, host.address, *balancer, f"{design.name}.lab")
+            table[f"tls.{host.name}.key"] = key
+            table[f"tls.{host.name}.crt"] = issue_certificate(
+                table["ca.crt"], table["ca.key"], key, names=names, now=now
+            )
+    for name in needed_names(design):
+        if name not in table:
+            table[name] = _make(name)
+
+
+def _make(name: str) -> str:
+    if name == "fsid" or name.endswith(".uuid"):
+        return str(uuid.UUID(bytes=os.urandom(16), version=4))
+    if name.startswith("cephx."):
+        return build_cephx_key(os.urandom(16), created=int(time.time()))
+    if name.endswith(".access"):
+        return secrets.token_hex(10).upper()
+    return secrets.token_urlsafe(24)

@@ -1,0 +1,184 @@
+"""The root image that all servers of all labs share: Debian with Ceph and the applications' programs.
+
+Built once by mmdebstrap and cached under a hash of everything that goes into it; an image is complete or
+absent, never half there. The packages come from the mirror that the machine's own apt uses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from rookery.apps.table import APPS
+from rookery.drivers.files import remove_tree
+from rookery.drivers.process import CommandError, run
+from rookery.errors import NotPossibleError
+from rookery.systems.native.paths import image_folder
+from rookery.systems.protocol import Report
+
+SUITE = "trixie"
+FALLBACK_MIRROR = "http://deb.debian.org/debian"
+_BUILD_LIMIT = 1800.0  # seconds: a slow mirror is slow, not broken
+_RECIPE = 2  # raise it when the recipe below changes what comes out
+
+# What every server has. No package recommends another in: an image is what it names.
+_PACKAGES = (
+    "ca-certificates",
+    "ceph-common",
+    "ceph-fuse",
+    "ceph-mds",
+    "ceph-mgr",
+    "ceph-mgr-dashboard",
+    "ceph-mon",
+    "ceph-osd",
+    "curl",
+    "haproxy",
+    "iproute2",
+    "iputils-ping",
+    "less",
+    "openssl",
+    "procps",
+    "python3-cephfs",
+    "python3-rados",
+    "python3-rbd",
+    "radosgw",
+    "supervisor",
+)
+
+_DROP = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists")
+
+
+def packages() -> tuple[str, ...]:
+    """Return the Debian packages of the image: the servers' own, and what the applications ask for."""
+    wanted = {*_PACKAGES, *(package for app in APPS.values() for package in app.packages)}
+    return tuple(sorted(wanted))
+
+
+def image_digest() -> str:
+    """Return the name of the image: a hash over all that goes into it."""
+    digest = hashlib.sha256(f"{_RECIPE} {SUITE} {' '.join(packages())} {' '.join(_DROP)}".encode())
+    for path, content in _overlay_files():
+        digest.update(path.encode() + b"\0" + content + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def image_root() -> Path:
+    """Return where the image is, once it is built."""
+    return image_folder() / image_digest()
+
+
+def ensure_image(report: Report) -> Path:
+    """Build the image if it is not there, and return its root.
+
+    Raises NotPossibleError where the mirror cannot be reached.
+    """
+    root = image_root()
+    if root.is_dir():
+        return root
+    image_folder().mkdir(parents=True, exist_ok=True)
+    with _alone(image_folder() / ".lock"):
+        if not root.is_dir():
+            _build(root, report)
+    return root
+
+
+def _build(root: Path, report: Report) -> None:
+    building = root.with_name(f"{root.name}.building")
+    remove_tree(building)
+    mirror = find_mirror()
+    report(f"building from {mirror}; this happens once and takes about a minute")
+    argv = (
+        # The builder ends with us: an orphan would go on writing into a folder that is made anew.
+        *("setpriv", "--pdeathsig", "KILL"),
+        *("mmdebstrap", "--quiet", "--variant=apt", "--mode=root", "--components=main"),
+        f"--include={','.join(packages())}",
+        '--aptopt=Acquire::Retries "3"',
+        '--aptopt=Acquire::Check-Valid-Until "false"',
+        *("--dpkgopt=force-unsafe-io", f"--dpkgopt=path-exclude={'/usr/share/man/*'}"),
+        *(SUITE, str(building), mirror),
+    )
+    try:
+        run(argv, timeout=_BUILD_LIMIT)
+    except CommandError as error:
+        remove_tree(building)
+        raise NotPossibleError(
+            f"the servers' root image could not be built from {mirror}",
+            hint="Check that this machine reaches the mirror of its own apt (`apt-get update`), then run again.",
+            details=error.details,
+        ) from None
+    _finish(building)
+    building.replace(root)
+
+
+def _finish(building: Path) -> None:
+    """Lay our files into a fresh root, drop what no server needs, and compile what Debian leaves to run time.
+
+    ceph-mgr's modules come without byte code: each manager would compile 300 files at each start.
+    """
+    for path, content in _overlay_files():
+        target = building / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    for name in _DROP:
+        remove_tree(building / name)
+    for folder in ("dev", "proc", "sys", "run", "tmp"):
+        (building / folder).mkdir(exist_ok=True)
+    run(
+        ("chroot", str(building), "python3", "-W", "ignore", "-m", "compileall", "-q", "/usr/share/ceph/mgr"),
+        timeout=300,
+    )
+
+
+def _overlay_files() -> Iterator[tuple[str, bytes]]:
+    """Yield what we add to the image, as path and content, in a fixed order."""
+    yield from _walk(files("rookery.systems.native") / "image", "usr/share/ceph/mgr")
+
+
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        path = f"{prefix}/{entry.name}"
+        if entry.name == "__pycache__":
+            continue
+        if entry.is_dir():
+            yield from _walk(entry, path)
+        else:
+            yield path, entry.read_bytes()
+
+
+def find_mirror() -> str:
+    """Return the Debian mirror that this machine's apt uses, or Debian's own where it uses none."""
+    try:
+        lines = run(("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(RELEASE)")).splitlines()
+    except CommandError:
+        return FALLBACK_MIRROR
+    for line in lines:
+        uri, _, rest = line.partition(" ")
+        origin, _, release = rest.rpartition(" ")
+        if origin == "Debian" and "-security" not in release and "-security" not in uri:
+            return uri.rstrip("/")
+    return FALLBACK_MIRROR
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock that dies with the process; another builder's image is waited for, not built twice."""
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def free_space(path: Path) -> int:
+    """Return the free bytes of the file system that holds `path` or its nearest existing parent."""
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free

@@ -1,0 +1,249 @@
+"""The native system on the lab: every step of its plan, and everything one can ask of it while it runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rookery.design.model import DaemonKind, Design, Role
+from rookery.drivers.ceph import CephError, CephSession
+from rookery.drivers.files import read_users, write_files, write_whole
+from rookery.drivers.http import Browser
+from rookery.drivers.runc import Runc
+from rookery.drivers.supervisor import Supervisor
+from rookery.drivers.waiting import Look, wait_for
+from rookery.errors import InputError, RookeryError
+from rookery.plan.native import plan_native
+from rookery.plan.step import Observation, Step
+from rookery.projections.native.server import SCRIPTS, program_name, server_programs
+from rookery.systems.native import bootstrap, objects
+from rookery.systems.native.identity import Identity, ensure_identity, load_identity
+from rookery.systems.native.image_build import ensure_image, image_root
+from rookery.systems.native.observe import observe_native
+from rookery.systems.native.paths import LabPaths
+from rookery.systems.native.servers import ensure_network, gateway_keyring, start_server
+from rookery.systems.native.sockets import tcp_listeners
+from rookery.systems.protocol import Credentials, Endpoint, HostStatus, Listener, ProgramStatus, Report
+
+_ANSWER_LIMIT = 60.0
+
+
+class NativeSystem:
+    """A lab: implements `System` with runc, supervisord and librados."""
+
+    def __init__(self, design: Design) -> None:
+        self._design = design
+        self.paths = LabPaths(name=design.name)
+        self.runc = Runc(self.paths.runc_state)
+        self._sessions: dict[tuple[str, str], CephSession] = {}
+        self._lock = threading.Lock()
+        self._actions: dict[str, Callable[[Step, Report], None]] = {
+            "image": lambda _, report: _ignore(ensure_image(report)),
+            "identity": lambda _, __: self._ensure_identity(),
+            "network": lambda _, __: ensure_network(design, self.paths),
+            "server": lambda step, _: self._start(step.target),
+            "quorum": lambda _, report: bootstrap.wait_quorum(self.ceph(), design, report),
+            "settings": lambda _, __: bootstrap.apply_settings(self.ceph(), design),
+            "registered": lambda _, __: bootstrap.register(self.ceph(), design, self.identity),
+            "osds": lambda _, report: bootstrap.wait_osds(self.ceph(), design, report),
+            "pools": lambda _, __: bootstrap.create_pools(self.ceph(), design),
+            "filesystem": lambda _, report: bootstrap.create_file_system(self.ceph(), design, report),
+            "gateways": lambda _, report: self._start_gateways(report),
+            "dashboard": lambda _, report: bootstrap.create_dashboard_user(
+                self.ceph(), self.identity["dashboard.password"], report
+            ),
+            "healthy": lambda _, report: bootstrap.wait_healthy(self.ceph(), design, report),
+            "s3-users": lambda _, __: objects.create_users(self._admin_exec(), design, self.identity),
+            "app": self._publish,
+            "frontends": lambda _, report: self._wait_frontends(report),
+        }
+
+    @property
+    def design(self) -> Design:
+        return self._design
+
+    @property
+    def ca_file(self) -> Path:
+        return self.paths.ca
+
+    @property
+    def identity(self) -> Identity:
+        return load_identity(self.paths.secrets)
+
+    def steps(self) -> tuple[Step, ...]:
+        return plan_native(self._design)
+
+    def observe(self) -> Observation:
+        return observe_native(self)
+
+    def apply(self, step: Step, report: Report) -> None:
+        self._actions[step.id.partition(":")[0]](step, report)
+
+    def hosts(self) -> tuple[HostStatus, ...]:
+        pids = self.runc.running()
+        return tuple(self._host_status(host.name, pids) for host in self._design.hosts)
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        balancer = self._design.load_balancer
+        if balancer is None:
+            return ()
+        found = []
+        for front in self._design.frontends:
+            port = "" if front.port == 443 else f":{front.port}"
+            url = f"https://{balancer.address}{port}/"
+            found.append(Endpoint(name=front.name, url=url, credentials=self._credentials(front.name)))
+        return tuple(found)
+
+    def s3_credentials(self, user: str) -> Credentials:
+        identity = self.identity
+        return Credentials(user=identity[f"s3.{user}.access"], password=identity[f"s3.{user}.secret"])
+
+    def ceph(self, user: str = "admin", host: str = "") -> CephSession:
+        name = host or self._design.admin_host.name
+        with self._lock:
+            key = (user, name)
+            if key not in self._sessions:
+                agent = ("python3", f"{SCRIPTS}/agent.py", "--user", user)
+                self._sessions[key] = CephSession(self.exec_argv(name, agent))
+            return self._sessions[key]
+
+    def listeners(self) -> tuple[Listener, ...]:
+        names = {self.paths.container(host.name): host.name for host in self._design.hosts}
+        return tuple(
+            listener
+            for container, pid in sorted(self.runc.running().items())
+            if container in names
+            for listener in tcp_listeners(names[container], pid)
+        )
+
+    def exec_argv(self, host: str, argv: Sequence[str], *, terminal: bool = False) -> list[str]:
+        """Return the command that runs `argv` on a host; raises where there is none or it is off."""
+        known = [known.name for known in self._design.hosts]
+        if host not in known:
+            raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
+        return self.runc.exec_argv(self.paths.container(host), argv, terminal=terminal)
+
+    def shell(self, host: str, argv: Sequence[str]) -> int:
+        terminal = os.isatty(0) and os.isatty(1)
+        command = tuple(argv) or ("bash", "--login")
+        line = self.exec_argv(host, command, terminal=terminal)
+        if self.paths.container(host) not in self.runc.running():
+            raise RookeryError(f"{host} does not run", hint="`rookery up` starts what is missing.")
+        return subprocess.run(line, check=False).returncode
+
+    def close(self) -> None:
+        with self._lock:
+            sessions = tuple(self._sessions.values())
+            self._sessions.clear()
+        for session in sessions:
+            session.close()
+
+    def _ensure_identity(self) -> None:
+        identity = ensure_identity(self.paths.secrets, self._design)
+        write_whole(self.paths.ca, identity["ca.crt"].encode())
+
+    def _start(self, name: str) -> None:
+        host = next(host for host in self._design.hosts if host.name == name)
+        start_server(self._design, host, self.paths, self.identity, image_root(), self.runc)
+
+    def _start_gateways(self, report: Report) -> None:
+        """Hand the gateways their keys, start them, and wait until each answers."""
+        users = read_users(image_root())
+        pids = self.runc.running()
+        gateways = self._design.with_daemon(DaemonKind.RGW)
+        for host, daemon in gateways:
+            write_files(self.paths.server(host.name).root, (gateway_keyring(daemon, self.identity),), users=users)
+            Supervisor(pids[self.paths.container(host.name)]).start(program_name(daemon))
+        store = self._design.object_store
+        assert store is not None
+        urls = [f"https://{host.address}:{store.port}/swift/healthcheck" for host, _ in gateways]
+        self._wait_answers("the S3 gateways", urls, report)
+
+    def _wait_frontends(self, report: Report) -> None:
+        self._wait_answers("the services", [endpoint.url for endpoint in self.endpoints()], report)
+
+    def _wait_answers(self, what: str, urls: Sequence[str], report: Report) -> None:
+        """Wait until each URL answers with what a visitor may get (a bucket's listing may be denied)."""
+        browser = Browser(str(self.ca_file))
+
+        def look() -> Look[bool]:
+            for url in urls:
+                answer = browser.get(url)
+                if answer.status not in (200, 403):
+                    return Look(seen=f"{url} answers {answer.status or answer.error}")
+            return Look(seen="all answer", value=True)
+
+        try:
+            wait_for(what, look, limit=_ANSWER_LIMIT, report=report)
+        finally:
+            browser.close()
+
+    def _publish(self, step: Step, report: Report) -> None:
+        app = next(app for app in self._design.apps if app.name == step.target)
+        objects.publish_app(self._design, app, self.identity, ca_file=self.ca_file, report=report)
+
+    def _admin_exec(self) -> list[str]:
+        return self.exec_argv(self._design.admin_host.name, ())
+
+    def _credentials(self, frontend: str) -> Credentials | None:
+        if frontend == "dashboard":
+            return Credentials(user=bootstrap.DASHBOARD_USER, password=self.identity["dashboard.password"])
+        if frontend == "s3" and self._design.buckets:
+            return self.s3_credentials(self._design.buckets[0].owner)
+        return None
+
+    def _host_status(self, name: str, pids: dict[str, int]) -> HostStatus:
+        pid = pids.get(self.paths.container(name))
+        if pid is None:
+            return HostStatus(name=name, running=False, programs=(), memory=None)
+        host = next(host for host in self._design.hosts if host.name == name)
+        try:
+            states = Supervisor(pid).programs()
+        except OSError:
+            states = ()
+        seen = {state.name: state for state in states}
+        programs = tuple(
+            ProgramStatus(
+                host=name,
+                name=program.name,
+                running=program.name in seen and seen[program.name].state == "RUNNING",
+                detail=seen[program.name].description if program.name in seen else "its supervisor is silent",
+            )
+            for program in server_programs(self._design, host)
+        )
+        return HostStatus(name=name, running=True, programs=programs, memory=self._memory(name))
+
+    def _memory(self, name: str) -> int | None:
+        """Return what a server's processes take of the machine's memory, without the page cache."""
+        from rookery.systems.native.memory import cgroup_memory
+
+        return cgroup_memory(self.paths.cgroup(name))
+
+    def is_reachable(self) -> bool:
+        """Tell whether the host from which the cluster is administered runs."""
+        return self.paths.container(self._design.admin_host.name) in self.runc.running()
+
+    def ceph_or_none(self) -> CephSession | None:
+        """Return the admin session if the monitors answer, else None, without waiting long."""
+        if not self.is_reachable():
+            return None
+        with contextlib.suppress(CephError):
+            session = self.ceph()
+            session.mon("quorum_status")
+            return session
+        return None
+
+    def s3_users_there(self) -> frozenset[str]:
+        return objects.existing_users(self._admin_exec())
+
+    @property
+    def has_balancer(self) -> bool:
+        return any(Role.LOAD_BALANCER in host.roles for host in self._design.hosts)
+
+
+def _ignore(_: object) -> None:
+    """An action returns nothing; some of what it calls does."""

@@ -1,0 +1,110 @@
+"""Observation of a native system: the facts that hold, read from what runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rookery.design.model import DaemonKind, Design
+from rookery.drivers import network
+from rookery.drivers.ceph import CephError, CephSession
+from rookery.drivers.process import CommandError
+from rookery.plan.step import Observation
+from rookery.systems.native.bootstrap import health_of, is_dashboard_user_there
+from rookery.systems.native.identity import is_complete, s3_users
+from rookery.systems.native.image_build import image_root
+
+if TYPE_CHECKING:
+    from rookery.systems.native.lab import NativeSystem
+
+
+def observe_native(system: NativeSystem) -> Observation:
+    """Return the facts that hold. `app:*` and `frontends` are never among them: looking whether they hold is
+    doing them (every file is compared, every service asked), so their steps always run."""
+    facts = set(_machine_facts(system))
+    ceph = system.ceph_or_none()
+    if ceph is not None:
+        facts |= _ceph_facts(system, ceph)
+    return Observation(facts=frozenset(facts))
+
+
+def _machine_facts(system: NativeSystem) -> set[str]:
+    design, paths = system.design, system.paths
+    facts = set()
+    if image_root().is_dir():
+        facts.add("image")
+    if is_complete(system.identity, design) and paths.ca.exists():
+        facts.add("identity")
+    names = set(network.namespace_names())
+    links = set(network.link_names())
+    cables = {paths.cable(number, "public") for number in range(len(design.hosts))}
+    if {paths.namespace(host.name) for host in design.hosts} <= names and cables <= links:
+        facts.add("network")
+    running = system.runc.running()
+    facts |= {f"server:{host.name}" for host in design.hosts if paths.container(host.name) in running}
+    return facts
+
+
+def _ceph_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
+    design = system.design
+    facts = set()
+    status = ceph.mon("status")
+    monitors = {daemon.id for _, daemon in design.with_daemon(DaemonKind.MON)}
+    if monitors <= set(status["quorum_names"]):
+        facts.add("quorum")
+    if not design.dashboard or ceph.mon("config get", who="mgr", key="mgr/dashboard/crt_file", accept=(2,)):
+        facts.add("settings")
+    osds = {daemon.id for _, daemon in design.with_daemon(DaemonKind.OSD)}
+    dump = {str(osd["osd"]): osd for osd in ceph.mon("osd dump")["osds"]}
+    if osds <= set(dump):
+        facts.add("registered")
+    if all(osd in dump and dump[osd]["up"] and dump[osd]["in"] for osd in osds):
+        facts.add("osds")
+    facts |= _service_facts(system, ceph)
+    health, clean, total = health_of(status)
+    if health == "HEALTH_OK" and clean == total and total >= sum(pool.pg_num for pool in design.pools):
+        facts.add("healthy")
+    return facts
+
+
+def _service_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
+    design = system.design
+    facts = set()
+    pools = {pool["pool_name"]: pool for pool in ceph.mon("osd pool ls", detail="detail")}
+    if all(
+        pool.name in pools and pool.application in pools[pool.name]["application_metadata"]
+        for pool in design.pools
+    ):
+        facts.add("pools")
+    if design.file_system and _file_system_is_there(ceph, design):
+        facts.add("filesystem")
+    if design.dashboard and is_dashboard_user_there(ceph):
+        facts.add("dashboard")
+    if design.object_store and "pools" in facts and _gateways_run(system):
+        facts.add("gateways")
+        try:
+            if set(s3_users(design)) <= system.s3_users_there():
+                facts.add("s3-users")
+        except CommandError:
+            pass
+    return facts
+
+
+def _file_system_is_there(ceph: CephSession, design: Design) -> bool:
+    wanted = design.file_system
+    assert wanted is not None
+    try:
+        state = ceph.mon("fs get", fs_name=wanted.name)
+    except CephError:
+        return False
+    active = sum(mds["state"] == "up:active" for mds in state["mdsmap"]["info"].values())
+    return active == wanted.active_mds and len(state["mdsmap"]["data_pools"]) == len(wanted.data_pools)
+
+
+def _gateways_run(system: NativeSystem) -> bool:
+    programs = {
+        (program.host, program.name): program.running for host in system.hosts() for program in host.programs
+    }
+    return all(
+        programs.get((host.name, f"rgw.{daemon.id}"), False)
+        for host, daemon in system.design.with_daemon(DaemonKind.RGW)
+    )

@@ -1,0 +1,201 @@
+"""The lab's servers: containers over the shared image, each with its own address, drives and secrets."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
+from rookery.drivers import mounts
+from rookery.drivers.ceph import render_keyring
+from rookery.drivers.files import read_users, write_files
+from rookery.drivers.network import Bridge, Cable, ensure_bridges, ensure_namespace
+from rookery.drivers.runc import Container, Runc
+from rookery.files import File
+from rookery.projections.native.server import SCRIPTS, render_server
+from rookery.systems.native.identity import Identity, cephx_entities
+from rookery.systems.native.paths import LabPaths
+
+_INIT = ("/usr/bin/supervisord", "--configuration", "/etc/supervisor/supervisord.conf")
+# Over what supervisord asks for itself: a server's own limits are the container's.
+_DAEMON_CAPS: dict[DaemonKind, tuple[tuple[str, str], ...]] = {
+    DaemonKind.MGR: (("mon", "allow profile mgr"), ("osd", "allow *"), ("mds", "allow *")),
+    DaemonKind.OSD: (("mon", "allow profile osd"), ("mgr", "allow profile osd"), ("osd", "allow *")),
+    DaemonKind.MDS: (
+        ("mon", "allow profile mds"),
+        ("osd", "allow rw tag cephfs *=*"),
+        ("mds", "allow"),
+        ("mgr", "allow profile mds"),
+    ),
+    DaemonKind.RGW: (("mon", "allow rw"), ("osd", "allow rwx tag rgw *=*"), ("mgr", "allow rw")),
+}
+
+
+def ensure_network(design: Design, paths: LabPaths) -> None:
+    """Make the bridges and give each server its namespace, address and cable."""
+    ensure_bridges(_bridges(design, paths))
+    for number, host in enumerate(design.hosts):
+        ensure_namespace(paths.namespace(host.name), _cables(design, paths, number, host))
+
+
+def _bridges(design: Design, paths: LabPaths) -> tuple[Bridge, ...]:
+    network = design.network
+    prefix = network.public.partition("/")[2]
+    public = Bridge(name=paths.bridge("public"), address=f"{network.gateway}/{prefix}", mtu=network.mtu)
+    if not network.cluster:
+        return (public,)
+    return (public, Bridge(name=paths.bridge("cluster"), address="", mtu=network.mtu))
+
+
+def _cables(design: Design, paths: LabPaths, number: int, host: Host) -> tuple[Cable, ...]:
+    network = design.network
+    wanted = [("public", "eth0", host.address, network.public)]
+    if host.cluster_address:
+        wanted.append(("cluster", "eth1", host.cluster_address, network.cluster))
+    return tuple(
+        Cable(
+            outside=paths.cable(number, name),
+            inside=inside,
+            bridge=paths.bridge(name),
+            address=f"{address}/{cidr.partition('/')[2]}",
+            mtu=network.mtu,
+        )
+        for name, inside, address, cidr in wanted
+    )
+
+
+def start_server(
+    design: Design, host: Host, paths: LabPaths, identity: Identity, image: Path, runc: Runc
+) -> None:
+    """Start one server, on what it kept of an earlier life where there was one.
+
+    The drives and the server's changes to its root outlive it; its configuration is laid anew each time.
+    """
+    server = paths.server(host.name)
+    container_id = paths.container(host.name)
+    if container_id in runc.running():
+        return
+    runc.delete(container_id)
+    for folder in (server.upper, server.work, server.root, server.drives):
+        folder.mkdir(parents=True, exist_ok=True)
+    for point in mounts.mount_points(server.root):
+        mounts.unmount(point)
+    mounts.mount_overlay(lower=image, upper=server.upper, work=server.work, at=server.root)
+    users = read_users(image)
+    write_files(server.root, render_server(design, host, fsid=identity["fsid"]), users=users)
+    write_files(server.root, _scripts(), users=users)
+    write_files(server.root, secret_files(design, host, identity), users=users)
+    for drive in host.drives:
+        _ensure_drive(server.drives / drive.name, drive.size, users["ceph"])
+    runc.start(
+        Container(
+            id=container_id,
+            hostname=host.name,
+            root=server.root,
+            namespace=paths.namespace(host.name),
+            argv=_INIT,
+            cgroup=paths.cgroup(host.name),
+            memory=host.memory,
+            cpus=host.cpus,
+            binds=tuple((f"/dev/{drive.name}", str(server.drives / drive.name)) for drive in host.drives),
+            fuse=Path("/dev/fuse").exists(),
+        ),
+        bundle=server.folder,
+        console=server.console,
+    )
+
+
+def _ensure_drive(path: Path, size: int, owner: tuple[int, int]) -> None:
+    """Make a drive: a sparse file, which takes only what is written to it. One that is there is kept."""
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        if os.fstat(handle).st_size < size:
+            os.ftruncate(handle, size)
+        os.fchown(handle, *owner)
+    finally:
+        os.close(handle)
+
+
+def _scripts() -> tuple[File, ...]:
+    folder = files("rookery.systems.native") / "guest"
+    return tuple(
+        File(path=f"{SCRIPTS.lstrip('/')}/{entry.name}", content=entry.read_bytes(), mode=0o755)
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.is_file()
+    )
+
+
+def secret_files(design: Design, host: Host, identity: Identity) -> tuple[File, ...]:
+    """Return the keys and certificates of one server; each is readable by its user alone."""
+    if Role.LOAD_BALANCER in host.roles:
+        return ()
+    found = [*_tls_files(host, identity), *_user_keyrings(design, host, identity)]
+    for daemon in host.daemons:
+        found += _daemon_files(design, daemon, identity)
+    return tuple(found)
+
+
+def _tls_files(host: Host, identity: Identity) -> tuple[File, ...]:
+    certificate, key = identity[f"tls.{host.name}.crt"], identity[f"tls.{host.name}.key"]
+    owner = "ceph" if host.daemons else "root"
+    folder = "etc/rookery/tls"
+    return (
+        File.text(f"{folder}/ca.crt", identity["ca.crt"]),
+        File.text(f"{folder}/server.crt", certificate),
+        File.text(f"{folder}/server.key", key, mode=0o400, owner=owner),
+        File.text(f"{folder}/server.pem", key + certificate, mode=0o400, owner=owner),
+    )
+
+
+def _user_keyrings(design: Design, host: Host, identity: Identity) -> tuple[File, ...]:
+    return tuple(
+        File.text(
+            f"etc/ceph/ceph.client.{user.name}.keyring",
+            render_keyring([(f"client.{user.name}", identity[f"cephx.client.{user.name}"], ())]),
+            mode=0o600,
+        )
+        for user in design.users
+        if host.name in user.hosts
+    )
+
+
+def _daemon_files(design: Design, daemon: Daemon, identity: Identity) -> tuple[File, ...]:
+    """Return what a daemon needs to prove who it is. A gateway's key comes later, with its pools."""
+    if daemon.kind is DaemonKind.RGW:
+        return ()
+    if daemon.kind is DaemonKind.MON:
+        text = cluster_keyring(design, identity)
+        return (File.text("etc/ceph/mon.keyring", text, mode=0o600, owner="ceph"),)
+    folder = f"var/lib/ceph/{daemon.kind}/ceph-{daemon.id}"
+    keyring = render_keyring([(daemon.name, identity[f"cephx.{daemon.name}"], ())])
+    found = [File.text(f"{folder}/keyring", keyring, mode=0o600, owner="ceph")]
+    if daemon.kind is DaemonKind.OSD:
+        found.append(File.text(f"{folder}/.uuid", identity[f"osd.{daemon.id}.uuid"]))
+    return tuple(found)
+
+
+def gateway_keyring(daemon: Daemon, identity: Identity) -> File:
+    """Return the key that lets a gateway start."""
+    entity = f"client.rgw.{daemon.id}"
+    return File.text(
+        f"var/lib/ceph/radosgw/ceph-rgw.{daemon.id}/keyring",
+        render_keyring([(entity, identity[f"cephx.{entity}"], ())]),
+        mode=0o600,
+        owner="ceph",
+    )
+
+
+def cluster_keyring(design: Design, identity: Identity) -> str:
+    """Return every cephx entity with its key and capabilities, as the first monitors start with it."""
+    caps: dict[str, tuple[tuple[str, str], ...]] = {"mon.": (("mon", "allow *"),)}
+    for host in design.hosts:
+        for daemon in host.daemons:
+            if daemon.kind is DaemonKind.RGW:
+                caps[f"client.rgw.{daemon.id}"] = _DAEMON_CAPS[daemon.kind]
+            elif daemon.kind is not DaemonKind.MON:
+                caps[daemon.name] = _DAEMON_CAPS[daemon.kind]
+    caps |= {f"client.{user.name}": user.caps for user in design.users}
+    return render_keyring(
+        (entity, identity[f"cephx.{entity}"], caps[entity]) for entity in cephx_entities(design)
+    )

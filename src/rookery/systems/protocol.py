@@ -1,0 +1,110 @@
+"""The one way to a running system, native or on Kubernetes.
+
+All that makes a demo worth showing (verify, load, backup, experiments) works against this protocol and
+therefore everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from rookery.design.model import Design
+from rookery.drivers.ceph import CephSession
+from rookery.plan.step import Observation, Step
+
+Report = Callable[[str], None]
+"""Hears, in a few words, what a long step is at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """How to log in somewhere: a user (or access key) and a password (or secret key)."""
+
+    user: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a service of the system answers, and as whom one may use it."""
+
+    name: str
+    url: str
+    credentials: Credentials | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramStatus:
+    """One program on a host: its name, whether it runs, and its supervisor's words."""
+
+    host: str
+    name: str
+    running: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStatus:
+    """One host as it is. `memory` is what it uses, in bytes, None where that cannot be told."""
+
+    name: str
+    running: bool
+    programs: tuple[ProgramStatus, ...]
+    memory: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A TCP socket that listens: on which address (`*` for all) and port."""
+
+    host: str
+    address: str
+    port: int
+
+
+class System(Protocol):
+    """A demo system that runs, or is to run."""
+
+    @property
+    def design(self) -> Design: ...
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate of the authority that signs the system's TLS, for clients."""
+        ...
+
+    def steps(self) -> tuple[Step, ...]:
+        """Every step that brings the system up."""
+        ...
+
+    def observe(self) -> Observation:
+        """The facts that hold now."""
+        ...
+
+    def apply(self, step: Step, report: Report) -> None:
+        """Carry one step out; it may have been half done before."""
+        ...
+
+    def hosts(self) -> tuple[HostStatus, ...]: ...
+
+    def endpoints(self) -> tuple[Endpoint, ...]: ...
+
+    def s3_credentials(self, user: str) -> Credentials: ...
+
+    def ceph(self, user: str = "admin", host: str = "") -> CephSession:
+        """A session as a cephx user, from a host that holds its key; kept open until `close`."""
+        ...
+
+    def listeners(self) -> tuple[Listener, ...]: ...
+
+    def shell(self, host: str, argv: Sequence[str]) -> int:
+        """Run a command (or a login shell) on a host with this terminal; return its exit status."""
+        ...
+
+    def close(self) -> None:
+        """Close the sessions; the system goes on running."""
+        ...

@@ -1,0 +1,43 @@
+"""Sizes and times as people write them.
+
+Memory is counted in powers of two (GiB), drives in powers of ten (GB), as their makers do; in the program
+both are plain bytes.
+"""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+GB = 1000**3
+TB = 1000**4
+
+_UNITS = (
+    ("TiB", 1024**4),
+    ("TB", TB),
+    ("GiB", GIB),
+    ("GB", GB),
+    ("MiB", MIB),
+    ("MB", 1000**2),
+    ("KiB", KIB),
+    ("kB", 1000),
+)
+
+
+def format_size(size: int) -> str:
+    """Write `size` bytes exactly where a unit divides it, else rounded to three digits in powers of two."""
+    for unit, factor in _UNITS:
+        if size >= factor and size % factor == 0:
+            return f"{size // factor} {unit}"
+    for unit, factor in _UNITS:
+        if unit.endswith("iB") and size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} B"
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration for people: `0.4 s`, `12.3 s`, `2 min 5 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

@@ -1,0 +1,282 @@
+"""The checks: each has a spec that triggers it and one that does not, and says what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rookery.apps.table import PLACERS, SETTINGS
+from rookery.design.build import build_design
+from rookery.design.checks import CHECKS, Finding, Severity, check_design, render_findings_document
+from rookery.design.checks.lab import expected_memory
+from rookery.design.machine import Machine
+from rookery.design.model import Design
+from rookery.spec.load import read_pattern
+from rookery.spec.parse import parse_spec
+from rookery.units import GB, GIB, MIB
+
+ROOT = Path(__file__).parent.parent
+ROOMY = Machine(
+    memory_total=64 * GIB,
+    memory_available=60 * GIB,
+    cpus=64,
+    disk_free=1000 * GB,
+    routes=(("0.0.0.0/0", "eth0"), ("192.168.1.0/24", "eth0")),
+)
+TIGHT = Machine(memory_total=2 * GIB, memory_available=GIB, cpus=2, disk_free=100 * GB)
+FULL = Machine(memory_total=64 * GIB, memory_available=60 * GIB, cpus=64, disk_free=GIB // 2)
+BUSY = Machine(
+    memory_total=64 * GIB,
+    memory_available=60 * GIB,
+    cpus=64,
+    disk_free=1000 * GB,
+    routes=(("0.0.0.0/0", "eth0"), ("10.20.0.0/16", "vpn0")),
+)
+
+
+def design(data: dict[str, Any]) -> Design:
+    spec = parse_spec(
+        yaml.safe_dump({"apiVersion": "rookery/v1", "pattern": "production-minimum", **data}),
+        file="demo.yaml",
+        settings=SETTINGS,
+        read_pattern=lambda name: read_pattern(name, relative_to=Path()),
+    )
+    return build_design(spec, placers=PLACERS)
+
+
+def findings(data: dict[str, Any], machine: Machine | None = ROOMY) -> tuple[Finding, ...]:
+    return check_design(design(data), machine)
+
+
+def storage(**fields: object) -> dict[str, Any]:
+    return {"hosts": {"storage": fields}}
+
+
+CODED = {"erasureCoding": {"k": 2, "m": 1}}
+BIG = {"cpus": 8, "memory": "16GiB"}
+
+# Code, severity, path, the spec that triggers it, and the machine.
+TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
+    ("RK101", "error", "storage.block.pool", {"storage": {"block": {"pool": {"replicas": 5}}}}, None),
+    ("RK101", "error", "storage.file.pool", storage(count=2), None),
+    (
+        "RK101",
+        "error",
+        "storage.object.pool",
+        {"storage": {"object": {"pool": {"erasureCoding": {"k": 3, "m": 2}}}}},
+        None,
+    ),
+    ("RK102", "warning", "hosts.storage.count", storage(count=3), None),
+    ("RK102", "warning", "hosts.storage.count", {"pattern": "object-heavy"}, None),
+    (
+        "RK103",
+        "warning",
+        "hosts.storage.count",
+        {
+            **storage(count=3),
+            "storage": {kind: {"pool": {"replicas": 2}} for kind in ("block", "file", "object")},
+        },
+        None,
+    ),
+    ("RK104", "warning", "hosts.storage.drives", storage(drives=[{"count": 1}]), None),
+    ("RK105", "warning", "hosts.storage.drives", storage(drives=[{"size": "20GB"}, {"size": "40GB"}]), None),
+    ("RK106", "warning", "hosts.storage.drives", storage(drives=[{"class": "ssd"}, {"class": "hdd"}]), None),
+    ("RK110", "warning", "hosts.controlPlane.count", {"hosts": {"controlPlane": {"count": 2}}}, None),
+    ("RK111", "info", "hosts.controlPlane.count", {}, None),
+    (
+        "RK112",
+        "error",
+        "hosts.controlPlane.cpus",
+        {"platform": "kubernetes", "hosts": {"controlPlane": {"cpus": 1}}},
+        None,
+    ),
+    (
+        "RK112",
+        "error",
+        "hosts.controlPlane.memory",
+        {"platform": "kubernetes", "hosts": {"controlPlane": {"memory": "1GiB"}}},
+        None,
+    ),
+    (
+        "RK112",
+        "error",
+        "hosts.storage.cpus",
+        {"platform": "kubernetes", "pattern": "compact", "hosts": {"storage": {"cpus": 1}}},
+        None,
+    ),
+    ("RK120", "warning", "apps.cdn", {"hosts": {"workers": {"count": 1}}}, None),
+    ("RK120", "warning", "apps.cdn", {"apps": {"cdn": {"edges": 1}}}, None),
+    ("RK201", "warning", "storage.mons", {"storage": {"mons": 2}}, None),
+    ("RK202", "warning", "storage.mons", {"storage": {"mons": 4}}, None),
+    ("RK203", "error", "storage.mons", {"storage": {"mons": 5}}, None),
+    ("RK204", "warning", "storage.mgrs", {"storage": {"mgrs": 1}}, None),
+    ("RK205", "error", "storage.mgrs", {"storage": {"mgrs": 5}}, None),
+    ("RK206", "warning", "storage.file.mds.standby", {"storage": {"file": {"mds": {"standby": 0}}}}, None),
+    ("RK207", "warning", "storage.file.mds", {"storage": {"file": {"mds": {"active": 4}}}}, None),
+    ("RK208", "warning", "storage.object.gateways", {"storage": {"object": {"gateways": 1}}}, None),
+    ("RK209", "error", "storage.object.gateways", {"storage": {"object": {"gateways": 5}}}, None),
+    (
+        "RK301",
+        "error",
+        "storage.block.pool.replicas",
+        {"storage": {"block": {"pool": {"replicas": 1}}}},
+        None,
+    ),
+    (
+        "RK302",
+        "warning",
+        "storage.file.pool.replicas",
+        {"storage": {"file": {"pool": {"replicas": 2}}}},
+        None,
+    ),
+    (
+        "RK303",
+        "warning",
+        "storage.object.pool.erasureCoding.m",
+        {"storage": {"object": {"pool": CODED}}},
+        None,
+    ),
+    ("RK401", "info", "hosts.storage.drives", {}, None),
+    ("RK401", "info", "hosts.storage.drives", storage(count=3), None),
+    ("RK501", "error", "hosts.storage.memory", storage(memory="2GiB"), None),
+    (
+        "RK501",
+        "warning",
+        "hosts.storage.memory",
+        {**storage(memory="16GiB"), "storage": {"file": {"mds": {"active": 12, "standby": 4}}}},
+        None,
+    ),
+    ("RK502", "warning", "hosts.storage.memory", {}, None),
+    ("RK503", "warning", "hosts.storage.cpus", {}, None),
+    ("RK601", "error", "hosts", {}, TIGHT),
+    ("RK602", "error", "hosts.storage.drives", {}, FULL),
+    ("RK602", "warning", "hosts.storage.drives", {}, TIGHT),
+    ("RK603", "info", "hosts", {}, TIGHT),
+    (
+        "RK701",
+        "error",
+        "network.cluster",
+        {"network": {"public": "10.1.0.0/16", "cluster": "10.1.2.0/24"}},
+        None,
+    ),
+    ("RK702", "error", "network.public", {"network": {"public": "10.20.7.0/24"}}, BUSY),
+    ("RK702", "error", "network.cluster", {"network": {"cluster": "10.20.7.0/24"}}, BUSY),
+    ("RK703", "error", "network.public", {"network": {"public": "127.0.0.0/24"}}, None),
+    ("RK703", "error", "network.cluster", {"network": {"cluster": "239.1.0.0/24"}}, None),
+    ("RK703", "warning", "network.public", {"network": {"public": "9.9.9.0/24"}}, None),
+    ("RK704", "info", "network.encryption", {}, None),
+]
+
+# Specs that do not trigger a check, where production-minimum on a roomy machine does.
+QUIET: dict[str, dict[str, Any]] = {
+    "RK111": {"hosts": {"controlPlane": {"count": 3}}},
+    "RK401": storage(count=3, drives=[{"count": 1}]),
+    "RK502": storage(**BIG),
+    "RK503": storage(**BIG),
+    "RK704": {"network": {"encryption": True}},
+}
+
+
+@pytest.mark.parametrize(("code", "severity", "path", "data", "machine"), TRIGGERS)
+def test_a_check_finds_what_it_is_for(
+    code: str, severity: str, path: str, data: dict[str, Any], machine: Machine | None
+) -> None:
+    found = findings(data, machine)
+    assert (code, severity, path) in {(one.code, str(one.severity), one.path) for one in found}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.code)
+def test_a_check_is_silent_where_all_is_well(check: Any) -> None:
+    assert check.code not in {finding.code for finding in findings(QUIET.get(check.code, {}))}
+
+
+def test_every_check_and_every_severity_is_triggered() -> None:
+    tried = {(code, severity) for code, severity, *_ in TRIGGERS}
+    assert tried == {(check.code, str(severity)) for check in CHECKS for severity in check.severities}
+
+
+def test_a_finding_says_what_why_and_what_to_do() -> None:
+    for *_, data, machine in TRIGGERS:
+        for finding in findings(data, machine):
+            assert finding.message.endswith(".")
+            assert finding.message[0].isupper() or finding.message[0].isdigit()
+            assert finding.hint.endswith(".")
+
+
+def test_codes_are_stable_and_ordered() -> None:
+    codes = [check.code for check in CHECKS]
+    assert codes == sorted(set(codes))
+
+
+def test_errors_come_first() -> None:
+    order = [finding.severity for finding in findings({"storage": {"mons": 5, "mgrs": 1}})]
+    assert order == sorted(order, key=list(Severity).index)
+    assert order[0] is Severity.ERROR
+
+
+def text_of(code: str, data: dict[str, Any], machine: Machine | None = None) -> str:
+    """Return the texts of a check's findings, a line each."""
+    return "\n".join(str(finding) for finding in findings(data, machine) if finding.code == code)
+
+
+def test_whole_texts() -> None:
+    assert text_of("RK102", storage(count=3)) == (
+        "RK102 warning: hosts.storage.count: Pools use all 3 storage nodes already: block (3 copies),"
+        " cephfs-data (3 copies), default.rgw.buckets.data (3 copies). After losing one there is no host to"
+        " heal to, and redundancy stays reduced until that node is back. Set it to 4."
+    )
+    assert text_of("RK203", {"storage": {"mons": 5}}) == (
+        "RK203 error: storage.mons: 5 monitors on 4 storage nodes put two on one host. They listen on the"
+        " same ports, and one loss would take both. Set it to 3, or raise hosts.storage.count."
+    )
+    assert text_of("RK401", {}) == (
+        "RK401 info: hosts.storage.drives: Keep less than 34.0 GB of data: losing a storage node then heals"
+        " with every drive under nearfull (85 %). Above 36.0 GB healing would stop (backfillfull, 90 %),"
+        " above 38.0 GB writing too (full, 95 %). For other losses: a drive: 39.7 GB, two storage"
+        " nodes: does not heal. Add drives or storage nodes to store more."
+    )
+    assert text_of("RK502", {}) == (
+        "RK502 warning: hosts.storage.memory: Some daemons get less than Ceph recommends: mon 256 MiB of"
+        " 1 GiB, mgr 512 MiB of 1 GiB, osd 1408 MiB of 4 GiB, mds 256 MiB of 4 GiB, rgw 256 MiB of 1 GiB."
+        " That does for light loads. An OSD below 2 GiB is slow under load. A production set-up would take"
+        " 8 CPU and 16 GiB for a storage node with two drives, and 1 CPU and 4 GiB more for each further drive."
+    )
+    assert text_of("RK702", {"network": {"public": "10.20.7.0/24"}}, BUSY) == (
+        "RK702 error: network.public: 10.20.7.0/24 overlaps 10.20.0.0/16, which this machine reaches through"
+        " vpn0. The lab would cut it off. Set it to a free network, like 10.20.0.0/24, or give the system"
+        " another name."
+    )
+
+
+def test_findings_are_per_role_and_not_per_host() -> None:
+    found = findings(storage(count=30, memory="2GiB"), TIGHT)
+    assert len({(finding.code, finding.path) for finding in found}) == len(found)
+
+
+def test_the_machine_matters_to_a_lab_only() -> None:
+    data = {"provider": "hetzner", "network": {"public": "10.20.7.0/24"}}
+    codes = {finding.code for finding in findings(data, TIGHT) + findings(data, BUSY) + findings(data, FULL)}
+    assert codes.isdisjoint({"RK601", "RK602", "RK603", "RK702"})
+
+
+def test_the_default_route_and_neighbours_are_no_conflict() -> None:
+    neighbour = {"network": {"public": "10.21.0.0/24"}}
+    assert text_of("RK702", neighbour, BUSY) == ""
+
+
+def test_the_expected_memory_is_near_what_a_lab_was_measured_to_take() -> None:
+    """Seven servers took about 1.5 GB natively, and 2.5 GiB with Kubernetes."""
+    assert 1.3 * GIB < expected_memory(design({})) < 1.9 * GIB
+    kubernetes = expected_memory(design({"platform": "kubernetes"}))
+    assert 2.3 * GIB < kubernetes < 2.9 * GIB
+    assert expected_memory(design(storage(count=5))) - expected_memory(design({})) == (2 * 60 + 25) * MIB
+
+
+def test_the_document_is_current() -> None:
+    text = render_findings_document()
+    assert (ROOT / "docs/findings.md").read_text() == text, "write render_findings_document() to it"
+    for check in CHECKS:
+        assert f"## {check.code}: {check.title}\n" in text
