@@ -242,7 +242,8 @@ def test_whole_texts() -> None:
         "RK502 warning: hosts.storage.memory: Some daemons get less than Ceph recommends: mon 256 MiB of"
         " 1 GiB, mgr 512 MiB of 1 GiB, osd 1408 MiB of 4 GiB, mds 256 MiB of 4 GiB, rgw 256 MiB of 1 GiB."
         " That does for light loads. An OSD below 2 GiB is slow under load. A production set-up would take"
-        " 8 CPU and 16 GiB for a storage node with two drives, and 1 CPU and 4 GiB more for each further drive."
+        " 8 CPU and 16 GiB for a storage node with two drives, and 1 CPU and 4 GiB more for each"
+        " further drive."
     )
     assert text_of("RK702", {"network": {"public": "10.20.7.0/24"}}, BUSY) == (
         "RK702 error: network.public: 10.20.7.0/24 overlaps 10.20.0.0/16, which this machine reaches through"

@@ -66,7 +66,7 @@ http {{
     gzip_min_length 512;
     gzip_types {_COMPRESSED};
 
-    proxy_cache_path /var/cache/nginx/site levels=1:2 keys_zone=site:8m max_size={cache_bytes}
+    proxy_cache_path /var/lib/nginx/cdn levels=1:2 keys_zone=site:8m max_size={cache_bytes}
                      inactive=24h use_temp_path=off;
 
     upstream origin {{
@@ -115,7 +115,7 @@ http {{
             proxy_set_header Accept-Encoding "";
             proxy_ssl_verify on;
             proxy_ssl_trusted_certificate /etc/rookery/tls/ca.crt;
-            proxy_ssl_name {balancer.address};
+            proxy_ssl_name {design.name}.lab;
             proxy_ssl_session_reuse on;
             proxy_connect_timeout 2s;
             proxy_read_timeout 10s;
@@ -131,7 +131,7 @@ http {{
             proxy_cache_background_update on;
             proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
             proxy_cache_valid 200 1m;
-            proxy_cache_valid 404 10s;
+            proxy_cache_valid 403 404 10s;
             proxy_force_ranges on;
 
             proxy_intercept_errors on;

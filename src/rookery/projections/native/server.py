@@ -9,10 +9,11 @@ from rookery.apps.table import APPS
 from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
 from rookery.files import File, Program
 from rookery.projections.native.ceph_conf import mon_addresses, render_ceph_conf
-from rookery.projections.native.haproxy import render_haproxy
+from rookery.projections.native.haproxy import render_dashboard_tls, render_haproxy
 from rookery.projections.native.supervisor_conf import render_supervisor_conf
 
 SCRIPTS = "/usr/lib/rookery"
+_DASHBOARD_TLS = "etc/rookery/dashboard-tls.cfg"
 
 # Monitors first: everything else waits for them.
 _PRIORITY = {
@@ -41,6 +42,8 @@ def render_server(design: Design, host: Host, *, fsid: str) -> tuple[File, ...]:
     if host.daemons_of(DaemonKind.MON):
         lines = (f"{name} {addresses}\n" for name, addresses in mon_addresses(design))
         files.append(File.text("etc/rookery/monitors", "".join(lines)))
+    if _serves_dashboard(design, host):
+        files.append(File.text(_DASHBOARD_TLS, render_dashboard_tls(host)))
     for app in design.apps:
         for instance in host.instances:
             if instance.app == app.name:
@@ -52,13 +55,22 @@ def server_programs(design: Design, host: Host) -> tuple[Program, ...]:
     """Return the programs that the supervisor of `host` keeps running."""
     programs = [daemon_program(daemon) for daemon in host.daemons]
     if Role.LOAD_BALANCER in host.roles:
-        argv = ("haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg")
-        programs.append(Program(name="haproxy", argv=argv))
+        programs.append(_haproxy("haproxy", "etc/haproxy/haproxy.cfg"))
+    if _serves_dashboard(design, host):
+        programs.append(_haproxy("dashboard-tls", _DASHBOARD_TLS))
     for app in design.apps:
         for instance in host.instances:
             if instance.app == app.name:
                 programs += APPS[app.name].server_programs(design, app, host, instance)
     return tuple(programs)
+
+
+def _serves_dashboard(design: Design, host: Host) -> bool:
+    return design.dashboard and bool(host.daemons_of(DaemonKind.MGR))
+
+
+def _haproxy(name: str, config: str) -> Program:
+    return Program(name=name, argv=("haproxy", "-W", "-db", "-f", f"/{config}"))
 
 
 def daemon_program(daemon: Daemon) -> Program:

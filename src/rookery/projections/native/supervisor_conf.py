@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rookery.files import Program
 
 _HEAD = """\
@@ -38,7 +40,7 @@ def _program(program: Program) -> str:
     environment = ",".join(f'{name}="{value}"' for name, value in program.environment)
     lines = [
         f"[program:{program.name}]",
-        f"command={' '.join(program.argv)}",
+        f"command={shlex.join(program.argv).replace('%', '%%')}",
         f"priority={program.priority}",
         "autostart=true",
         f"autorestart={'unexpected' if program.gated else 'true'}",

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from rookery.design.model import DaemonKind, Design, FileSystem, Pool
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.waiting import Look, wait_for
+from rookery.projections.native.haproxy import DASHBOARD_LOCAL_PORT
 from rookery.systems.native.identity import Identity
 from rookery.systems.native.servers import cluster_keyring
 from rookery.systems.protocol import Report
@@ -42,8 +43,10 @@ def apply_settings(ceph: CephSession, design: Design) -> None:
     if not design.dashboard:
         return
     options = {
-        "mgr/dashboard/crt_file": "/etc/rookery/tls/server.crt",
-        "mgr/dashboard/key_file": "/etc/rookery/tls/server.key",
+        # Behind the TLS of its own host: see docs/decisions/0005-mgr-on-debian.md.
+        "mgr/dashboard/ssl": "false",
+        "mgr/dashboard/server_addr": "127.0.0.1",
+        "mgr/dashboard/server_port": str(DASHBOARD_LOCAL_PORT),
         # A standby says that it is none, so that the load balancer finds the active one.
         "mgr/dashboard/standby_behaviour": "error",
         "mgr/dashboard/standby_error_status_code": "503",

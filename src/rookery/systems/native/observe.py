@@ -51,7 +51,7 @@ def _ceph_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
     monitors = {daemon.id for _, daemon in design.with_daemon(DaemonKind.MON)}
     if monitors <= set(status["quorum_names"]):
         facts.add("quorum")
-    if not design.dashboard or ceph.mon("config get", who="mgr", key="mgr/dashboard/crt_file", accept=(2,)):
+    if not design.dashboard or _option(ceph, "mgr/dashboard/standby_behaviour") == "error":
         facts.add("settings")
     osds = {daemon.id for _, daemon in design.with_daemon(DaemonKind.OSD)}
     dump = {str(osd["osd"]): osd for osd in ceph.mon("osd dump")["osds"]}
@@ -64,6 +64,12 @@ def _ceph_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
     if health == "HEALTH_OK" and clean == total and total >= sum(pool.pg_num for pool in design.pools):
         facts.add("healthy")
     return facts
+
+
+def _option(ceph: CephSession, name: str) -> str:
+    """Return an option of the managers in the cluster's configuration, empty where it is not set."""
+    options = {option["name"]: option["value"] for option in ceph.mon("config dump")}
+    return str(options.get(name, ""))
 
 
 def _service_facts(system: NativeSystem, ceph: CephSession) -> set[str]:

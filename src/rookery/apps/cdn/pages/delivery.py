@@ -89,23 +89,42 @@ def _how(design: Design) -> Html:
     found, gateways = edges(design), len(design.with_daemon(DaemonKind.RGW))
     names = name_range([host.name for host in found])
     size = decimal_size(edge_cache(design))
-    cards = (
-        ("Cache", (f"{plural(len(found), 'edge')} ({names}), each with up to {size} of its server’s "
-                  "disk. Pages are fresh for a minute; files whose name carries a hash of their content, for a year.")),
-        ("ETag", ("Every answer has one. A browser that still has the file asks only whether it has "
-                 "changed, and a copy that has grown old in an edge is confirmed in the same way, without being sent again.")),
-        ("Ranges", "Part of a file is answered from the cache too: that is how a film is wound forward."),
-        ("Crowds", ("When many ask at once for what an edge does not have, one request goes to the "
-                   "gateways and the others wait for its answer.")),
-        ("Failure", (f"An edge knows {_gateways(gateways)} and tries the next when one fails. When none "
-                    "answers, it gives out what it has, however old: late news is better than none.")),
-        ("Loss of an edge", ("The load balancer asks every edge whether it is well, and sends nobody to "
-                            "one that does not say so.")),
-    )  # fmt: skip
+    first = (
+        f"{plural(len(found), 'edge')} ({names}), each with up to {size} of its server’s disk. Pages are "
+        f"fresh for a minute; files whose name carries a hash of their content, for a year."
+    )
+    failure = (
+        f"An edge knows {_gateways(gateways)} and tries the next when one fails. When none answers, it "
+        f"gives out what it has, however old: late news is better than none."
+    )
+    cards = (("Cache", first), *_HABITS, ("Failure", failure), _LOSS)
     items = (
         element("li", element("h3", title), element("p", words), class_="card") for title, words in cards
     )
     return section("What an edge does", element("ul", join(items), class_="cards"), id_="how")
+
+
+_HABITS = (
+    (
+        "ETag",
+        (
+            "Every file has one. A browser that still has the file asks only whether it has changed, and a "
+            "copy that has grown old in an edge is confirmed in the same way, without being sent again."
+        ),
+    ),
+    ("Ranges", "Part of a file is answered from the cache too: that is how a film is wound forward."),
+    (
+        "Crowds",
+        (
+            "When many ask at once for what an edge does not have, one request goes to the gateways and the "
+            "others wait for its answer."
+        ),
+    ),
+)
+_LOSS = (
+    "Loss of an edge",
+    "The load balancer asks every edge whether it is well, and sends nobody to one that does not say so.",
+)
 
 
 def _gateways(count: int) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from rookery.apps.cdn.pages.facts import (
     PROVIDERS,
+    Service,
     capacity,
     decimal_size,
     edges,
@@ -122,8 +123,7 @@ _USES = {
 
 def _offers(design: Design) -> Html:
     hosts = len(storage_hosts(design))
-    cards = [_offer(service.name, service.kind, _USES[service.name], scheme(service.data), losses_served(service.data, hosts))
-             for service in services(design)]  # fmt: skip
+    cards = [_offer(service, losses_served(service.data, hosts)) for service in services(design)]
     return section(
         "What it keeps, and how",
         element("ul", join(cards), class_="cards"),
@@ -132,7 +132,8 @@ def _offers(design: Design) -> Html:
     )
 
 
-def _offer(name: str, kind: str, use: str, kept: str, losses: int) -> Html:
+def _offer(service: Service, losses: int) -> Html:
+    kept = scheme(service.data)
     servers = "server" if losses == 1 else "servers"
     goes_on = (
         f"Reads and writes go on with {number(losses)} {servers} lost."
@@ -141,8 +142,8 @@ def _offer(name: str, kind: str, use: str, kept: str, losses: int) -> Html:
     )
     return element(
         "li",
-        element("h3", name, " ", element("small", kind)),
-        element("p", use),
+        element("h3", service.name, " ", element("small", service.kind)),
+        element("p", _USES[service.name]),
         element("p", element("strong", kept[0].upper() + kept[1:]), ". ", goes_on),
         class_="card",
     )

@@ -102,8 +102,9 @@ def _hero(urls: Urls, content: Html, *, home: bool) -> Html:
 
 
 def _footer(design: Design) -> Html:
-    words = "Every number, name and picture on these pages is computed from the design of the system "
-            "that serves them."
+    words = (
+        "All numbers, names and drawings here are computed from the design of the system that serves them."
+    )
     facts = element("a", "The same facts as JSON", href="/design.json")
     line = element("p", words, " ", facts, ".")
     brand = element("p", mark(), element("span", design.name), class_="brand")

@@ -90,7 +90,7 @@ def route_pictures(design: Design) -> Html:
         _down(drawn, label),
         element(
             "figcaption",
-            "The bright line is one request that no edge could answer alone. A page that lies in an edge’s cache "
+            "The bright line is one request that no edge could answer alone. What lies in an edge’s cache "
             "turns round there, and nothing behind the edge hears of it.",
         ),
         class_="route",

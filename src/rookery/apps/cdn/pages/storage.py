@@ -108,7 +108,8 @@ def _placement(design: Design, pool: Pool, *, first: bool) -> Html:
     eggs = _eggs(pool)
     shown = hosts[: min(len(hosts), max(len(eggs) + 1, 4), 12)]
     trees = (
-        _tree(host, eggs[index] if index < len(eggs) else None, index) for index, host in enumerate(shown)
+        _tree(host, pool, eggs[index] if index < len(eggs) else None, index)
+        for index, host in enumerate(shown)
     )
     left_out = len(hosts) - len(shown)
     rest = f" {plural(left_out, 'further server')} could have been chosen as well." if left_out else ""
@@ -137,8 +138,10 @@ def _placement(design: Design, pool: Pool, *, first: bool) -> Html:
 def _scheme_words(pool: Pool) -> str:
     ec = pool.erasure_code
     if ec is None:
-        return "The whole object lies in each of its places; the first of them takes reads and writes "
-               "and passes them on."
+        return (
+            "The whole object lies in each of its places; the first of them takes reads and writes and "
+            "passes writes on."
+        )
     return (
         f"The object is cut into {number(ec.k)} data chunks, and {number(ec.m)} coding chunks are "
         f"computed from them: any {number(ec.k)} of the {number(ec.k + ec.m)} bring it back."
@@ -146,13 +149,16 @@ def _scheme_words(pool: Pool) -> str:
 
 
 def _rule(pool: Pool) -> Html:
+    crush = (
+        "From the group’s number and the map of servers and drives, CRUSH computes the places: first "
+        "different servers, then a drive in each."
+    )
     steps = (
         ("Name", "An object’s name is hashed."),
         ("Group", f"The hash picks one of the pool’s placement groups, {pool.pg_num:,} in {pool.name}."),
-        ("CRUSH", ("From the group’s number and the map of servers and drives, CRUSH computes the "
-                  "places: first different servers, then a drive in each.")),
+        ("CRUSH", crush),
         ("Anyone", "Every client computes the same answer. There is no table to ask, and none to lose."),
-    )  # fmt: skip
+    )
     items = (element("li", element("strong", name), " ", words) for name, words in steps)
     return element("ol", join(items), class_="steps")
 
@@ -166,8 +172,10 @@ def _eggs(pool: Pool) -> list[tuple[str, str]]:
     return data + [("coding", f"coding {index + 1}") for index in range(ec.m)]
 
 
-def _tree(host: Host, egg: tuple[str, str] | None, index: int) -> Html:
-    osds = host.daemons_of(DaemonKind.OSD)
+def _tree(host: Host, pool: Pool, egg: tuple[str, str] | None, index: int) -> Html:
+    """Return a host as a tree with the drives that the pool may use, and its part of the object."""
+    fitting = {drive.name for drive in host.drives if pool.device_class in {"", drive.device_class}}
+    osds = [daemon for daemon in host.daemons_of(DaemonKind.OSD) if daemon.drive in fitting]
     nests = min(len(osds), MOST_NESTS)
     place = (index * 2 + 1) % nests if nests else 0
     place = (place + index // 2) % nests if nests else 0
