@@ -28,8 +28,14 @@ class Browser:
 
     def get(self, url: str, *, headers: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
         """Ask for `url`; a refused or broken connection is an answer with status 0."""
+        return self.send(method, url, headers=headers)
+
+    def send(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> Answer:
+        """Send a request with a body; failures are answers, as with `get`."""
         try:
-            response = self._client.request(method, url, headers=dict(headers or {}))
+            response = self._client.request(method, url, headers=dict(headers or {}), content=body or None)
         except httpx.HTTPError as error:
             return Answer(status=0, headers={}, body=b"", error=f"{type(error).__name__}: {error}")
         return Answer(status=response.status_code, headers=response.headers, body=response.content)

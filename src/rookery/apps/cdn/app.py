@@ -18,6 +18,9 @@ from rookery.units import MIB
 SITE_BUCKET = "site"
 PUBLISHER = "site-publisher"
 HTTPS_PORT = 443
+# An edge answers here without the balancer's PROXY line: for looking at one edge by itself.
+DIRECT_PORT = 8443
+HEALTH_PORT = 8080
 HEALTH_PATH = "/.edge/health"
 _EDGE_MEMORY = 128 * MIB
 
@@ -37,7 +40,7 @@ def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
             hint="Two edges on one host would share its loss: lower edges or raise hosts.workers.count.",
         )
     hosts = surroundings.workers[:count]
-    edge = Instance(app="cdn", component="edge", memory=_EDGE_MEMORY, ports=(HTTPS_PORT,))
+    edge = Instance(app="cdn", component="edge", memory=_EDGE_MEMORY, ports=(HTTPS_PORT, DIRECT_PORT, HEALTH_PORT))
     return AppDesign(
         name="cdn",
         settings=settings,

@@ -82,6 +82,8 @@ def _mon(design: Design) -> tuple[str, ...]:
         "# Changes are committed after 50 ms instead of up to 1 s: a demo waits for each of them.",
         "paxos_propose_interval = 0.05",
         "paxos_min_wait = 0.01",
+        "# Monitors a bridge apart answer in a millisecond: an election waits 1 s for the last, not 5.",
+        "mon_election_timeout = 1",
         "# The small pools of a demo have few PGs on purpose, and much per PG once they fill.",
         "mon_pg_warn_min_per_osd = 0",
         "mon_pg_warn_max_object_skew = 0",

@@ -19,7 +19,7 @@ from typing import Any
 
 import rados
 
-_CONNECT_TRY = 5  # seconds
+_CONNECT_TRY = 1  # seconds; a try that began before the monitors listened is slow to see them
 _OPERATION_LIMIT = "60"  # seconds; a request without an answer by then fails instead of hanging
 
 Answer = dict[str, Any]
@@ -56,7 +56,7 @@ class Agent:
 
     def _connect(self) -> Any:
         last = ""
-        for _ in range(24):
+        for _ in range(120):
             cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name=f"client.{self._user}")
             for option in ("rados_mon_op_timeout", "rados_osd_op_timeout"):
                 cluster.conf_set(option, _OPERATION_LIMIT)
@@ -66,7 +66,7 @@ class Agent:
             except rados.Error as error:
                 last = str(error)
                 cluster.shutdown()
-                time.sleep(0.2)
+                time.sleep(0.1)
             else:
                 return cluster
         raise ConnectionError(f"no monitor answers: {last}")

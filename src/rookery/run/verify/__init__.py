@@ -1,0 +1,1 @@
+"""Verification: named checks of a running system, each with its evidence."""

@@ -1,0 +1,109 @@
+"""Every check there is, in the order in which people read them: a new one is a function and a row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from rookery.design.model import Design
+from rookery.drivers.http import Browser
+from rookery.run.verify import cluster, storage, web
+from rookery.run.verify.result import Check, Outcome, Result, Subject
+from rookery.systems.protocol import System
+
+
+def _has_app(name: str) -> Callable[[Design], bool]:
+    return lambda design: any(app.name == name for app in design.apps)
+
+
+def _has_user(name: str) -> Callable[[Design], bool]:
+    return lambda design: any(user.name == name and user.hosts for user in design.users)
+
+
+def _has_files(design: Design) -> bool:
+    return design.file_system is not None
+
+
+def _has_objects(design: Design) -> bool:
+    return design.object_store is not None
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(name="programs", title="every program runs", look=web.programs_run),
+    Check(name="quorum", title="monitors in quorum", look=cluster.quorum),
+    Check(name="health", title="cluster is HEALTH_OK", look=cluster.health),
+    Check(name="managers", title="a manager active, the others standing by", look=cluster.managers),
+    Check(name="osds", title="OSDs up on every host", look=cluster.osds),
+    Check(name="pgs", title="all PGs active+clean", look=cluster.placement_groups),
+    Check(name="pools", title="pools as designed", look=cluster.pools),
+    Check(name="clocks", title="clocks in step", look=cluster.clocks),
+    Check(
+        name="least-privilege",
+        title="users may not administer",
+        look=cluster.least_privilege,
+        applies=lambda design: any(user.name != "admin" and user.hosts for user in design.users),
+    ),
+    Check(
+        name="encryption",
+        title="Ceph traffic encrypted",
+        look=cluster.encryption,
+        applies=lambda design: design.network.encryption,
+    ),
+    Check(name="block", title="RBD image write and read", look=storage.block_round_trip, applies=_has_user("block")),
+    Check(name="mds", title="MDS active and standing by", look=storage.metadata_servers, applies=_has_files),
+    Check(name="file", title="CephFS from two hosts", look=storage.file_from_two_hosts, applies=_has_user("file")),
+    Check(name="object", title="S3 put, get, delete", look=storage.object_round_trip, applies=_has_objects),
+    Check(
+        name="anonymous",
+        title="S3 without credentials refused",
+        look=storage.anonymous_write_refused,
+        applies=_has_objects,
+    ),
+    Check(
+        name="gateways", title="gateways on different hosts", look=storage.gateways_apart, applies=_has_objects
+    ),
+    Check(
+        name="tls",
+        title="TLS from our own authority",
+        look=web.tls_chain,
+        applies=lambda design: bool(design.frontends),
+    ),
+    Check(name="site", title="site through the balancer", look=web.site_served, applies=_has_app("cdn")),
+    Check(name="edges", title="edges on different hosts", look=web.edges_apart, applies=_has_app("cdn")),
+    Check(name="cache", title="assets cached on every edge", look=web.cached_on_every_edge, applies=_has_app("cdn")),
+    Check(name="http", title="ETag, ranges, compression", look=web.http_caching, applies=_has_app("cdn")),
+    Check(
+        name="dashboard",
+        title="dashboard login",
+        look=web.dashboard_login,
+        applies=lambda design: design.dashboard,
+    ),
+    Check(name="ports", title="nothing else listens", look=web.nothing_else_listens),
+)
+
+
+def verify(system: System, *, mark: str, checks: Sequence[Check] = CHECKS) -> tuple[Result, ...]:
+    """Run every check that applies to the system's design; return the results in the table's order.
+
+    `mark` names what the checks make for a moment. A check that breaks has observed nothing.
+    """
+    browser = Browser(str(system.ca_file))
+    subject = Subject(system=system, browser=browser, mark=mark)
+    chosen = [check for check in checks if check.applies(system.design)]
+    try:
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            return tuple(pool.map(lambda check: _run(check, subject), chosen))
+    finally:
+        browser.close()
+
+
+def _run(check: Check, subject: Subject) -> Result:
+    began = time.monotonic()
+    try:
+        evidence = check.look(subject)
+        outcome, seen = evidence.outcome, evidence.seen
+    except Exception as error:  # noqa: BLE001 - a broken check is a result: nothing was observed
+        outcome, seen = Outcome.NOT_OBSERVED, f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    seconds = time.monotonic() - began
+    return Result(name=check.name, title=check.title, outcome=outcome, seen=seen, seconds=seconds)

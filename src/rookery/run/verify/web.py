@@ -1,0 +1,166 @@
+"""Checks of what visitors meet: TLS, the site, its caches, the dashboard, and that nothing else is open."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+
+from rookery.design.model import DaemonKind, Design, Host, Role
+from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
+
+# Ceph's daemons without a fixed port take one in this range (ms_bind_port_min and _max).
+_CEPH_PORTS = range(6800, 7569)
+_BALANCER_STATUS_PORT = 9000
+_DIRECT_PORT = 8443
+_HEADERS = ("strict-transport-security", "content-security-policy", "x-content-type-options", "referrer-policy")
+
+
+def tls_chain(subject: Subject) -> Evidence:
+    """Each frontend shows a certificate of the system's authority for its address, and of no other."""
+    wrong = []
+    balancer = subject.design.load_balancer
+    assert balancer is not None
+    ours = ssl.create_default_context(cafile=str(subject.system.ca_file))
+    strangers = ssl.create_default_context()
+    for front in subject.design.frontends:
+        if problem := _handshake(ours, balancer.address, front.port):
+            wrong.append(f"{front.name}: {problem}")
+        if not _handshake(strangers, balancer.address, front.port):
+            wrong.append(f"{front.name}: trusted by a client that does not know the authority")
+    names = ", ".join(front.name for front in subject.design.frontends)
+    return judged(not wrong, "; ".join(wrong) or f"{names}: valid for {balancer.address}, trusted by our CA only")
+
+
+def _handshake(context: ssl.SSLContext, address: str, port: int) -> str:
+    """Return why a TLS handshake fails, empty where it does not."""
+    try:
+        with (
+            socket.create_connection((address, port), timeout=5) as plain,
+            context.wrap_socket(plain, server_hostname=address) as secure,
+        ):
+            return "" if secure.version() in ("TLSv1.2", "TLSv1.3") else f"speaks {secure.version()}"
+    except (OSError, ssl.SSLError) as error:
+        return str(error)
+
+
+def site_served(subject: Subject) -> Evidence:
+    """The start page comes through the balancer with its security headers, and a page that is none is 404."""
+    page = subject.browser.get(f"{subject.url('site')}/")
+    if page.status != 200 or b"<html" not in page.body:
+        return failed(f"the start page answers {page.status or page.error}")
+    missing = [name for name in _HEADERS if name not in page.headers]
+    if missing:
+        return failed(f"without {', '.join(missing)}")
+    absent = subject.browser.get(f"{subject.url('site')}/no-such-page-{subject.mark}")
+    if absent.status != 404:
+        return failed(f"a page that is none answers {absent.status}")
+    return passed(f"{len(page.body)} bytes with {len(_HEADERS)} security headers; a page that is none is 404")
+
+
+def cached_on_every_edge(subject: Subject) -> Evidence:
+    """Asked twice for the same asset, each edge answers the second time from its own cache."""
+    edges = _edges(subject.design)
+    hits = []
+    for host in edges:
+        url = f"https://{host.address}:{_DIRECT_PORT}/"
+        answers = [subject.browser.get(url) for _ in range(2)]
+        if any(answer.status != 200 for answer in answers):
+            return failed(f"{host.name} answers {answers[-1].status or answers[-1].error}")
+        if answers[1].headers.get("x-served-by") != host.name:
+            return failed(f"{host.name} says that it is {answers[1].headers.get('x-served-by')}")
+        hits.append(answers[1].headers.get("x-cache", "none"))
+    good = all(hit in ("HIT", "REVALIDATED", "UPDATING") for hit in hits)
+    seen = ", ".join(f"{host.name} {hit}" for host, hit in zip(edges, hits, strict=True))
+    return judged(good, f"second request: {seen}")
+
+
+def http_caching(subject: Subject) -> Evidence:
+    """Browsers can revalidate (ETag), ask for a part (range) and get text compressed."""
+    url = f"{subject.url('site')}/"
+    page = subject.browser.get(url, headers={"Accept-Encoding": "identity"})
+    etag = page.headers.get("etag", "")
+    again = subject.browser.get(url, headers={"If-None-Match": etag, "Accept-Encoding": "identity"})
+    part = subject.browser.get(url, headers={"Range": "bytes=0-99", "Accept-Encoding": "identity"})
+    small = subject.browser.get(url, headers={"Accept-Encoding": "gzip"})
+    wrong = []
+    if not etag or again.status != 304:
+        wrong.append(f"If-None-Match {etag or 'without ETag'} answers {again.status}")
+    if part.status != 206 or part.body != page.body[:100]:
+        wrong.append(f"a range of 100 bytes answers {part.status} with {len(part.body)}")
+    if small.headers.get("content-encoding") != "gzip":
+        wrong.append("text is not compressed")
+    if "cache-control" not in page.headers:
+        wrong.append("no Cache-Control")
+    return judged(not wrong, "; ".join(wrong) or "ETag revalidates, ranges work, text is compressed")
+
+
+def edges_apart(subject: Subject) -> Evidence:
+    """The edges run, each on a host of its own."""
+    placed = [(host.name, i.name) for host in subject.design.hosts for i in host.instances if i.app == "cdn"]
+    running = {(p.host, p.name) for status in subject.system.hosts() for p in status.programs if p.running}
+    down = [f"{name} on {host}" for host, name in placed if (host, name) not in running]
+    if down:
+        return failed(f"not running: {', '.join(down)}")
+    hosts = {host for host, _ in placed}
+    return judged(len(hosts) == len(placed), f"{len(placed)} on {', '.join(sorted(hosts))}")
+
+
+def dashboard_login(subject: Subject) -> Evidence:
+    """The dashboard lets its user in, and nobody with another password."""
+    endpoint = next(e for e in subject.system.endpoints() if e.name == "dashboard")
+    assert endpoint.credentials is not None
+    user = endpoint.credentials.user
+    right = _login(subject, user, endpoint.credentials.password)
+    wrong = _login(subject, user, f"not-{subject.mark}")
+    if right == 0 or wrong == 0:
+        return not_observed("the dashboard does not answer")
+    return judged(right == 201 and wrong in (400, 401), f"right password {right}, wrong password {wrong}")
+
+
+def _login(subject: Subject, user: str, password: str) -> int:
+    headers = {"Accept": "application/vnd.ceph.api.v1.0+json", "Content-Type": "application/json"}
+    body = json.dumps({"username": user, "password": password}).encode()
+    url = f"{subject.url('dashboard')}/api/auth"
+    return subject.browser.send("POST", url, headers=headers, body=body).status
+
+
+def programs_run(subject: Subject) -> Evidence:
+    """Every host runs, and every program that its supervisor has."""
+    statuses = subject.system.hosts()
+    down = [status.name for status in statuses if not status.running]
+    down += [f"{p.name} on {p.host} ({p.detail})" for s in statuses for p in s.programs if not p.running]
+    total = sum(len(status.programs) for status in statuses)
+    return judged(not down, f"not running: {', '.join(down)}" if down else f"{total} on {len(statuses)} hosts")
+
+
+def nothing_else_listens(subject: Subject) -> Evidence:
+    """Every listening port belongs to the design; what a host keeps to itself (loopback) does not count."""
+    listeners = subject.system.listeners()
+    if not listeners:
+        return not_observed("no listening sockets could be read")
+    hosts = {host.name: host for host in subject.design.hosts}
+    allowed = {name: _allowed_ports(subject.design, host) for name, host in hosts.items()}
+    strange = [
+        f"{entry.host} {entry.address}:{entry.port}"
+        for entry in listeners
+        if not entry.address.startswith("127.")
+        and entry.address != "::1"
+        and entry.port not in allowed[entry.host]
+        and not (hosts[entry.host].daemons and entry.port in _CEPH_PORTS)
+    ]
+    return judged(not strange, f"unexpected: {', '.join(strange)}" if strange else f"{len(listeners)}, all designed")
+
+
+def _allowed_ports(design: Design, host: Host) -> frozenset[int]:
+    ports = {port for daemon in host.daemons for port in daemon.ports}
+    ports |= {port for instance in host.instances for port in instance.ports}
+    if Role.LOAD_BALANCER in host.roles:
+        ports |= {front.port for front in design.frontends} | {_BALANCER_STATUS_PORT}
+    if design.dashboard and host.daemons_of(DaemonKind.MGR):
+        ports |= {front.backend_port for front in design.frontends if front.name == "dashboard"}
+    return frozenset(ports)
+
+
+def _edges(design: Design) -> tuple[Host, ...]:
+    return tuple(host for host in design.hosts if any(i.app == "cdn" for i in host.instances))
