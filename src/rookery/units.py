@@ -25,10 +25,10 @@ _UNITS = (
 
 
 def format_size(size: int) -> str:
-    """Write `size` bytes exactly where a unit divides it, else rounded to three digits in powers of two."""
+    """Write `size` bytes exactly where one decimal of a unit does it, else rounded to three digits."""
     for unit, factor in _UNITS:
-        if size >= factor and size % factor == 0:
-            return f"{size // factor} {unit}"
+        if size >= factor and size * 10 % factor == 0 and size < 10_000 * factor:
+            return f"{size / factor:g} {unit}"
     for unit, factor in _UNITS:
         if unit.endswith("iB") and size >= factor:
             return f"{size / factor:.3g} {unit}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from rookery.design.app import Place
 from rookery.design.model import AppDesign, Design, Host, Instance
@@ -16,7 +17,7 @@ class App:
     """One application.
 
     `server_files` and `server_programs` say what an instance of it needs on its host; `folder` is the user's
-    own content, if the spec names one, else `content` is what is
+    own content, if the spec names one (`located` makes it absolute, given the spec's folder), else `content` is what is
     published to its buckets, as (bucket, files); `packages` are the Debian packages that its servers need.
     """
 
@@ -27,5 +28,6 @@ class App:
     server_programs: Callable[[Design, AppDesign, Host, Instance], tuple[Program, ...]]
     content: Callable[[Design, AppDesign], Iterable[tuple[str, tuple[File, ...]]]]
     cache_control: Callable[[str], str]
+    located: Callable[[AppSettings, PurePath], AppSettings]
     folder: Callable[[AppDesign], str | None]
     packages: tuple[str, ...] = ()

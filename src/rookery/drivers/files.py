@@ -60,3 +60,10 @@ def remove_tree(path: Path) -> None:
     """Remove a folder with all that is in it; a missing one is fine."""
     if path.is_dir():
         shutil.rmtree(path)
+
+
+def free_space(path: Path) -> int:
+    """Return the free bytes of the file system that holds `path` or its nearest existing parent."""
+    while not path.exists():
+        path = path.parent
+    return shutil.disk_usage(path).free

@@ -32,8 +32,7 @@ def connect(url: str, *, access_key: str, secret_key: str, ca_file: str) -> S3Cl
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    session = boto3.session.Session()
-    return session.client(
+    client: S3Client = boto3.session.Session().client(
         "s3",
         endpoint_url=url,
         region_name="default",
@@ -42,6 +41,7 @@ def connect(url: str, *, access_key: str, secret_key: str, ca_file: str) -> S3Cl
         verify=ca_file,
         config=config,
     )
+    return client
 
 
 def ensure_bucket(client: S3Client, name: str, *, readers: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePath
 
 from rookery.apps.app import App
 from rookery.apps.cdn.nginx import render_nginx
@@ -77,6 +78,13 @@ def _content(design: Design, app: AppDesign) -> Iterable[tuple[str, tuple[File, 
     yield SITE_BUCKET, render_site(design)
 
 
+def _located(settings: AppSettings, base: PurePath) -> AppSettings:
+    assert isinstance(settings, CdnSettings)
+    if settings.site is None:
+        return settings
+    return settings.model_copy(update={"site": str(base / settings.site)})
+
+
 def _folder(app: AppDesign) -> str | None:
     assert isinstance(app.settings, CdnSettings)
     return app.settings.site
@@ -90,6 +98,7 @@ CDN = App(
     server_programs=_server_programs,
     content=_content,
     cache_control=cache_control,
+    located=_located,
     folder=_folder,
     packages=("nginx-light",),
 )

@@ -95,8 +95,8 @@ def create_pools(ceph: CephSession, design: Design) -> None:
     """Create the pools of the design that are missing, all at once."""
     there = {pool["pool_name"] for pool in ceph.mon("osd pool ls", detail="detail")}
     for name in sorted({pool.device_class for pool in design.pools if pool.device_class}):
-        rule = {"name": _rule(name), "root": "default", "type": "host", "class": name}
-        ceph.mon("osd crush rule create-replicated", **rule, accept=(errno.EEXIST,))
+        rule: dict[str, Any] = {"name": _rule(name), "root": "default", "type": "host", "class": name}
+        ceph.mon("osd crush rule create-replicated", **rule)
     for pool in design.pools:
         if pool.erasure_code is not None:
             ceph.mon("osd erasure-code-profile set", name=_profile(pool), profile=_profile_of(pool))
@@ -108,8 +108,9 @@ def _create_pool(ceph: CephSession, pool: Pool, *, exists: bool) -> None:
     if pool.name.startswith("."):
         common["yes_i_really_mean_it"] = True
     if not exists and pool.erasure_code is None:
-        rule = {"rule": _rule(pool.device_class)} if pool.device_class else {}
-        ceph.mon("osd pool create", **common, size=pool.size, pool_type="replicated", **rule)
+        if pool.device_class:
+            common["rule"] = _rule(pool.device_class)
+        ceph.mon("osd pool create", **common, size=pool.size, pool_type="replicated")
     elif not exists:
         ceph.mon("osd pool create", **common, pool_type="erasure", erasure_code_profile=_profile(pool))
     if pool.erasure_code is not None and pool.application in ("rbd", "cephfs"):

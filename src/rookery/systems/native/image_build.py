@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -175,10 +174,3 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def free_space(path: Path) -> int:
-    """Return the free bytes of the file system that holds `path` or its nearest existing parent."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free

@@ -1,0 +1,5 @@
+"""`python -m rookery`."""
+
+from rookery.cli.main import main
+
+main()

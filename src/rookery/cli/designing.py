@@ -1,0 +1,141 @@
+"""Commands that design and change nothing: plan, patterns, init, schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rookery.cli.options import complete_spec, output_option, terminal_width
+from rookery.errors import ExitCode, InputError
+from rookery.plan.step import Step
+from rookery.run.workspace import Workspace
+
+
+@click.command()
+@click.argument("spec", required=False, shell_complete=complete_spec)
+@output_option
+def plan(spec: str | None, output: str) -> int:
+    """Show the design of SPEC: hosts, pools, what it survives, what the checks say, what is left to do.
+
+    Nothing is changed. SPEC is a file, or a pattern's name; without it the default example.
+
+    \b
+    rookery plan
+    rookery plan my.yaml
+    rookery plan object-heavy --output json | jq .survival
+    """
+    from rich.console import Console
+
+    from rookery.cli import show
+    from rookery.cli.data import plan_data, to_json
+    from rookery.design.checks import Severity
+    from rookery.run.up import findings_here
+    from rookery.run.workspace import open_spec
+
+    workspace = open_spec(spec)
+    design = workspace.design
+    findings = findings_here(design)
+    steps = _steps_left(workspace)
+    if output == "json":
+        click.echo(to_json(plan_data(design, findings, steps)))
+    else:
+        show.print_blocks(
+            Console(width=terminal_width(), highlight=False),
+            ("", show.design_view(design)),
+            ("What it survives", show.survival_view(design)),
+            ("What the checks say", show.findings_view(findings)),
+            ("What `rookery up` will do", show.steps_view(steps)),
+        )
+    errors = any(finding.severity is Severity.ERROR for finding in findings)
+    return ExitCode.INPUT_WRONG if errors else ExitCode.DONE
+
+
+def _steps_left(workspace: Workspace) -> tuple[Step, ...]:
+    """Return the steps left; where no look at the machine is allowed, those of an empty machine."""
+    import os
+
+    from rookery.plan.native import plan_native
+    from rookery.run.up import find_system, steps_left
+
+    design = workspace.design
+    if (design.provider, design.platform) != ("lab", "native"):
+        return ()
+    if os.geteuid() != 0:
+        return plan_native(design)
+    system = find_system(design)
+    try:
+        return steps_left(system)
+    finally:
+        system.close()
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def patterns(ctx: click.Context) -> None:
+    """List the patterns to start from; `patterns show NAME` prints one.
+
+    A pattern is a spec; a file of your own can serve as one: `pattern: ./ours.yaml`.
+    """
+    if ctx.invoked_subcommand is None:
+        _list_patterns()
+
+
+def _list_patterns() -> None:
+    from rookery.apps.table import SETTINGS
+    from rookery.spec.load import load_pattern, pattern_names
+
+    for name in pattern_names():
+        spec = load_pattern(name, settings=SETTINGS)
+        click.echo(click.style(name, bold=True))
+        click.echo(click.wrap_text(" ".join(spec.description.split()), 78, "  ", "  "))
+
+
+@patterns.command("show")
+@click.argument("name", shell_complete=complete_spec)
+def show_pattern(name: str) -> None:
+    """Print the pattern NAME as the spec that it is."""
+    from rookery.spec.load import read_pattern
+
+    click.echo(read_pattern(name, relative_to=Path())[1], nl=False)
+
+
+@click.command()
+@click.argument("file", default="demo.yaml", type=click.Path(path_type=Path))
+@click.option("--pattern", default="production-minimum", shell_complete=complete_spec, help="What to build on.")
+@click.option("--name", default="", help="The system's name; by default the file's folder.")
+def init(file: Path, pattern: str, name: str) -> None:
+    """Write a spec to start from; an existing file is never overwritten.
+
+    \b
+    rookery init                       demo.yaml on the pattern production-minimum
+    rookery init big.yaml --pattern object-heavy
+    """
+    from rookery.run.initial import initial_spec
+
+    text = initial_spec(pattern=pattern, name=name or file.absolute().parent.name, base=file.parent)
+    try:
+        with file.open("x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        raise InputError(f"{file} exists already", hint="Name another file, or remove it first.") from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror}") from None
+    click.echo(f"{file} is written. `rookery plan {file}` shows its design, `rookery up {file}` runs it.")
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of a spec, for your editor.
+
+    \b
+    rookery schema > rookery.schema.json
+    # then, as the first line of your spec:
+    # yaml-language-server: $schema=./rookery.schema.json
+    """
+    import json
+
+    from rookery.apps.table import SETTINGS
+    from rookery.spec.schema import build_schema
+
+    click.echo(json.dumps(build_schema(SETTINGS), indent=2))

@@ -1,0 +1,101 @@
+"""The `rookery` command: reads arguments, calls an operation, prints what came out, exits.
+
+Standard output is the product, standard error the conversation. Errors are printed in one place; a traceback
+is shown with -v only.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import click
+
+from rookery import __version__
+from rookery.cli.designing import init, patterns, plan, schema
+from rookery.cli.running import down, shell, status, up, verify
+from rookery.cli.testing import test
+from rookery.errors import ExitCode, RookeryError
+
+
+class _Commands(click.Group):
+    """Lists commands in the order in which one uses them, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Shell completion: `rookery completion bash`, see its help.",
+)
+@click.version_option(__version__, prog_name="rookery")
+@click.option("-v", "--verbose", is_flag=True, help="Show where in the program an error came from.")
+@click.pass_context
+def cli(ctx: click.Context, *, verbose: bool) -> None:
+    """A production-pattern demo system for Rook Ceph, from one short file.
+
+    \b
+    rookery up                  bring the default seven servers up and verify them
+    rookery status              what runs where
+    rookery shell storage-k     a shell on a server
+    rookery down                take everything away, and prove it
+
+    \b
+    rookery patterns            what to start from
+    rookery init my.yaml        write a spec of your own
+    rookery plan my.yaml        what it is worth, before anything runs
+    rookery up my.yaml
+    """
+    ctx.ensure_object(dict)["verbose"] = verbose
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(kind: str) -> None:
+    """Print what makes your shell complete rookery's commands.
+
+    \b
+    rookery completion bash > /etc/bash_completion.d/rookery
+    rookery completion zsh > ~/.zfunc/_rookery
+    rookery completion fish > ~/.config/fish/completions/rookery.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(kind)
+    assert found is not None, "click knows the shells that the argument allows"
+    click.echo(found(cli, {}, "rookery", "_ROOKERY_COMPLETE").source())
+
+
+for command in (up, status, verify, shell, down, plan, patterns, init, schema, completion, test):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    try:
+        code = cli(prog_name="rookery", standalone_mode=False)
+        sys.exit(int(code) if isinstance(code, int) else ExitCode.DONE)
+    except click.exceptions.Abort:
+        click.echo("stopped; what was begun can be gone on with by the same command", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.INPUT_WRONG)
+    except RookeryError as error:
+        _show(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(ExitCode.FAILED)
+
+
+def _show(error: RookeryError) -> None:
+    if "-v" in sys.argv or "--verbose" in sys.argv:
+        traceback.print_exception(error)
+    click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
+
+
+if __name__ == "__main__":
+    main()

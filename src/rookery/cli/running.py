@@ -1,0 +1,199 @@
+"""Commands that work with a system that runs, or is to: up, status, verify, shell, down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+
+from rookery.cli.options import complete_host, complete_running, complete_spec, output_option, terminal_width
+from rookery.errors import ExitCode
+from rookery.run.verify.result import Outcome, Result
+
+
+@click.command()
+@click.argument("spec", required=False, shell_complete=complete_spec)
+@output_option
+def up(spec: str | None, output: str) -> int:
+    """Bring the system of SPEC up, and prove that it works.
+
+    What runs already is kept, what is missing is made: after an interruption the same command goes on.
+    SPEC is a file, or a pattern's name; without it the default seven servers.
+
+    \b
+    rookery up
+    rookery up my.yaml
+    rookery up my.yaml --output json > result.json
+    """
+    from rookery.cli import show
+    from rookery.cli.data import to_json, up_data
+    from rookery.cli.progress import ConsoleProgress
+    from rookery.run.preflight import require_lab_machine
+    from rookery.run.up import bring_up, find_system, findings_here, steps_left
+    from rookery.run.workspace import open_spec
+
+    workspace = open_spec(spec)
+    design = workspace.design
+    system = find_system(design)
+    require_lab_machine()
+    talk = Console(stderr=True, highlight=False, width=terminal_width())
+    steps = steps_left(system)
+    system.close()
+    findings = findings_here(design)
+    show.print_blocks(
+        talk,
+        ("", show.design_view(design)),
+        ("What the checks say", show.findings_view(findings)),
+        (f"{len(steps)} steps", show.steps_view(steps)),
+    )
+    talk.print()
+    with ConsoleProgress(talk, len(steps)) as progress:
+        arrival = bring_up(workspace, progress)
+    endpoints = system.endpoints()
+    if output == "json":
+        click.echo(to_json(up_data(design, arrival, endpoints)))
+    else:
+        show.print_blocks(
+            Console(highlight=False, width=terminal_width()),
+            ("What runs where", show.status_view(system.hosts(), design)),
+            ("Verified: " + show.results_summary(arrival.results), show.results_view(arrival.results)),
+            ("Where to go", show.endpoints_view(endpoints)),
+            ("", f"certificates are signed by {system.ca_file}"),
+            ("Time", show.times_view(arrival)),
+        )
+    return _verdict(arrival.results)
+
+
+@click.command()
+@click.argument("system", required=False, shell_complete=complete_running)
+@click.option("--watch", is_flag=True, help="Show it again every second until interrupted.")
+@output_option
+def status(system: str | None, *, watch: bool, output: str) -> int:
+    """Show what runs where, how it is, and how to reach it.
+
+    \b
+    rookery status
+    rookery status rookery-demo --watch
+    """
+    from rookery.cli import show
+    from rookery.cli.data import status_data, to_json
+    from rookery.run.preflight import require_root
+    from rookery.run.state import read_state
+    from rookery.run.up import find_system
+    from rookery.run.workspace import open_running
+
+    require_root()
+    workspace = open_running(system)
+    running = find_system(workspace.design)
+    console = Console(highlight=False, width=terminal_width())
+    try:
+        while True:
+            state = read_state(running)
+            if output == "json":
+                click.echo(to_json(status_data(running.design, state.hosts, running.endpoints(), state.health)))
+            else:
+                if watch and console.is_terminal:
+                    console.clear()
+                show.print_blocks(
+                    console,
+                    (f"{running.design.name}: {state.health}", show.status_view(state.hosts, running.design)),
+                    ("", show.endpoints_view(running.endpoints())),
+                )
+            if not watch:
+                return ExitCode.DONE if state.complete else ExitCode.FAILED
+            time.sleep(1)
+    finally:
+        running.close()
+
+
+@click.command()
+@click.argument("system", required=False, shell_complete=complete_running)
+@output_option
+def verify(system: str | None, output: str) -> int:
+    """Check the running system, with evidence for each check.
+
+    Exit status 0: all passed; 4: a check failed; 5: none failed, but something could not be observed.
+    """
+    from rookery.cli import show
+    from rookery.cli.data import to_json, verify_data
+    from rookery.run.preflight import require_root
+    from rookery.run.up import find_system, new_mark
+    from rookery.run.verify.table import verify as run_checks
+    from rookery.run.workspace import open_running
+
+    require_root()
+    running = find_system(open_running(system).design)
+    try:
+        results = run_checks(running, mark=new_mark())
+    finally:
+        running.close()
+    if output == "json":
+        click.echo(to_json(verify_data(results)))
+    else:
+        console = Console(highlight=False, width=terminal_width())
+        show.print_blocks(console, (show.results_summary(results), show.results_view(results)))
+    return _verdict(results)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("host", shell_complete=complete_host)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--system", default=None, shell_complete=complete_running, help="Which, where several run.")
+def shell(host: str, command: Sequence[str], system: str | None) -> int:
+    """Open a shell on HOST, or run a command there.
+
+    \b
+    rookery shell storage-k
+    rookery shell cp-1 -- ceph -s
+    """
+    from rookery.cli.options import split_command
+    from rookery.run.preflight import require_root
+    from rookery.run.up import find_system
+    from rookery.run.workspace import open_running
+
+    require_root()
+    return find_system(open_running(system).design).shell(host, split_command(command))
+
+
+@click.command()
+@click.argument("system", required=False, shell_complete=complete_running)
+@click.option("--all", "everything", is_flag=True, help="Take down every system on this machine.")
+@output_option
+def down(system: str | None, *, everything: bool, output: str) -> int:
+    """Take a system down, and look again whether anything is left.
+
+    SYSTEM is its name or its spec; it may be left out where only one runs. Exit status 0 means that nothing
+    of it is on this machine any more. All of its data is gone.
+    """
+    from rookery.cli.data import down_data, to_json
+    from rookery.run.down import bring_down
+    from rookery.run.workspace import name_of, running_names
+    from rookery.units import format_seconds
+
+    names = running_names() if everything else (name_of(system),)
+    status_code = ExitCode.DONE
+    reports = []
+    for name in names:
+        departure = bring_down(name)
+        reports.append(down_data(name, departure))
+        if departure.left:
+            status_code = ExitCode.FAILED
+        if output == "text":
+            took = format_seconds(departure.seconds)
+            if departure.left:
+                click.echo(f"{name}: {len(departure.left)} things are still there after {took}:")
+                click.echo("\n".join(f"  {left.kind} {left.name}" for left in departure.left))
+            else:
+                click.echo(f"{name}: {len(departure.found)} things removed, nothing left, {took}")
+    if output == "json":
+        click.echo(to_json(reports if everything else reports[0]))
+    return status_code
+
+
+def _verdict(results: Sequence[Result]) -> int:
+    outcomes = {result.outcome for result in results}
+    if Outcome.FAIL in outcomes:
+        return ExitCode.VIOLATED
+    return ExitCode.NOT_OBSERVED if Outcome.NOT_OBSERVED in outcomes else ExitCode.DONE

@@ -1,0 +1,161 @@
+"""Designs, plans, states and results as tables that fit 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rookery.design.capacity import raw_bytes, usable_by_pool
+from rookery.design.checks import Finding, Severity
+from rookery.design.model import Design, Host
+from rookery.design.survival import Survives, survival
+from rookery.plan.step import Step
+from rookery.run.engine import phase_seconds
+from rookery.run.up import Arrival
+from rookery.run.verify.result import Outcome, Result
+from rookery.systems.protocol import Endpoint, HostStatus
+from rookery.units import format_seconds, format_size
+
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+_MOST_ROWS = 40
+
+
+def _table(*columns: str, title: str = "") -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title or None, title_justify="left")
+    for column in columns:
+        table.add_column(column, header_style="dim", overflow="fold")
+    return table
+
+
+def design_view(design: Design) -> RenderableType:
+    """Return the hosts with what runs on them, the pools, and the capacity."""
+    head = Text.assemble((design.name, "bold"), f"  {design.platform} on {design.provider}, {design.network.public}")
+    return Group(head, Text(design.description, style="dim"), Text(), _hosts(design), Text(), _pools(design))
+
+
+def _hosts(design: Design) -> Table:
+    table = _table("host", "address", "machine", "runs")
+    for host in design.hosts[:_MOST_ROWS]:
+        table.add_row(host.name, host.address, _machine(host), _runs(host))
+    if len(design.hosts) > _MOST_ROWS:
+        table.add_row("…", f"{len(design.hosts) - _MOST_ROWS} more", "", "")
+    return table
+
+
+def _machine(host: Host) -> str:
+    words = [f"{host.cpus} CPU", format_size(host.memory)]
+    if host.drives:
+        words.append(f"{len(host.drives)}×{format_size(host.drives[0].size)}")
+    return " ".join(words)
+
+
+def _runs(host: Host) -> str:
+    osds = [daemon.id for daemon in host.daemons if daemon.kind == "osd"]
+    words = [str(daemon.kind) for daemon in host.daemons if daemon.kind != "osd"]
+    words += [f"osd.{','.join(osds)}"] if osds else []
+    words += [instance.name for instance in host.instances]
+    return " ".join(words) or ("administration" if "control-plane" in host.roles else "load balancer")
+
+
+def _pools(design: Design) -> Table:
+    table = _table("pool", "for", "kept as", "goes on with", "PGs", "holds at most")
+    usable = dict(usable_by_pool(design))
+    for pool in design.pools:
+        code = pool.erasure_code
+        kept = f"{code.k}+{code.m} chunks" if code else f"{pool.size} copies"
+        most = format_size(usable[pool.name] // 10**8 * 10**8) if pool.share else "small"
+        table.add_row(pool.name, pool.application, kept, str(pool.min_size), str(pool.pg_num), most)
+    table.caption = f"raw {format_size(raw_bytes(design))}; each pool's most is what it holds were it alone"
+    table.caption_justify = "left"
+    return table
+
+
+def survival_view(design: Design) -> RenderableType:
+    table = _table("losing", "data", "service", "heals", "because")
+    for row in survival(design):
+        table.add_row(row.subject, _yes(row, "data"), _yes(row, "service"), _yes(row, "heals"), row.reason)
+    return table
+
+
+def _yes(row: Survives, name: str) -> Text:
+    words = {"data": ("safe", "lost"), "service": ("goes on", "stops"), "heals": ("yes", "no")}
+    good = bool(getattr(row, name))
+    return Text(words[name][0 if good else 1], style="green" if good else "yellow")
+
+
+def findings_view(findings: Sequence[Finding]) -> RenderableType:
+    """Return each finding over two or three lines: what is so, then what to do."""
+    lines = []
+    for finding in findings:
+        head = Text.assemble((f"{finding.code} {finding.severity}", _STYLES[finding.severity]), f"  {finding.path}")
+        lines.append(head)
+        lines.append(Text(f"  {finding.message}"))
+        if finding.hint:
+            lines.append(Text(f"  {finding.hint}", style="dim"))
+    return Group(*lines) if lines else Text("no findings", style="green")
+
+
+def steps_view(steps: Sequence[Step]) -> RenderableType:
+    phases: dict[str, list[str]] = {}
+    for step in steps:
+        phases.setdefault(step.phase, []).append(step.title)
+    table = _table("phase", "steps")
+    for phase, titles in phases.items():
+        table.add_row(phase, "; ".join(titles) if len(titles) <= 12 else f"{len(titles)} steps")
+    return table if phases else Text("nothing is left to do", style="green")
+
+
+def results_view(results: Sequence[Result]) -> RenderableType:
+    table = _table("", "check", "seen")
+    marks = {Outcome.PASS: ("✓", "green"), Outcome.FAIL: ("✗", "bold red"), Outcome.NOT_OBSERVED: ("?", "yellow")}
+    for result in results:
+        mark, style = marks[result.outcome]
+        table.add_row(Text(mark, style=style), result.title, Text(result.seen, style="dim"))
+    return table
+
+
+def results_summary(results: Sequence[Result]) -> str:
+    counts = {outcome: sum(result.outcome is outcome for result in results) for outcome in Outcome}
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+
+
+def status_view(statuses: Sequence[HostStatus], design: Design) -> RenderableType:
+    addresses = {host.name: host.address for host in design.hosts}
+    table = _table("host", "address", "memory", "programs")
+    for status in statuses:
+        memory = format_size(status.memory // 2**20 * 2**20) if status.memory is not None else ""
+        programs = Text("off", style="bold red")
+        if status.running:
+            parts = [(f"{p.name} ", "" if p.running else "bold red") for p in status.programs]
+            programs = Text.assemble(*parts)
+        table.add_row(status.name, addresses[status.name], memory, programs)
+    return table
+
+
+def endpoints_view(endpoints: Sequence[Endpoint]) -> RenderableType:
+    table = _table("service", "URL", "user", "password")
+    for endpoint in endpoints:
+        login = endpoint.credentials
+        table.add_row(endpoint.name, endpoint.url, login.user if login else "", login.password if login else "")
+    return table
+
+
+def times_view(arrival: Arrival) -> RenderableType:
+    table = _table("phase", "from", "to", "took")
+    for phase, began, ended in phase_seconds(arrival.timings):
+        table.add_row(phase, f"{began:.1f} s", f"{ended:.1f} s", format_seconds(ended - began))
+    table.add_row("verify", "", "", format_seconds(arrival.verify_seconds))
+    table.add_row(Text("all", style="bold"), "", "", Text(format_seconds(arrival.seconds), style="bold"))
+    return table
+
+
+def print_blocks(console: Console, *blocks: tuple[str, RenderableType]) -> None:
+    """Print titled blocks with a line between them."""
+    for title, block in blocks:
+        console.print()
+        if title:
+            console.print(Text(title, style="bold"))
+        console.print(block)

@@ -1,0 +1,69 @@
+"""Whether this machine can run a lab, said before anything is made, with what to do where it cannot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from rookery.drivers import mounts
+from rookery.errors import NotPossibleError
+from rookery.systems.native.image_build import image_root
+from rookery.systems.native.paths import CGROUP_ROOT, home
+
+# Each command that a lab needs, with the Debian package that brings it.
+_COMMANDS = (("runc", "runc"), ("ip", "iproute2"), ("setpriv", "util-linux"), ("losetup", "mount"))
+_BUILD_COMMANDS = (("mmdebstrap", "mmdebstrap"), ("apt-get", "apt"), ("chroot", "coreutils"))
+
+
+def require_root() -> None:
+    """Raise NotPossibleError for a user who may not make containers and networks."""
+    if os.geteuid() != 0:
+        raise NotPossibleError(
+            "a lab makes containers, networks and mounts, which only root may",
+            hint="Run it with sudo: `sudo ./rookery ...`.",
+        )
+
+
+def require_lab_machine() -> None:
+    """Raise NotPossibleError where a lab cannot run here."""
+    require_root()
+    wanted = _COMMANDS if image_root().is_dir() else (*_COMMANDS, *_BUILD_COMMANDS)
+    missing = [(command, package) for command, package in wanted if shutil.which(command) is None]
+    if missing:
+        packages = " ".join(dict.fromkeys(package for _, package in missing))
+        raise NotPossibleError(
+            f"this machine lacks {', '.join(command for command, _ in missing)}",
+            hint=f"On Debian and Ubuntu: `apt-get install {packages}`.",
+        )
+    _require_cgroups()
+    _require_overlay()
+
+
+def _require_cgroups() -> None:
+    controllers = CGROUP_ROOT / "cgroup.controllers"
+    if controllers.exists():
+        missing = {"cpu", "memory"} - set(controllers.read_text().split())
+        where = "cgroup v2"
+    else:
+        missing = {name for name in ("cpu", "memory") if not (CGROUP_ROOT / name).is_dir()}
+        where = "cgroup v1"
+    writable = os.access(CGROUP_ROOT, os.W_OK)
+    if missing or not writable:
+        lack = f"has no {' and '.join(sorted(missing))} controller" if missing else "is read-only"
+        raise NotPossibleError(
+            f"{where} here {lack}, so servers cannot be given their size",
+            hint="In a container, run it privileged with the machine's cgroups; on a machine, enable them.",
+        )
+
+
+def _require_overlay() -> None:
+    """Try what each server needs: an overlay in the folder where labs live."""
+    home().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home(), prefix=".preflight-") as folder:
+        places = {name: Path(folder) / name for name in ("lower", "upper", "work", "at")}
+        for place in places.values():
+            place.mkdir()
+        mounts.mount_overlay(**places)
+        mounts.unmount(places["at"])
