@@ -16,9 +16,10 @@ from rookery.spec.model import AppSettings
 class App:
     """One application.
 
-    `server_files` and `server_programs` say what an instance of it needs on its host; `folder` is the user's
-    own content, if the spec names one (`located` makes it absolute, given the spec's folder), else `content` is what is
-    published to its buckets, as (bucket, files); `packages` are the Debian packages that its servers need.
+    `server_files` and `server_programs` say what an instance of it needs on its host, `packages` which Debian
+    packages. `content` is what is published to its buckets, as (bucket, files), each with its
+    `cache_control`; unless `folder` names a folder of the user's own, which the spec may give relative to
+    itself (`located` makes it absolute).
     """
 
     name: str

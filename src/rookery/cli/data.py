@@ -62,9 +62,7 @@ def up_data(design: Design, arrival: Arrival, endpoints: Sequence[Endpoint]) -> 
         {"phase": phase, "from": round(began, 3), "to": round(ended, 3)}
         for phase, began, ended in phase_seconds(arrival.timings)
     ]
-    steps = [
-        {"step": t.step.id, "from": round(t.began, 3), "to": round(t.ended, 3)} for t in arrival.timings
-    ]
+    steps = [{"step": t.step.id, "from": round(t.began, 3), "to": round(t.ended, 3)} for t in arrival.timings]
     return {
         "name": design.name,
         "seconds": round(arrival.seconds, 3),

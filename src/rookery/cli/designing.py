@@ -102,7 +102,9 @@ def show_pattern(name: str) -> None:
 
 @click.command()
 @click.argument("file", default="demo.yaml", type=click.Path(path_type=Path))
-@click.option("--pattern", default="production-minimum", shell_complete=complete_spec, help="What to build on.")
+@click.option(
+    "--pattern", default="production-minimum", shell_complete=complete_spec, help="What to build on."
+)
 @click.option("--name", default="", help="The system's name; by default the file's folder.")
 def init(file: Path, pattern: str, name: str) -> None:
     """Write a spec to start from; an existing file is never overwritten.

@@ -31,7 +31,9 @@ def complete_spec(_context: click.Context, _parameter: click.Parameter, typed: s
     return [*names, CompletionItem(typed, type="file")]
 
 
-def complete_running(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+def complete_running(
+    _context: click.Context, _parameter: click.Parameter, typed: str
+) -> list[CompletionItem]:
     """Complete the name of a system that runs here."""
     from rookery.run.workspace import running_names
 

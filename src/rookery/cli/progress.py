@@ -1,9 +1,10 @@
-"""Progress of a plan on standard error: a line for each step as it ends, and one that shows what is under way."""
+"""Progress of a plan on standard error: a line for each step that ended, and one for what is under way."""
 
 from __future__ import annotations
 
 import threading
 import time
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -24,7 +25,7 @@ class ConsoleProgress:
         self._lock = threading.Lock()
         self._live = Live(console=console, transient=True, get_renderable=self._status, refresh_per_second=8)
 
-    def __enter__(self) -> ConsoleProgress:
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live.start()
         return self

@@ -92,7 +92,9 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
         while True:
             state = read_state(running)
             if output == "json":
-                click.echo(to_json(status_data(running.design, state.hosts, running.endpoints(), state.health)))
+                click.echo(
+                    to_json(status_data(running.design, state.hosts, running.endpoints(), state.health))
+                )
             else:
                 if watch and console.is_terminal:
                     console.clear()

@@ -32,7 +32,9 @@ def _table(*columns: str, title: str = "") -> Table:
 
 def design_view(design: Design) -> RenderableType:
     """Return the hosts with what runs on them, the pools, and the capacity."""
-    head = Text.assemble((design.name, "bold"), f"  {design.platform} on {design.provider}, {design.network.public}")
+    head = Text.assemble(
+        (design.name, "bold"), f"  {design.platform} on {design.provider}, {design.network.public}"
+    )
     return Group(head, Text(design.description, style="dim"), Text(), _hosts(design), Text(), _pools(design))
 
 
@@ -90,7 +92,9 @@ def findings_view(findings: Sequence[Finding]) -> RenderableType:
     """Return each finding over two or three lines: what is so, then what to do."""
     lines = []
     for finding in findings:
-        head = Text.assemble((f"{finding.code} {finding.severity}", _STYLES[finding.severity]), f"  {finding.path}")
+        head = Text.assemble(
+            (f"{finding.code} {finding.severity}", _STYLES[finding.severity]), f"  {finding.path}"
+        )
         lines.append(head)
         lines.append(Text(f"  {finding.message}"))
         if finding.hint:
@@ -110,7 +114,11 @@ def steps_view(steps: Sequence[Step]) -> RenderableType:
 
 def results_view(results: Sequence[Result]) -> RenderableType:
     table = _table("", "check", "seen")
-    marks = {Outcome.PASS: ("✓", "green"), Outcome.FAIL: ("✗", "bold red"), Outcome.NOT_OBSERVED: ("?", "yellow")}
+    marks = {
+        Outcome.PASS: ("✓", "green"),
+        Outcome.FAIL: ("✗", "bold red"),
+        Outcome.NOT_OBSERVED: ("?", "yellow"),
+    }
     for result in results:
         mark, style = marks[result.outcome]
         table.add_row(Text(mark, style=style), result.title, Text(result.seen, style="dim"))
@@ -139,7 +147,9 @@ def endpoints_view(endpoints: Sequence[Endpoint]) -> RenderableType:
     table = _table("service", "URL", "user", "password")
     for endpoint in endpoints:
         login = endpoint.credentials
-        table.add_row(endpoint.name, endpoint.url, login.user if login else "", login.password if login else "")
+        table.add_row(
+            endpoint.name, endpoint.url, login.user if login else "", login.password if login else ""
+        )
     return table
 
 

@@ -16,7 +16,7 @@ _ROOT = Path(__file__).parents[3]
 _CHECKS = (
     ("ruff", ("-m", "ruff", "check", ".")),
     ("format", ("-m", "ruff", "format", "--check", ".")),
-    ("layers", ("-m", "importlinter.cli", "lint")),
+    ("layers", ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")),
     ("types", ("-m", "mypy")),
 )
 

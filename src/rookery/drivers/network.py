@@ -110,5 +110,11 @@ def _batch(lines: list[str], *, namespace: str = "", one_by_one: bool = False) -
     """Run several `ip` commands in one process; `one_by_one` goes on past a line that fails."""
     if not lines:
         return
-    argv = ["ip", *(("-n", namespace) if namespace else ()), *(("-force",) if one_by_one else ()), "-batch", "-"]
+    argv = [
+        "ip",
+        *(("-n", namespace) if namespace else ()),
+        *(("-force",) if one_by_one else ()),
+        "-batch",
+        "-",
+    ]
     run(argv, stdin="\n".join(lines) + "\n")

@@ -29,9 +29,10 @@ def run(argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> str:
             argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False, errors="replace"
         )
     except subprocess.TimeoutExpired as error:
-        parts = (part for part in (error.stdout, error.stderr) if part)
-        output = b"".join(part if isinstance(part, bytes) else part.encode() for part in parts)
-        raise CommandError(argv, exit_code=None, output=output.decode(errors="replace")) from None
+        # Whatever `text` says, what was read before the limit comes as bytes.
+        parts: list[bytes] = [part for part in (error.stdout, error.stderr) if part]
+        output = b"".join(parts).decode(errors="replace")
+        raise CommandError(argv, exit_code=None, output=output) from None
     except FileNotFoundError:
         raise CommandError(argv, exit_code=127, output=f"{argv[0]}: no such command") from None
     if done.returncode != 0:

@@ -18,13 +18,21 @@ from rookery.drivers.process import CommandError, run
 CAPABILITIES = tuple(
     f"CAP_{name}"
     for name in (
-        "AUDIT_WRITE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID IPC_LOCK KILL MKNOD NET_ADMIN"
-        " NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_ADMIN SYS_CHROOT SYS_NICE SYS_PTRACE"
-    ).split()
+        *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "IPC_LOCK", "KILL"),
+        *("MKNOD", "NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID"),
+        *("SYS_ADMIN", "SYS_CHROOT", "SYS_NICE", "SYS_PTRACE"),
+    )
 )
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CPU_PERIOD = 100_000
-_DEVICES = ((1, 3, "null"), (1, 5, "zero"), (1, 7, "full"), (1, 8, "random"), (1, 9, "urandom"), (5, 0, "tty"))
+_DEVICES = (
+    (1, 3, "null"),
+    (1, 5, "zero"),
+    (1, 7, "full"),
+    (1, 8, "random"),
+    (1, 9, "urandom"),
+    (5, 0, "tty"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +69,9 @@ class Runc:
         (bundle / "config.json").write_text(json.dumps(config, indent=1))
         argv = (*self._base, "run", "--detach", "--bundle", str(bundle), container.id)
         with console.open("ab") as out:
-            done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=60, check=False)
+            done = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=60, check=False
+            )
         if done.returncode != 0:
             tail = console.read_text(errors="replace")[-2000:]
             raise CommandError(argv, exit_code=done.returncode, output=tail)
@@ -100,7 +110,9 @@ class Runc:
 
 def build_config(container: Container) -> dict[str, Any]:
     """Return the OCI runtime configuration of a server. No rlimits: raising them fails on some machines."""
-    devices = [{"type": "c", "major": a, "minor": b, "path": f"/dev/{n}", "fileMode": 0o666} for a, b, n in _DEVICES]
+    devices = [
+        {"type": "c", "major": a, "minor": b, "path": f"/dev/{n}", "fileMode": 0o666} for a, b, n in _DEVICES
+    ]
     allowed = [{"allow": True, "type": "c", "major": a, "minor": b, "access": "rwm"} for a, b, _ in _DEVICES]
     allowed.append({"allow": True, "type": "c", "major": 136, "access": "rwm"})
     allowed.append({"allow": True, "type": "c", "major": 5, "minor": 2, "access": "rwm"})

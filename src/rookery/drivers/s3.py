@@ -88,7 +88,9 @@ def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def publish(client: S3Client, bucket: str, files: Iterable[tuple[File, str]], *, there: dict[str, str]) -> int:
+def publish(
+    client: S3Client, bucket: str, files: Iterable[tuple[File, str]], *, there: dict[str, str]
+) -> int:
     """Make a bucket hold exactly `files`, each with its Cache-Control; return how many were sent.
 
     What is `there` with the same digest is not sent again; pages go after the assets they name, and what

@@ -68,14 +68,14 @@ class Supervisor:
     def start(self, name: str) -> None:
         """Start a program that does not run; one that runs already is left alone."""
         try:
-            self._proxy.supervisor.startProcess(name, False)
+            self._proxy.supervisor.startProcess(name, False)  # noqa: FBT003 - do not wait; XML-RPC has no names
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
                 raise
 
     def stop(self, name: str) -> None:
         try:
-            self._proxy.supervisor.stopProcess(name, True)
+            self._proxy.supervisor.stopProcess(name, True)  # noqa: FBT003 - wait; XML-RPC has no names
         except xmlrpc.client.Fault as fault:
             if "NOT_RUNNING" not in fault.faultString:
                 raise

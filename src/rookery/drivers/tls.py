@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_LIFE = datetime.timedelta(days=397)  # the longest that browsers accept for a server
-_BACKDATE = datetime.timedelta(hours=1)
+_LIFE = dt.timedelta(days=397)  # the longest that browsers accept for a server
+_BACKDATE = dt.timedelta(hours=1)
 
 
 def make_key() -> str:
@@ -23,7 +23,7 @@ def make_key() -> str:
     ).decode()
 
 
-def make_authority(name: str, key_pem: str, *, now: datetime.datetime) -> str:
+def make_authority(name: str, key_pem: str, *, now: dt.datetime) -> str:
     """Return the self-signed certificate of an authority called `name`, as PEM."""
     key = _load(key_pem)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -40,7 +40,7 @@ def make_authority(name: str, key_pem: str, *, now: datetime.datetime) -> str:
 
 
 def issue_certificate(
-    ca_pem: str, ca_key_pem: str, key_pem: str, *, names: Sequence[str], now: datetime.datetime
+    ca_pem: str, ca_key_pem: str, key_pem: str, *, names: Sequence[str], now: dt.datetime
 ) -> str:
     """Return a server certificate for host names and addresses (the first is its common name), as PEM."""
     authority = x509.load_pem_x509_certificate(ca_pem.encode())
@@ -55,13 +55,11 @@ def issue_certificate(
     builder = builder.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_key), critical=False
     )
-    return (
-        builder.sign(_load(ca_key_pem), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
-    )
+    return builder.sign(_load(ca_key_pem), hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime.datetime
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: dt.datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

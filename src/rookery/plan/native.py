@@ -68,7 +68,9 @@ def _ceph(design: Design) -> tuple[Step, ...]:
         )
     if design.dashboard:
         steps.append(
-            Step(id="dashboard", phase=CEPH, title="dashboard with its user", needs=("settings", "registered"))
+            Step(
+                id="dashboard", phase=CEPH, title="dashboard with its user", needs=("settings", "registered")
+            )
         )
     healthy = tuple(step.id for step in steps)
     steps.append(Step(id="healthy", phase=CEPH, title="HEALTH_OK, all PGs active+clean", needs=healthy))

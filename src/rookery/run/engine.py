@@ -77,7 +77,9 @@ def apply_steps(
     if failure is not None:
         _raise(*failure)
     if waiting:
-        raise RookeryError(f"the plan has steps that nothing leads to: {', '.join(step.id for step in waiting)}")
+        raise RookeryError(
+            f"the plan has steps that nothing leads to: {', '.join(step.id for step in waiting)}"
+        )
     return tuple(timings)
 
 

@@ -78,9 +78,7 @@ def bring_up(workspace: Workspace, progress: Progress) -> Arrival:
             ended = time.monotonic()
         finally:
             system.close()
-    return Arrival(
-        timings=timings, results=results, verify_seconds=ended - looking, seconds=ended - began
-    )
+    return Arrival(timings=timings, results=results, verify_seconds=ended - looking, seconds=ended - began)
 
 
 def new_mark() -> str:
@@ -92,7 +90,9 @@ def _refuse_errors(findings: tuple[Finding, ...], system: NativeSystem) -> None:
     """Refuse a design with errors. What the machine lacks right now does not count against servers that
     run already: they have it."""
     running = bool(system.runc.running())
-    errors = [f for f in findings if f.severity is Severity.ERROR and not (running and f.code.startswith("RK6"))]
+    errors = [
+        f for f in findings if f.severity is Severity.ERROR and not (running and f.code.startswith("RK6"))
+    ]
     if errors:
         count = "an error" if len(errors) == 1 else f"{len(errors)} errors"
         raise InputError(
@@ -108,7 +108,8 @@ def _require_content(design: Design) -> None:
         folder = APPS[app.name].folder(app)
         if folder is not None and not Path(folder).is_dir():
             raise InputError(
-                f"apps.{app.name}: there is no folder {folder} to publish", hint="Correct the path in the spec."
+                f"apps.{app.name}: there is no folder {folder} to publish",
+                hint="Correct the path in the spec.",
             )
 
 

@@ -82,8 +82,6 @@ def _is_spec(target: str) -> bool:
 
 
 def _workspace(spec: Spec, source: str, base: Path) -> Workspace:
-    located = {
-        name: APPS[name].located(settings, base.absolute()) for name, settings in spec.apps.chosen()
-    }
+    located = {name: APPS[name].located(settings, base.absolute()) for name, settings in spec.apps.chosen()}
     spec = spec.model_copy(update={"apps": spec.apps.model_copy(update=located)})
     return Workspace(spec=spec, design=build_design(spec, placers=PLACERS), source=source)

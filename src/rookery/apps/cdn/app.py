@@ -41,7 +41,9 @@ def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
             hint="Two edges on one host would share its loss: lower edges or raise hosts.workers.count.",
         )
     hosts = surroundings.workers[:count]
-    edge = Instance(app="cdn", component="edge", memory=_EDGE_MEMORY, ports=(HTTPS_PORT, DIRECT_PORT, HEALTH_PORT))
+    edge = Instance(
+        app="cdn", component="edge", memory=_EDGE_MEMORY, ports=(HTTPS_PORT, DIRECT_PORT, HEALTH_PORT)
+    )
     return AppDesign(
         name="cdn",
         settings=settings,

@@ -44,7 +44,9 @@ def mon_addresses(design: Design) -> tuple[tuple[str, str], ...]:
     Where traffic is encrypted there is no address for msgr1, which cannot encrypt.
     """
     form = "[v2:{0}:3300]" if design.network.encryption else "[v2:{0}:3300,v1:{0}:6789]"
-    return tuple((daemon.id, form.format(host.address)) for host, daemon in design.with_daemon(DaemonKind.MON))
+    return tuple(
+        (daemon.id, form.format(host.address)) for host, daemon in design.with_daemon(DaemonKind.MON)
+    )
 
 
 def _global(design: Design, fsid: str) -> tuple[str, ...]:

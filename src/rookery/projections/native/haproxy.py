@@ -56,7 +56,8 @@ def _frontend(front: Frontend) -> str:
     check = "port 8080" if front.client_address else "check-ssl verify none"
     proxy = " send-proxy-v2" if front.client_address else ""
     servers = "\n".join(
-        f"    server {name} {address}:{front.backend_port} check {check}{proxy}" for name, address in front.backends
+        f"    server {name} {address}:{front.backend_port} check {check}{proxy}"
+        for name, address in front.backends
     )
     return f"""\
 listen {front.name}

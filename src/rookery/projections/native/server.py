@@ -109,5 +109,5 @@ def _profile(design: Design) -> str:
     return (
         f"PS1='\\u@\\h:\\w\\$ '\n"
         f"export ROOKERY_SYSTEM={design.name}\n"
-        "if [ -t 1 ] && [ -z \"$ROOKERY_GREETED\" ]; then export ROOKERY_GREETED=1; cat /etc/motd; fi\n"
+        'if [ -t 1 ] && [ -z "$ROOKERY_GREETED" ]; then export ROOKERY_GREETED=1; cat /etc/motd; fi\n'
     )

@@ -30,7 +30,9 @@ def managers(subject: Subject) -> Evidence:
     state = subject.system.ceph().mon("mgr dump")
     standby = [manager["name"] for manager in state["standbys"]]
     good = bool(state["available"]) and 1 + len(standby) == wanted
-    return judged(good, f"active {state['active_name'] or 'none'}, standing by {', '.join(standby) or 'none'}")
+    return judged(
+        good, f"active {state['active_name'] or 'none'}, standing by {', '.join(standby) or 'none'}"
+    )
 
 
 def osds(subject: Subject) -> Evidence:

@@ -114,4 +114,3 @@ def gateways_apart(subject: Subject) -> Evidence:
     wanted = len(subject.design.with_daemon(DaemonKind.RGW))
     good = len(hosts) == wanted and len(set(hosts)) == wanted
     return judged(good, f"{len(hosts)} of {wanted}, on {', '.join(sorted(set(hosts))) or 'no host'}")
-

@@ -50,9 +50,19 @@ CHECKS: tuple[Check, ...] = (
         look=cluster.encryption,
         applies=lambda design: design.network.encryption,
     ),
-    Check(name="block", title="RBD image write and read", look=storage.block_round_trip, applies=_has_user("block")),
+    Check(
+        name="block",
+        title="RBD image write and read",
+        look=storage.block_round_trip,
+        applies=_has_user("block"),
+    ),
     Check(name="mds", title="MDS active and standing by", look=storage.metadata_servers, applies=_has_files),
-    Check(name="file", title="CephFS from two hosts", look=storage.file_from_two_hosts, applies=_has_user("file")),
+    Check(
+        name="file",
+        title="CephFS from two hosts",
+        look=storage.file_from_two_hosts,
+        applies=_has_user("file"),
+    ),
     Check(name="object", title="S3 put, get, delete", look=storage.object_round_trip, applies=_has_objects),
     Check(
         name="anonymous",
@@ -61,7 +71,10 @@ CHECKS: tuple[Check, ...] = (
         applies=_has_objects,
     ),
     Check(
-        name="gateways", title="gateways on different hosts", look=storage.gateways_apart, applies=_has_objects
+        name="gateways",
+        title="gateways on different hosts",
+        look=storage.gateways_apart,
+        applies=_has_objects,
     ),
     Check(
         name="tls",
@@ -71,7 +84,12 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(name="site", title="site through the balancer", look=web.site_served, applies=_has_app("cdn")),
     Check(name="edges", title="edges on different hosts", look=web.edges_apart, applies=_has_app("cdn")),
-    Check(name="cache", title="assets cached on every edge", look=web.cached_on_every_edge, applies=_has_app("cdn")),
+    Check(
+        name="cache",
+        title="assets cached on every edge",
+        look=web.cached_on_every_edge,
+        applies=_has_app("cdn"),
+    ),
     Check(name="http", title="ETag, ranges, compression", look=web.http_caching, applies=_has_app("cdn")),
     Check(
         name="dashboard",

@@ -13,7 +13,12 @@ from rookery.run.verify.result import Evidence, Subject, failed, judged, not_obs
 _CEPH_PORTS = range(6800, 7569)
 _BALANCER_STATUS_PORT = 9000
 _DIRECT_PORT = 8443
-_HEADERS = ("strict-transport-security", "content-security-policy", "x-content-type-options", "referrer-policy")
+_HEADERS = (
+    "strict-transport-security",
+    "content-security-policy",
+    "x-content-type-options",
+    "referrer-policy",
+)
 
 
 def tls_chain(subject: Subject) -> Evidence:
@@ -29,7 +34,9 @@ def tls_chain(subject: Subject) -> Evidence:
         if not _handshake(strangers, balancer.address, front.port):
             wrong.append(f"{front.name}: trusted by a client that does not know the authority")
     names = ", ".join(front.name for front in subject.design.frontends)
-    return judged(not wrong, "; ".join(wrong) or f"{names}: valid for {balancer.address}, trusted by our CA only")
+    return judged(
+        not wrong, "; ".join(wrong) or f"{names}: valid for {balancer.address}, trusted by our CA only"
+    )
 
 
 def _handshake(context: ssl.SSLContext, address: str, port: int) -> str:
@@ -131,7 +138,9 @@ def programs_run(subject: Subject) -> Evidence:
     down = [status.name for status in statuses if not status.running]
     down += [f"{p.name} on {p.host} ({p.detail})" for s in statuses for p in s.programs if not p.running]
     total = sum(len(status.programs) for status in statuses)
-    return judged(not down, f"not running: {', '.join(down)}" if down else f"{total} on {len(statuses)} hosts")
+    return judged(
+        not down, f"not running: {', '.join(down)}" if down else f"{total} on {len(statuses)} hosts"
+    )
 
 
 def nothing_else_listens(subject: Subject) -> Evidence:
@@ -149,7 +158,9 @@ def nothing_else_listens(subject: Subject) -> Evidence:
         and entry.port not in allowed[entry.host]
         and not (hosts[entry.host].daemons and entry.port in _CEPH_PORTS)
     ]
-    return judged(not strange, f"unexpected: {', '.join(strange)}" if strange else f"{len(listeners)}, all designed")
+    return judged(
+        not strange, f"unexpected: {', '.join(strange)}" if strange else f"{len(listeners)}, all designed"
+    )
 
 
 def _allowed_ports(design: Design, host: Host) -> frozenset[int]:

@@ -52,7 +52,8 @@ def apply_settings(ceph: CephSession, design: Design) -> None:
         "mgr/dashboard/standby_error_status_code": "503",
     }
     _together(
-        lambda item: ceph.mon("config set", who="mgr", name=item[0], value=item[1], force=True), options.items()
+        lambda item: ceph.mon("config set", who="mgr", name=item[0], value=item[1], force=True),
+        options.items(),
     )
     if "dashboard" not in ceph.mon("mgr dump")["modules"]:
         ceph.mon("mgr module enable", module="dashboard")
@@ -88,7 +89,8 @@ def wait_osds(ceph: CephSession, design: Design, report: Report) -> None:
         if old := [daemon for daemon in wrong if tree.get(daemon)]:
             ceph.mon("osd crush rm-device-class", ids=old)
         if wrong:
-            ceph.mon("osd crush set-device-class", **{"class": name}, ids=wrong)
+            arguments: dict[str, Any] = {"class": name, "ids": wrong}
+            ceph.mon("osd crush set-device-class", **arguments)
 
 
 def create_pools(ceph: CephSession, design: Design) -> None:
@@ -115,9 +117,7 @@ def _create_pool(ceph: CephSession, pool: Pool, *, exists: bool) -> None:
         ceph.mon("osd pool create", **common, pool_type="erasure", erasure_code_profile=_profile(pool))
     if pool.erasure_code is not None and pool.application in ("rbd", "cephfs"):
         ceph.mon("osd pool set", pool=pool.name, var="allow_ec_overwrites", val="true")
-    ceph.mon(
-        "osd pool application enable", pool=pool.name, app=pool.application, yes_i_really_mean_it=True
-    )
+    ceph.mon("osd pool application enable", pool=pool.name, app=pool.application, yes_i_really_mean_it=True)
 
 
 def _rule(device_class: str) -> str:
@@ -156,7 +156,9 @@ def _wait_mds(ceph: CephSession, wanted: FileSystem, daemons: int, report: Repor
     def look() -> Look[bool]:
         state = ceph.mon("fs dump")
         standby = len(state["standbys"])
-        info = next(fs["mdsmap"]["info"] for fs in state["filesystems"] if fs["mdsmap"]["fs_name"] == wanted.name)
+        info = next(
+            fs["mdsmap"]["info"] for fs in state["filesystems"] if fs["mdsmap"]["fs_name"] == wanted.name
+        )
         active = sum(mds["state"] == "up:active" for mds in info.values())
         done = active == wanted.active_mds and active + standby >= daemons
         return Look(seen=f"{active} active, {standby} standing by", value=True if done else None)

@@ -6,7 +6,7 @@ secrets it lacks and keeps those it has.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import os
 import secrets
@@ -91,7 +91,7 @@ def cephx_entities(design: Design) -> tuple[str, ...]:
 
 
 def _fill(table: dict[str, str], design: Design) -> None:
-    now = datetime.datetime.fromtimestamp(time.time(), tz=datetime.UTC)
+    now = dt.datetime.fromtimestamp(time.time(), tz=dt.UTC)
     if "ca.crt" not in table:
         table["ca.key"] = make_key()
         table["ca.crt"] = make_authority(f"{design.name} lab authority", table["ca.key"], now=now)

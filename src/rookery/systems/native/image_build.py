@@ -109,7 +109,7 @@ def _build(root: Path, report: Report) -> None:
         remove_tree(building)
         raise NotPossibleError(
             f"the servers' root image could not be built from {mirror}",
-            hint="Check that this machine reaches the mirror of its own apt (`apt-get update`), then run again.",
+            hint="Check that this machine reaches its own apt's mirror (`apt-get update`), then run again.",
             details=error.details,
         ) from None
     _finish(building)

@@ -148,7 +148,9 @@ class NativeSystem:
 
     def _start(self, name: str) -> None:
         host = next(host for host in self._design.hosts if host.name == name)
-        start_server(self._design, host, self.paths, self.identity, image_root(), self.runc)
+        start_server(
+            self._design, host, self.paths, identity=self.identity, image=image_root(), runc=self.runc
+        )
 
     def _start_gateways(self, report: Report) -> None:
         """Hand the gateways their keys, start them, and wait until each answers."""
@@ -156,7 +158,9 @@ class NativeSystem:
         pids = self.runc.running()
         gateways = self._design.with_daemon(DaemonKind.RGW)
         for host, daemon in gateways:
-            write_files(self.paths.server(host.name).root, (gateway_keyring(daemon, self.identity),), users=users)
+            write_files(
+                self.paths.server(host.name).root, (gateway_keyring(daemon, self.identity),), users=users
+            )
             Supervisor(pids[self.paths.container(host.name)]).start(program_name(daemon))
         store = self._design.object_store
         assert store is not None

@@ -33,7 +33,7 @@ class Leftover:
 
 
 def find_leftovers(paths: LabPaths, *, networks: tuple[str, ...] = ()) -> tuple[Leftover, ...]:
-    """Return everything of the lab that is on the machine; `networks` are its CIDRs, where known."""
+    """Return all that the machine has of the lab; `networks` are its CIDRs, where known."""
     return tuple(_find(paths, networks))
 
 
@@ -58,7 +58,7 @@ def _find(paths: LabPaths, networks: tuple[str, ...]) -> Iterator[Leftover]:
 
 
 def lab_processes(paths: LabPaths) -> tuple[tuple[int, str], ...]:
-    """Return pid and name of each process of the lab: in its cgroups, or with its root in the lab's folder."""
+    """Return pid and name of each process of the lab: in its cgroups, or rooted in its folder."""
     mark = f"/rookery/{paths.name}/"
     found = []
     for entry in Path("/proc").iterdir():

@@ -8,7 +8,7 @@ from rookery.systems.native.paths import CGROUP_ROOT
 
 
 def cgroup_memory(cgroup: str) -> int | None:
-    """Return the anonymous memory of a cgroup in bytes (what cannot be dropped like cache), None if unknown."""
+    """Return a cgroup's anonymous memory in bytes (cache can be dropped, this cannot), None if unknown."""
     for root, key in ((CGROUP_ROOT / "memory", "total_rss"), (CGROUP_ROOT, "anon")):
         value = _stat(root / cgroup.lstrip("/") / "memory.stat", key)
         if value is not None:

@@ -40,14 +40,19 @@ def create_users(exec_argv: Sequence[str], design: Design, identity: Identity) -
     def create(user: str) -> None:
         argv = (
             *(*exec_argv, *_ADMIN, "user", "create", f"--uid={user}", f"--display-name={user}"),
-            *(f"--access-key={identity[f's3.{user}.access']}", f"--secret-key={identity[f's3.{user}.secret']}"),
+            *(
+                f"--access-key={identity[f's3.{user}.access']}",
+                f"--secret-key={identity[f's3.{user}.secret']}",
+            ),
         )
         try:
             run(argv, timeout=60)
         except CommandError as error:
             if "exists" not in error.output:
                 # The command line holds the keys; what it said does not.
-                raise CommandError(argv[:-2], exit_code=error.command_exit_code, output=error.output) from None
+                raise CommandError(
+                    argv[:-2], exit_code=error.command_exit_code, output=error.output
+                ) from None
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(create, s3_users(design)))
@@ -56,7 +61,7 @@ def create_users(exec_argv: Sequence[str], design: Design, identity: Identity) -
 def publish_app(design: Design, app: AppDesign, identity: Identity, *, ca_file: Path, report: Report) -> None:
     """Make the application's buckets and bring its content into them."""
     url = gateway_url(design)
-    contents = {bucket: files for bucket, files in app_content(design, app)}
+    contents = dict(app_content(design, app))
     for bucket in app.buckets:
         client = s3.connect(
             url,
@@ -85,7 +90,7 @@ def app_content(design: Design, app: AppDesign) -> tuple[tuple[str, tuple[tuple[
 
 
 def read_folder(folder: Path) -> tuple[File, ...]:
-    """Return the files of a user's own folder, hidden ones left out; raises InputError where there is none."""
+    """Return the files of a user's folder, hidden ones left out; raises InputError where there is none."""
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder} to publish", hint="Correct the path in the spec.")
     found = []

@@ -18,7 +18,7 @@ from rookery.systems.native.identity import Identity, cephx_entities
 from rookery.systems.native.paths import LabPaths
 
 _INIT = ("/usr/bin/supervisord", "--configuration", "/etc/supervisor/supervisord.conf")
-# Over what supervisord asks for itself: a server's own limits are the container's.
+# What each kind of daemon may ask of the cluster, as Ceph's own deployment tools grant it.
 _DAEMON_CAPS: dict[DaemonKind, tuple[tuple[str, str], ...]] = {
     DaemonKind.MGR: (("mon", "allow profile mgr"), ("osd", "allow *"), ("mds", "allow *")),
     DaemonKind.OSD: (("mon", "allow profile osd"), ("mgr", "allow profile osd"), ("osd", "allow *")),
@@ -66,7 +66,7 @@ def _cables(design: Design, paths: LabPaths, number: int, host: Host) -> tuple[C
 
 
 def start_server(
-    design: Design, host: Host, paths: LabPaths, identity: Identity, image: Path, runc: Runc
+    design: Design, host: Host, paths: LabPaths, *, identity: Identity, image: Path, runc: Runc
 ) -> None:
     """Start one server, on what it kept of an earlier life where there was one.
 

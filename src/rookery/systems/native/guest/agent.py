@@ -1,4 +1,4 @@
-"""Speaks to Ceph from inside a server, for a program outside: one JSON request a line, one JSON answer a line.
+"""Speaks to Ceph from inside a server, for a program outside: a JSON request a line, a JSON answer a line.
 
 It runs on the server's own Python with Ceph's own bindings, so the program outside needs neither. Requests
 carry an `id` and run side by side; answers carry the same `id`. It ends when its input does.

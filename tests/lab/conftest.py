@@ -1,0 +1,109 @@
+"""Labs for tests: real servers, brought up by the command a user types."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rookery.errors import NotPossibleError
+from rookery.run.preflight import require_lab_machine
+from rookery.systems.native.leftovers import find_leftovers
+from rookery.systems.native.paths import LabPaths
+
+SOURCE = Path(__file__).parents[2] / "src"
+UP_LIMIT = 1500  # seconds; the first one on a machine builds the image
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here starts servers; where that cannot be, it is skipped by name and with the reason."""
+    reason = ""
+    try:
+        require_lab_machine()
+    except NotPossibleError as error:
+        reason = f"no lab on this machine: {error.what}"
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(SOURCE), "COLUMNS": "100"}
+
+
+def rookery(*arguments: str, limit: float = UP_LIMIT) -> Done:
+    """Run the program as a user does and wait for it."""
+    done = subprocess.run(
+        (sys.executable, "-m", "rookery", *arguments),
+        capture_output=True,
+        text=True,
+        timeout=limit,
+        check=False,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+    )
+    return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lab:
+    """A lab that runs, and what `up` said of it."""
+
+    name: str
+    spec: Path
+    arrival: Any
+
+    @property
+    def url(self) -> str:
+        return str(next(e["url"] for e in self.arrival["endpoints"] if e["name"] == "site"))
+
+    @property
+    def ca(self) -> str:
+        return str(LabPaths(name=self.name).ca)
+
+
+def write_spec(folder: Path, name: str, text: str) -> Path:
+    path = folder / f"{name}.yaml"
+    path.write_text(f"apiVersion: rookery/v1\nname: {name}\n{text}")
+    return path
+
+
+def bring_up(folder: Path, name: str, text: str) -> Iterator[Lab]:
+    """Bring a lab up, hand it out, take it down, and see that nothing is left."""
+    spec = write_spec(folder, name, text)
+    try:
+        done = rookery("up", str(spec), "--output", "json")
+        assert done.code == 0, done.err + done.out
+        yield Lab(name=name, spec=spec, arrival=done.data)
+    finally:
+        gone = rookery("down", name)
+    assert gone.code == 0, gone.out + gone.err
+    assert find_leftovers(LabPaths(name=name)) == ()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The default design, verified."""
+    yield from bring_up(tmp_path_factory.mktemp("lab"), "test-default", "pattern: production-minimum\n")

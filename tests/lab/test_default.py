@@ -1,0 +1,152 @@
+"""The default design as a user meets it: up, look, break a little, up again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from rookery.drivers.http import Browser
+from rookery.systems.native.paths import LabPaths
+from tests.lab.conftest import Lab, rookery
+
+
+def until(holds: Callable[[], bool], *, limit: float = 60.0) -> bool:
+    """Look again and again, up to `limit` seconds, and tell whether it came to hold."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.2)
+    return holds()
+
+
+def test_every_check_passes_and_there_are_many(lab: Lab) -> None:
+    checks = lab.arrival["verify"]["checks"]
+    assert {check["name"]: check["outcome"] for check in checks if check["outcome"] != "pass"} == {}
+    assert len(checks) >= 15
+
+
+def test_seven_servers_and_the_balancer_run(lab: Lab) -> None:
+    done = rookery("status", lab.name, "--output", "json")
+    assert done.code == 0, done.err
+    names = [host["name"] for host in done.data["hosts"]]
+    storage = [f"storage-{letter}" for letter in "klmn"]
+    assert names == ["cp-1", "worker-a", "worker-b", *storage, "lb-1"]
+    assert done.data["health"].startswith("HEALTH_OK")
+    assert all(program["running"] for host in done.data["hosts"] for program in host["programs"])
+
+
+def test_json_output_holds_no_secret(lab: Lab) -> None:
+    secrets = json.loads(LabPaths(name=lab.name).secrets.read_text())
+    said = json.dumps(lab.arrival) + rookery("status", lab.name, "--output", "json").out
+    hidden = {name: value for name, value in secrets.items() if not name.endswith((".crt", "fsid", ".uuid"))}
+    assert [name for name, value in hidden.items() if value in said] == []
+
+
+def test_secrets_are_their_owners_alone(lab: Lab) -> None:
+    assert LabPaths(name=lab.name).secrets.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_shell_feels_like_a_server(lab: Lab) -> None:
+    assert rookery("shell", "storage-k", "--system", lab.name, "--", "hostname").out == "storage-k\n"
+    drives = rookery("shell", "storage-l", "--system", lab.name, "--", "ls", "/dev/vdb", "/dev/vdc")
+    assert drives.out == "/dev/vdb\n/dev/vdc\n"
+    assert "HEALTH_OK" in rookery("shell", "cp-1", "--system", lab.name, "--", "ceph", "-s").out
+    status = rookery("shell", "storage-k", "--system", lab.name, "--", "supervisorctl", "status").out
+    assert "mon.storage-k" in status
+    assert "RUNNING" in status
+
+
+def test_a_shells_exit_status_is_the_commands(lab: Lab) -> None:
+    assert rookery("shell", "worker-a", "--system", lab.name, "--", "sh", "-c", "exit 7").code == 7
+
+
+def test_a_worker_has_no_administrators_key(lab: Lab) -> None:
+    listed = rookery("shell", "worker-a", "--system", lab.name, "--", "ls", "/etc/ceph").out
+    assert "admin" not in listed
+    assert "ceph.client.block.keyring" in listed
+
+
+def test_a_host_that_is_none_is_refused_with_the_names_of_those_there_are(lab: Lab) -> None:
+    done = rookery("shell", "storage-z", "--system", lab.name, "--", "true")
+    assert done.code == 2
+    assert "there is no host 'storage-z'" in done.err
+    assert "storage-k" in done.err
+
+
+def test_up_again_finds_nothing_broken_and_is_quick_about_it(lab: Lab) -> None:
+    done = rookery("up", str(lab.spec), "--output", "json")
+    assert done.code == 0, done.err
+    assert {step["step"] for step in done.data["steps"]} == {"app:cdn", "frontends"}
+
+
+@pytest.mark.parametrize(
+    ("host", "program"),
+    [
+        ("storage-k", "osd.0"),
+        ("storage-k", "rgw.storage-k"),
+        ("storage-l", "mds.storage-l"),
+        ("storage-m", "mon.storage-m"),
+        ("storage-n", "mgr.storage-n"),
+        ("worker-a", "cdn-edge"),
+    ],
+)
+def test_a_killed_program_comes_back(lab: Lab, host: str, program: str) -> None:
+    shell = ("shell", host, "--system", lab.name, "--")
+
+    def pid() -> int:
+        answer = rookery(*shell, "supervisorctl", "pid", program).out.strip()
+        return int(answer) if answer.isdigit() else 0
+
+    victim = pid()
+    assert victim > 0
+    assert rookery(*shell, "kill", "-KILL", str(victim)).code == 0
+    assert until(lambda: pid() not in (0, victim)), f"{program} did not come back"
+    assert until(lambda: rookery("status", lab.name).code == 0), "the system did not recover"
+
+
+def test_a_lost_server_fails_verification_and_up_brings_it_back_with_its_data(lab: Lab) -> None:
+    """A storage node's power is cut: its drives are kept, and so is what was on them."""
+    from rookery.drivers.runc import Runc
+
+    paths = LabPaths(name=lab.name)
+    shell = ("shell", "cp-1", "--system", lab.name, "--")
+    assert rookery(*shell, "rados", "-p", "block", "put", "kept", "/etc/hosts").code == 0
+    Runc(paths.runc_state).delete(paths.container("storage-n"))
+    broken = rookery("verify", lab.name, "--output", "json")
+    assert broken.code == 4
+    failed = {check["name"] for check in broken.data["checks"] if check["outcome"] == "fail"}
+    assert {"programs", "osds"} <= failed
+    again = rookery("up", str(lab.spec), "--output", "json")
+    assert again.code == 0, again.err + again.out
+    assert rookery(*shell, "rados", "-p", "block", "stat", "kept").code == 0
+
+
+def test_the_site_is_served_from_the_edges_while_every_gateway_is_gone(lab: Lab) -> None:
+    browser = Browser(lab.ca)
+    assert browser.get(lab.url).status == 200
+    hosts = ("storage-k", "storage-n")
+    try:
+        for host in hosts:
+            argv = ("shell", host, "--system", lab.name, "--", "supervisorctl", "stop", f"rgw.{host}")
+            assert rookery(*argv).code == 0
+        answers = [browser.get(lab.url).status for _ in range(10)]
+        assert answers == [200] * 10
+        down = rookery("verify", lab.name, "--output", "json")
+        assert down.code == 4
+    finally:
+        for host in hosts:
+            rookery("shell", host, "--system", lab.name, "--", "supervisorctl", "start", f"rgw.{host}")
+        browser.close()
+
+
+def test_one_command_at_a_time(lab: Lab) -> None:
+    from rookery.run.lock import hold
+
+    with hold(lab.name):
+        done = rookery("up", str(lab.spec))
+    assert done.code == 3
+    assert f"another command works on {lab.name}" in done.err

@@ -1,0 +1,88 @@
+"""`up` killed without warning, at many points: `up` goes on from there, `down` leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rookery.systems.native.leftovers import find_leftovers
+from rookery.systems.native.paths import LabPaths
+from tests.lab.conftest import environment, rookery, write_spec
+
+NAME = "test-kill"
+NOTHING_HAPPENS_LIMIT = 300.0
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Iterator[Path]:
+    yield write_spec(tmp_path, NAME, "pattern: production-minimum\n")
+    rookery("down", NAME)
+
+
+def kill_up(spec: Path, *, after_steps: int, then_seconds: float = 0.0) -> int:
+    """Start `up`, kill it once it has reported that many steps done; return how many it had."""
+    process = subprocess.Popen(
+        (sys.executable, "-m", "rookery", "up", str(spec)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    assert process.stderr is not None
+    done = 0
+    deadline = time.monotonic() + NOTHING_HAPPENS_LIMIT
+    for line in process.stderr:
+        done += "✓" in line
+        # The first line of the plan comes before anything is made.
+        if (done >= after_steps and (done or "steps" in line)) or time.monotonic() > deadline:
+            break
+    time.sleep(then_seconds)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    process.stderr.close()
+    return done
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 5, 9, 10, 12, 14, 16, 18])
+def test_down_leaves_nothing_after_a_kill(spec: Path, steps: int) -> None:
+    kill_up(spec, after_steps=steps, then_seconds=0.05)
+    gone = rookery("down", NAME)
+    assert gone.code == 0, gone.out + gone.err
+    assert find_leftovers(LabPaths(name=NAME)) == ()
+
+
+def test_up_goes_on_after_every_kill(spec: Path) -> None:
+    """One lab is killed on its way again and again, each time further on, and arrives whole."""
+    for steps, then_seconds in (
+        (0, 0.02),
+        (1, 0.0),
+        (1, 0.15),
+        (2, 0.0),
+        (1, 0.4),
+        (2, 0.0),
+        (2, 0.1),
+        (1, 0.3),
+    ):
+        kill_up(spec, after_steps=steps, then_seconds=then_seconds)
+    done = rookery("up", str(spec), "--output", "json")
+    assert done.code == 0, done.err + done.out
+    assert {check["outcome"] for check in done.data["verify"]["checks"]} == {"pass"}
+
+
+def test_down_itself_may_be_killed(spec: Path) -> None:
+    kill_up(spec, after_steps=12)
+    process = subprocess.Popen(
+        (sys.executable, "-m", "rookery", "down", NAME), stdout=subprocess.DEVNULL, env=environment()
+    )
+    time.sleep(0.7)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    assert rookery("down", NAME).code == 0
+    assert find_leftovers(LabPaths(name=NAME)) == ()
