@@ -45,17 +45,27 @@ def test_every_key_has_a_row(part: str, key: str) -> None:
     [
         "| `apiVersion` | `rookery/v1` | required | Version of this format. |",
         "| `memory` | size, at least 512 MiB | 4 GiB | Memory of each server. |",
-        "| `drives` | [list of mappings](#hostsstoragedrives) | `{count: 2, size: 20GB, class: ssd}`"
-        " | Data drives of every node. |",
-        "| `also` | list of `worker` or `control-plane` | none"
-        " | Further roles of these servers: hyperconverged or compact systems. |",
-        "| `encryption` | `true` or `false` | `false` | Ceph traffic in msgr2's secure mode instead of crc"
-        " mode. |",
+        "| `size` | size, at least 5 GB | 20 GB | Size of each; Ceph refuses below 5 GB. |",
+        "| `mons` | whole number, 1 to 99 | `3` | Monitors; odd, because they need a majority. |",
+        "| `block` | [mapping](#storageblock) | see its keys | RBD: block volumes. |",
+        "| `dashboard` | `true` or `false` | `true` | Ceph's own dashboard, over TLS. |",
         "| `edges` | whole number, 1 to 999 | none | Edges, one on each worker by default. |",
     ],
 )
 def test_a_row_says_kind_limits_default_and_meaning(row: str) -> None:
     assert f"\n{row}\n" in TEXT
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "| `drives` | [list of mappings](#hostsstoragedrives) | `{count: 2, size: 20GB, class: ssd}` | ",
+        "| `also` | list of `worker` or `control-plane` | none | ",
+        "| `name` | text like `^[a-z]([a-z0-9-]*[a-z0-9])?$`, at most 32 characters | `rookery-demo` | ",
+    ],
+)
+def test_lists_and_patterns(start: str) -> None:
+    assert f"\n{start}" in TEXT
 
 
 def test_a_part_that_stands_at_several_places_has_one_section_that_names_them() -> None:

@@ -33,6 +33,7 @@ def coded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("coded")
     (folder / "site").mkdir()
     (folder / "site" / "index.html").write_text("<html><title>ours</title>our own page</html>")
+    (folder / "site" / "ein Brief.txt").write_text("names may have spaces")
     (folder / "site" / ".hidden").write_text("not for visitors")
     yield from bring_up(folder, "test-coded", _CODED)
 
@@ -56,7 +57,9 @@ def test_everything_passes_there_too(coded: Lab) -> None:
 def test_the_users_own_site_is_served(coded: Lab) -> None:
     browser = Browser(coded.ca)
     assert b"our own page" in browser.get(coded.url).body
-    assert browser.get(f"{coded.url}.hidden").status == 404
+    assert browser.get(f"{coded.url}ein%20Brief.txt").body == b"names may have spaces"
+    hidden = browser.get(f"{coded.url}.hidden")
+    assert (hidden.status, hidden.body) == (404, b"There is no such page.\n")
     browser.close()
 
 

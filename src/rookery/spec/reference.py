@@ -94,11 +94,8 @@ def _kind(node: Node, places: dict[str, list[str]]) -> str:
         return _kind(options[0], places)
     if node.get("type") == "array":
         return f"list of {_kind(node['items'], places)}"
-    if "const" in node:
-        return f"`{node['const']}`"
-    if "enum" in node:
-        return " or ".join(f"`{value}`" for value in node["enum"])
-    return _KINDS[node["type"]] + _limits(node)
+    choice = node.get("enum", [node["const"]] if "const" in node else [])
+    return " or ".join(f"`{value}`" for value in choice) or _KINDS[node["type"]] + _limits(node)
 
 
 def _limits(node: Node) -> str:
@@ -120,7 +117,7 @@ def _default(node: Node, schema: Node) -> str:
     if value in (None, "", []):
         return "none"
     if isinstance(value, dict):
-        return "its own keys'"
+        return "see its keys"
     if isinstance(value, list):
         part = schema["$defs"][_part(node)]["properties"]
         return ", ".join(_written(item, part) for item in value)

@@ -71,8 +71,9 @@ def _server_files(design: Design, app: AppDesign, host: Host, instance: Instance
 def _server_programs(
     _design: Design, _app: AppDesign, _host: Host, instance: Instance
 ) -> tuple[Program, ...]:
-    config = f"/etc/rookery/{instance.name}.conf"
-    return (Program(name=instance.name, argv=("nginx", "-c", config, "-g", "daemon off;")),)
+    # A master that dies leaves workers behind that hold the port; the next one could never take it.
+    script = f"pkill -KILL -x nginx; exec nginx -c /etc/rookery/{instance.name}.conf -g 'daemon off;'"
+    return (Program(name=instance.name, argv=("sh", "-c", script)),)
 
 
 def _content(design: Design, app: AppDesign) -> Iterable[tuple[str, tuple[File, ...]]]:

@@ -26,6 +26,35 @@ _HEADERS = (
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
 
+_ORIGIN = """\
+            # Without a path here, nginx encodes the rewritten one itself: names may have spaces.
+            proxy_pass https://origin;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host {address};
+            proxy_set_header Accept-Encoding "";
+            proxy_ssl_verify on;
+            proxy_ssl_trusted_certificate /etc/rookery/tls/ca.crt;
+            proxy_ssl_name {name}.lab;
+            proxy_ssl_session_reuse on;
+            proxy_connect_timeout 2s;
+            proxy_read_timeout 10s;
+            proxy_next_upstream error timeout http_500 http_502 http_503 http_504;
+            proxy_hide_header x-amz-request-id;
+            proxy_hide_header x-rgw-object-type;
+            proxy_hide_header Set-Cookie;
+            proxy_intercept_errors on;
+
+            proxy_cache site;
+            proxy_cache_key $uri;
+            proxy_cache_lock on;
+            proxy_cache_revalidate on;
+            proxy_cache_background_update on;
+            proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
+            proxy_cache_valid 200 1m;
+            proxy_cache_valid 403 404 10s;
+            proxy_force_ranges on;"""
+
 
 def render_nginx(design: Design, host: Host, *, cache_bytes: int) -> str:
     """Return nginx.conf of the edge on `host`, whose cache may take `cache_bytes` of its disk."""
@@ -105,38 +134,24 @@ http {{
 
         location = /.edge/health {{ access_log off; default_type text/plain; return 200 "{host.name}\\n"; }}
 
+        # Gateways answer 403 for what is not there, because nobody may list the bucket: to a visitor it is
+        # a page that is none. A site without a page for that gets a plain answer.
+        recursive_error_pages on;
+
         location / {{
-            rewrite ^(.*)/$ $1/index.html break;
-
-            proxy_pass https://origin/site$uri;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host {balancer.address};
-            proxy_set_header Accept-Encoding "";
-            proxy_ssl_verify on;
-            proxy_ssl_trusted_certificate /etc/rookery/tls/ca.crt;
-            proxy_ssl_name {design.name}.lab;
-            proxy_ssl_session_reuse on;
-            proxy_connect_timeout 2s;
-            proxy_read_timeout 10s;
-            proxy_next_upstream error timeout http_500 http_502 http_503 http_504;
-            proxy_hide_header x-amz-request-id;
-            proxy_hide_header x-rgw-object-type;
-            proxy_hide_header Set-Cookie;
-
-            proxy_cache site;
-            proxy_cache_key $uri;
-            proxy_cache_lock on;
-            proxy_cache_revalidate on;
-            proxy_cache_background_update on;
-            proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
-            proxy_cache_valid 200 1m;
-            proxy_cache_valid 403 404 10s;
-            proxy_force_ranges on;
-
-            proxy_intercept_errors on;
+            rewrite ^(.*)/$ /site$1/index.html break;
+            rewrite ^(.*)$ /site$1 break;
             error_page 403 404 =404 /404.html;
+{_ORIGIN.format(name=design.name, address=balancer.address)}
         }}
+
+        location = /404.html {{
+            rewrite ^ /site/404.html break;
+            error_page 403 404 = @none;
+{_ORIGIN.format(name=design.name, address=balancer.address)}
+        }}
+
+        location @none {{ default_type text/plain; return 404 "There is no such page.\n"; }}
     }}
 }}
 """

@@ -70,7 +70,7 @@ def _serves_dashboard(design: Design, host: Host) -> bool:
 
 
 def _haproxy(name: str, config: str) -> Program:
-    return Program(name=name, argv=("haproxy", "-W", "-db", "-f", f"/{config}"))
+    return Program(name=name, argv=("haproxy", "-db", "-f", f"/{config}"))
 
 
 def daemon_program(daemon: Daemon) -> Program:

@@ -108,9 +108,15 @@ def anonymous_write_refused(subject: Subject) -> Evidence:
 
 
 def gateways_apart(subject: Subject) -> Evidence:
-    """Gateways run on different hosts, as Ceph itself reports them."""
-    services = subject.system.ceph().mon("service dump")["services"].get("rgw", {}).get("daemons", {})
-    hosts = [entry["metadata"]["hostname"] for entry in services.values() if isinstance(entry, dict)]
-    wanted = len(subject.design.with_daemon(DaemonKind.RGW))
-    good = len(hosts) == wanted and len(set(hosts)) == wanted
-    return judged(good, f"{len(hosts)} of {wanted}, on {', '.join(sorted(set(hosts))) or 'no host'}")
+    """Every designed gateway answers on its own host's address, each on a host of its own."""
+    store = subject.design.object_store
+    assert store is not None
+    gateways = subject.design.with_daemon(DaemonKind.RGW)
+    answers = {
+        host.name: subject.browser.get(f"https://{host.address}:{store.port}/swift/healthcheck").status
+        for host, _ in gateways
+    }
+    silent = [name for name, status in answers.items() if status != 200]
+    if silent:
+        return failed(f"not answering: {', '.join(silent)}")
+    return judged(len(answers) == len(gateways), f"{len(gateways)} answer, on {', '.join(answers)}")

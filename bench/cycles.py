@@ -1,0 +1,79 @@
+"""`up` and `down` again and again: does it always come up verified, and does it always leave nothing?
+
+Each `up` must exit 0 (every check of the verification passed) and each `down` must exit 0; besides, this
+process, which has seen nothing of the lab, searches the machine with `find_leftovers`. The first failure ends
+the run. Times are wall clocks of the whole processes.
+
+Run as root: PYTHONPATH=src python bench/cycles.py [--cycles 20] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from pathlib import Path
+
+import harness
+from harness import FailedError
+from rookery.systems.native.leftovers import find_leftovers
+from rookery.systems.native.paths import LabPaths
+
+COLUMNS = ("up", "Ceph part", "verification", "down")
+
+
+def cycle(spec: Path) -> dict[str, float]:
+    """Do one cycle and return its times; raises FailedError."""
+    done, report = harness.up(spec)
+    down = harness.require(harness.rookery("down", harness.NAME, limit=harness.DOWN_LIMIT))
+    network = harness.design_of(spec).network
+    networks = tuple(cidr for cidr in (network.public, network.cluster) if cidr)
+    left = find_leftovers(LabPaths(name=harness.NAME), networks=networks)
+    if left:
+        raise FailedError("left after `down`:\n" + "\n".join(f"  {item.kind} {item.name}" for item in left))
+    return {
+        "up": done.seconds,
+        "Ceph part": harness.step_seconds(report, "server:", "healthy"),
+        "verification": report["verifySeconds"],
+        "down": down.seconds,
+    }
+
+
+def render(cycles: list[dict[str, float]]) -> str:
+    lines = [f"| cycle | {' | '.join(COLUMNS)} |", "| --- |" + " ---: |" * len(COLUMNS)]
+    rows = [(str(number), times) for number, times in enumerate(cycles, start=1)]
+    for name, reduce in (("min", min), ("median", statistics.median), ("max", max)):
+        rows.append((name, {column: reduce([times[column] for times in cycles]) for column in COLUMNS}))
+    lines += [f"| {name} | {' | '.join(f'{times[c]:.2f} s' for c in COLUMNS)} |" for name, times in rows]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Print the table; return 1 where a cycle failed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--cycles", type=int, default=20)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    harness.prepare()
+    cycles: list[dict[str, float]] = []
+    failure = ""
+    try:
+        with harness.spec_file() as spec, harness.lab_gone_after():
+            harness.require_image()
+            for number in range(options.cycles):
+                cycles.append(cycle(spec))
+                print(f"cycle {number + 1} of {options.cycles}: {cycles[-1]}", file=sys.stderr, flush=True)
+    except FailedError as error:
+        failure = f"cycle {len(cycles) + 1} failed\n{error}"
+    if options.json:
+        print(json.dumps({"cycles": cycles, "failure": failure}, indent=1))
+    elif cycles:
+        print(render(cycles))
+    if failure:
+        print(failure, file=sys.stderr)
+    return 1 if failure else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""What the measurements share: running `rookery` with a time limit, a lab of their own, tables of results."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rookery.design.model import Design
+from rookery.run.workspace import open_spec
+
+NAME = "bench"
+SPEC = f"apiVersion: rookery/v1\npattern: production-minimum\nname: {NAME}\n"
+CHECKOUT = Path(__file__).parents[1]
+UP_LIMIT, DOWN_LIMIT = 300.0, 60.0  # seconds; past them something hangs, which is no measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A command that ended; `code` is None where its time ran out. `seconds` is the process's wall clock."""
+
+    argv: tuple[str, ...]
+    code: int | None
+    out: str
+    err: str
+    seconds: float
+
+    def tail(self, lines: int = 25) -> str:
+        """What it said last, for a person who looks why it failed."""
+        ended = "ran out of time" if self.code is None else f"exit status {self.code}"
+        said = [*self.out.splitlines()[-lines:], *self.err.splitlines()[-lines:]]
+        return "\n".join((f"{' '.join(self.argv)}: {ended}", *(f"  {line}" for line in said)))
+
+
+class FailedError(Exception):
+    """A measurement that cannot go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One measured figure with its limit; `limit` is None for a figure that only informs."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None = None
+    at_least: bool = False
+
+    @property
+    def ok(self) -> bool:
+        if self.limit is None:
+            return True
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+
+def launcher() -> tuple[str, ...]:
+    """How a person starts the program: by the launcher where there is one."""
+    script = CHECKOUT / "rookery"
+    return (str(script),) if os.access(script, os.X_OK) else (sys.executable, "-m", "rookery")
+
+
+def run(argv: Sequence[str], *, limit: float, environment: dict[str, str] | None = None) -> Done:
+    """Run a command to its end, or end it with its children at the limit."""
+    path = os.pathsep.join(filter(None, (str(CHECKOUT / "src"), os.environ.get("PYTHONPATH"))))
+    began = time.monotonic()
+    process = subprocess.Popen(
+        argv,
+        # Where no folder is called like the lab: `down NAME` would take it for a spec's.
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={**os.environ, **(environment or {}), "PYTHONPATH": path},
+    )
+    code: int | None
+    try:
+        out, err = process.communicate(timeout=limit)
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        out, err = _end(process)
+        code = None
+    except BaseException:
+        _end(process)
+        raise
+    return Done(argv=tuple(argv), code=code, out=out, err=err, seconds=time.monotonic() - began)
+
+
+def _end(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Ask a process to end, then insist; what it said comes back."""
+    process.terminate()
+    try:
+        return process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    try:
+        return process.communicate(timeout=5)
+    except subprocess.TimeoutExpired:
+        # A child of it still holds the pipe.
+        return "", "(its output is held open by a child)"
+
+
+def rookery(*words: str, limit: float, environment: dict[str, str] | None = None) -> Done:
+    return run((*launcher(), *words), limit=limit, environment=environment)
+
+
+def require(done: Done) -> Done:
+    """Return a command that succeeded; raise FailedError with its last words for another."""
+    if done.code != 0:
+        raise FailedError(done.tail())
+    return done
+
+
+def prepare() -> None:
+    """Require root, and let an end from outside pass through every `finally`."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if os.geteuid() != 0:
+        raise SystemExit("a lab needs root: run it with sudo")
+
+
+def require_image() -> None:
+    """Build the servers' image where it is missing, so that what is measured later is warm."""
+    from rookery.systems.native.image_build import ensure_image
+
+    ensure_image(lambda text: print(text, file=sys.stderr))
+
+
+@contextlib.contextmanager
+def spec_file() -> Iterator[Path]:
+    """A spec of the default seven servers under the measurements' own name."""
+    with tempfile.TemporaryDirectory(prefix="rookery-bench-") as folder:
+        path = Path(folder) / f"{NAME}.yaml"
+        path.write_text(SPEC)
+        yield path
+
+
+@contextlib.contextmanager
+def lab_gone_after(environment: dict[str, str] | None = None) -> Iterator[None]:
+    """Whatever happens inside, no lab of ours is left; one of an earlier run is removed first."""
+    require(rookery("down", NAME, limit=DOWN_LIMIT, environment=environment))
+    try:
+        yield
+    finally:
+        done = rookery("down", NAME, limit=DOWN_LIMIT, environment=environment)
+        if done.code != 0:
+            print(done.tail(), file=sys.stderr)
+
+
+def up(
+    spec: Path, environment: dict[str, str] | None = None, *, limit: float = UP_LIMIT
+) -> tuple[Done, dict[str, Any]]:
+    """Bring the lab up, verification included; return the command and the JSON that it printed."""
+    done = require(rookery("up", str(spec), "--output", "json", limit=limit, environment=environment))
+    found = json.loads(done.out)
+    assert isinstance(found, dict)
+    return done, found
+
+
+def design_of(spec: Path) -> Design:
+    return open_spec(str(spec)).design
+
+
+def step_seconds(report: dict[str, Any], first: str, last: str) -> float:
+    """Seconds from the begin of the first step whose id starts with `first` to the end of `last`."""
+    steps = report["steps"]
+    began = min(step["from"] for step in steps if step["step"].startswith(first))
+    ended = max(step["to"] for step in steps if step["step"] == last)
+    return float(ended) - float(began)
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Return the figures as a Markdown table."""
+    lines = ["| what | measured | limit | ok |", "| --- | ---: | ---: | --- |"]
+    for row in rows:
+        sign = ">=" if row.at_least else "<="
+        limit = "" if row.limit is None else f"{sign} {row.limit:g} {row.unit}".rstrip()
+        verdict = "" if row.limit is None else ("yes" if row.ok else "**no**")
+        lines.append(f"| {row.name} | {row.value:.2f} {row.unit}".rstrip() + f" | {limit} | {verdict} |")
+    return "\n".join(lines)
+
+
+def data(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return the figures for JSON."""
+    return [
+        {
+            "what": row.name,
+            "measured": round(row.value, 3),
+            "unit": row.unit,
+            "limit": row.limit,
+            "atLeast": row.at_least,
+            "ok": row.ok,
+        }
+        for row in rows
+    ]
