@@ -123,7 +123,7 @@ def _start(design: Design, daemon: Daemon, fsid: str) -> str:
     if daemon.kind is DaemonKind.RGW:
         frontend = "beast ssl_port=7443 ssl_certificate=/etc/rookery/tls/server.pem"
         program = f"radosgw -f -n client.rgw.{daemon.id} --setuser ceph --setgroup ceph"
-        return f"until [ -e /pools ]; do sleep 0.05; done; exec {program} --rgw-frontends '{frontend}'"
+        return f"until [ -e /osds-up ]; do sleep 0.05; done; exec {program} --rgw-frontends '{frontend}'"
     return f"exec ceph-{daemon.kind} -f {me}"
 
 
@@ -229,9 +229,10 @@ def talk(design: Design, identity: Identity, marks: dict[str, float]) -> None:
     for line in guest.stdout:
         mark = json.loads(line)
         marks[mark["phase"]] = mark["at"]
-        if mark["phase"] == "pools":
+        # Their pools are there long before; a gateway that finds no OSD behind them is slow to look again.
+        if mark["phase"] == "osds up":
             for host, _ in gateways:
-                (FOLDER / host.name / "root" / "pools").touch()
+                (FOLDER / host.name / "root" / "osds-up").touch()
     alarm.cancel()
     if guest.wait() or "all" not in marks:
         raise SystemExit(f"the cluster was not there after {LIMIT:.0f} s; reached: {', '.join(marks)}")

@@ -54,6 +54,10 @@ class Cluster:
     def tell(self, prefix: str, **arguments: Any) -> Any:
         command = json.dumps({"prefix": prefix, "format": "json", **arguments})
         code, out, status = self._cluster.mon_command(command, b"")
+        while code == -errno.EAGAIN:
+            # The monitors were busy electing.
+            time.sleep(PAUSE)
+            code, out, status = self._cluster.mon_command(command, b"")
         if code not in (0, -errno.EEXIST):
             raise SystemExit(f"{prefix} {arguments}: {status} ({code})")
         try:

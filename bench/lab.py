@@ -28,7 +28,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import harness
@@ -77,9 +77,19 @@ def lab_memory() -> dict[str, tuple[int, int]]:
             if mark in (entry / "cgroup").read_text():
                 lines = (entry / "smaps_rollup").read_text().splitlines()
                 pss = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-                found[(entry / "comm").read_text().strip()].append(1024 * pss)
+                found[program_name((entry / "cmdline").read_bytes())].append(1024 * pss)
     largest_first = sorted(found.items(), key=lambda item: -sum(item[1]))
     return {name: (len(sizes), sum(sizes)) for name, sizes in largest_first}
+
+
+def program_name(command_line: bytes) -> str:
+    """Return what a person calls a process: threads rename theirs, so its `comm` may say something else."""
+    # nginx writes a sentence where its program's path was.
+    words = [
+        word.partition(":")[0].partition(" ")[0] for word in command_line.decode(errors="replace").split("\0")
+    ]
+    names = [PurePath(word).name for word in words]
+    return names[1 if len(names) > 1 and names[0].startswith("python") else 0]
 
 
 def measure_plan(samples: Samples, spec: Path) -> None:

@@ -15,8 +15,8 @@ network:
   encryption: true
   cluster: 10.127.8.0/24
 storage:
-  block: {pool: {erasureCoding: {k: 2, m: 2}}}
-  file: {pool: {erasureCoding: {k: 2, m: 1}}, mds: {active: 2, standby: 1}}
+  block: {enabled: true, pool: {erasureCoding: {k: 2, m: 2}}}
+  file: {enabled: true, pool: {erasureCoding: {k: 2, m: 1}}, mds: {active: 2, standby: 1}}
 hosts:
   storage:
     drives:

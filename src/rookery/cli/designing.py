@@ -51,8 +51,11 @@ def plan(spec: str | None, output: str) -> int:
     return ExitCode.INPUT_WRONG if errors else ExitCode.DONE
 
 
-def _steps_left(workspace: Workspace) -> tuple[Step, ...]:
-    """Return the steps left; where no look at the machine is allowed, those of an empty machine."""
+def _steps_left(workspace: Workspace) -> tuple[Step, ...] | None:
+    """Return the steps left; where no look at the machine is allowed, those of an empty machine.
+
+    None means that this version cannot bring such a system up.
+    """
     import os
 
     from rookery.plan.native import plan_native
@@ -60,7 +63,7 @@ def _steps_left(workspace: Workspace) -> tuple[Step, ...]:
 
     design = workspace.design
     if (design.provider, design.platform) != ("lab", "native"):
-        return ()
+        return None
     if os.geteuid() != 0:
         return plan_native(design)
     system = find_system(design)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+
+from rookery.errors import RookeryError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -46,7 +49,8 @@ def complete_host(_context: click.Context, _parameter: click.Parameter, typed: s
 
     hosts: list[str] = []
     for name in running_names():
-        hosts += [host.name for host in open_running(name).design.hosts]
+        with contextlib.suppress(RookeryError):
+            hosts += [host.name for host in open_running(name).design.hosts]
     return [CompletionItem(name) for name in dict.fromkeys(hosts) if name.startswith(typed)]
 
 

@@ -102,7 +102,9 @@ def findings_view(findings: Sequence[Finding]) -> RenderableType:
     return Group(*lines) if lines else Text("no findings", style="green")
 
 
-def steps_view(steps: Sequence[Step]) -> RenderableType:
+def steps_view(steps: Sequence[Step] | None) -> RenderableType:
+    if steps is None:
+        return Text("this version brings up the native lab only; the design above is all there is yet")
     phases: dict[str, list[str]] = {}
     for step in steps:
         phases.setdefault(step.phase, []).append(step.title)

@@ -79,6 +79,11 @@ class CephSession:
             raise CephError(name, code=int(answer["code"]), status=str(answer.get("status", "")))
         return answer
 
+    @property
+    def alive(self) -> bool:
+        """Whether the agent still runs; one whose server was lost does not."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         assert self._process.stdin is not None
         try:

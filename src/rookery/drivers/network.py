@@ -55,19 +55,29 @@ def ensure_namespace(name: str, cables: Iterable[Cable]) -> None:
         run(("ip", "netns", "add", name))
     outside = set(link_names())
     before: list[str] = []
+    after: list[str] = []
     inside: list[str] = ["link set lo up"]
     for cable in cables:
+        if cable.outside in outside and is_plugged(cable.outside, cable.bridge):
+            continue
         if cable.outside in outside:
             before.append(f"link delete {cable.outside}")
         before.append(
             f"link add {cable.outside} mtu {cable.mtu} type veth"
             f" peer name {cable.inside} mtu {cable.mtu} netns {name}"
         )
-        before.append(f"link set {cable.outside} master {cable.bridge} up")
+        after.append(f"link set {cable.outside} master {cable.bridge} up")
         inside.append(f"address replace {cable.address} dev {cable.inside}")
         inside.append(f"link set {cable.inside} up")
     _batch(before)
     _batch(inside, namespace=name)
+    # Plugged in last: a cable in its bridge is whole, which is what `is_plugged` tells of it.
+    _batch(after)
+
+
+def is_plugged(link: str, bridge: str) -> bool:
+    """Tell whether a link is a port of a bridge."""
+    return (Path("/sys/class/net") / bridge / "brif" / link).exists()
 
 
 def delete_namespaces(names: Iterable[str]) -> None:

@@ -22,11 +22,22 @@ class CommandError(RookeryError):
         self.output = output
 
 
+# A command of ours ends with us, even when we are killed: what it was making would otherwise appear after
+# somebody looked that nothing is left.
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+
+
 def run(argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> str:
     """Run a command and return its standard output; raises CommandError."""
     try:
         done = subprocess.run(
-            argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False, errors="replace"
+            (*ENDS_WITH_US, *argv),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            errors="replace",
         )
     except subprocess.TimeoutExpired as error:
         # Whatever `text` says, what was read before the limit comes as bytes.

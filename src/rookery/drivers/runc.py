@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rookery.drivers.process import CommandError, run
+from rookery.drivers.process import ENDS_WITH_US, CommandError, run
 
 # A server's root may do what root of a virtual machine does, short of loading modules, setting the clock
 # or touching raw memory. SYS_ADMIN is there for FUSE mounts (ceph-fuse); SYS_RESOURCE is absent because
@@ -70,7 +70,12 @@ class Runc:
         argv = (*self._base, "run", "--detach", "--bundle", str(bundle), container.id)
         with console.open("ab") as out:
             done = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=60, check=False
+                (*ENDS_WITH_US, *argv),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                timeout=60,
+                check=False,
             )
         if done.returncode != 0:
             tail = console.read_text(errors="replace")[-2000:]

@@ -35,7 +35,7 @@ def plan_native(design: Design) -> tuple[Step, ...]:
 
 
 def _ceph(design: Design) -> tuple[Step, ...]:
-    monitors = _servers_with(design, DaemonKind.MON)
+    monitors = tuple(dict.fromkeys((*_servers_with(design, DaemonKind.MON), _admin(design))))
     steps = [
         Step(id="quorum", phase=CEPH, title="quorum of the monitors", needs=monitors),
         Step(id="settings", phase=CEPH, title="cluster settings", needs=("quorum",)),
@@ -80,11 +80,11 @@ def _ceph(design: Design) -> tuple[Step, ...]:
 def _apps(design: Design) -> tuple[Step, ...]:
     steps = []
     if design.object_store is not None:
-        steps.append(Step(id="s3-users", phase=APPS, title="S3 users", needs=("gateways",)))
+        steps.append(Step(id="s3-users", phase=APPS, title="S3 users", needs=("gateways", _admin(design))))
     for app in design.apps:
         needs = tuple(f"server:{name}" for name, _ in app.placements)
         if app.buckets:
-            needs = (*needs, "s3-users")
+            needs = (*needs, "s3-users", *_balancer(design))
         steps.append(
             Step(
                 id=f"app:{app.name}",
@@ -101,10 +101,19 @@ def _apps(design: Design) -> tuple[Step, ...]:
                 id="frontends",
                 phase=APPS,
                 title="every service answers through the load balancer",
-                needs=("healthy", *apps, f"server:{design.load_balancer.name}"),
+                needs=("healthy", *apps, *_balancer(design)),
             )
         )
     return tuple(steps)
+
+
+def _admin(design: Design) -> str:
+    """Return the step of the server from which the cluster is administered."""
+    return f"server:{design.admin_host.name}"
+
+
+def _balancer(design: Design) -> tuple[str, ...]:
+    return (f"server:{design.load_balancer.name}",) if design.load_balancer else ()
 
 
 def _servers_with(design: Design, kind: DaemonKind) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from rookery.apps.table import APPS
@@ -19,10 +19,14 @@ from rookery.run.lock import hold
 from rookery.run.preflight import require_lab_machine
 from rookery.run.verify.result import Result
 from rookery.run.verify.table import verify
-from rookery.run.workspace import Workspace
+from rookery.run.workspace import Workspace, open_running, running_names
 from rookery.systems.native.lab import NativeSystem
 from rookery.systems.native.paths import LabPaths, home
 from rookery.systems.protocol import System
+
+
+# What a person would look at first, where two designs differ.
+_PARTS = tuple(field.name for field in fields(Design) if field.name not in ("name", "description"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ def bring_up(workspace: Workspace, progress: Progress) -> Arrival:
     _refuse_errors(findings_here(design), system)
     _require_content(design)
     with hold(design.name):
+        _refuse_changes(workspace)
         _keep_spec(workspace, system.paths.spec)
         try:
             timings = apply_steps(steps_left(system), system.apply, progress)
@@ -99,6 +104,24 @@ def _refuse_errors(findings: tuple[Finding, ...], system: NativeSystem) -> None:
             f"the design has {count}",
             details=tuple(str(finding) for finding in errors),
             hint="`rookery plan` shows the design and all that the checks say of it.",
+        )
+
+
+def _refuse_changes(workspace: Workspace) -> None:
+    """Refuse a spec that differs from the one that the system of this name was begun with.
+
+    Half applying it would leave a system that is neither; nothing is lost by saying so.
+    """
+    name = workspace.design.name
+    if name not in running_names() or not LabPaths(name=name).spec.exists():
+        return
+    before = open_running(name).design
+    if before != workspace.design:
+        parts = [part for part in _PARTS if getattr(before, part) != getattr(workspace.design, part)]
+        raise NotPossibleError(
+            f"{name} runs from another design (its {', '.join(parts)} differ), and changing it in place is not"
+            " possible yet",
+            hint=f"Give the new spec another name, or run `rookery down {name}` first; its data goes with it.",
         )
 
 

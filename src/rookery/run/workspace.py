@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from rookery.apps.table import APPS, PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.model import Design
+from rookery.drivers.network import namespace_names
 from rookery.errors import InputError
 from rookery.spec.load import load_pattern, load_spec, pattern_names
 from rookery.spec.model import Spec
 from rookery.spec.parse import spec_model
-from rookery.systems.native.paths import LabPaths, home
+from rookery.systems.native.paths import NAMESPACE_PREFIX, LabPaths, home, runtime_folder
 
 # In a checkout: the example that `rookery up` brings up when it is told nothing.
 _DEFAULT_SPEC = Path(__file__).parents[3] / "examples" / "01-production-minimum" / "demo.yaml"
@@ -42,8 +45,10 @@ def open_spec(target: str | None) -> Workspace:
 
 def running_names() -> tuple[str, ...]:
     """Return the names of the systems on this machine, whole or in part."""
-    folder = home() / "labs"
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir())) if folder.is_dir() else ()
+    folders = (home() / "labs", runtime_folder() / "labs")
+    names = {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
+    names |= {name.split(".")[1] for name in namespace_names() if name.startswith(NAMESPACE_PREFIX)}
+    return tuple(sorted(names))
 
 
 def open_running(target: str | None) -> Workspace:
@@ -61,7 +66,13 @@ def open_running(target: str | None) -> Workspace:
         raise InputError(
             f"{name} does not run on this machine", hint=f"Running: {', '.join(names) or 'nothing'}."
         )
-    spec = spec_model(SETTINGS).model_validate_json(saved.read_text())
+    try:
+        spec = spec_model(SETTINGS).model_validate_json(saved.read_text())
+    except ValidationError:
+        raise InputError(
+            f"{saved} is not a spec of this version",
+            hint=f"`rookery down {name}` removes the system all the same.",
+        ) from None
     return Workspace(spec=spec, design=build_design(spec, placers=PLACERS), source=str(saved))
 
 

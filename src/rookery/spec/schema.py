@@ -16,4 +16,14 @@ def build_schema(settings: SettingsTable) -> dict[str, Any]:
         "type": "string",
         "description": "The pattern this spec builds on: a name from `rookery patterns`, or a spec's path.",
     }
+    _say_minimums(schema)
     return schema
+
+
+def _say_minimums(node: Any) -> None:
+    """Write the least size where editors look for it: pydantic leaves it under a name of its own."""
+    if isinstance(node, dict):
+        if "ge" in node:
+            node["minimum"] = node.pop("ge")
+        for value in node.values():
+            _say_minimums(value)

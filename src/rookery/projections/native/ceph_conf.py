@@ -62,7 +62,6 @@ def _global(design: Design, fsid: str) -> tuple[str, ...]:
         "# A monitor that does not answer yet is tried again soon: all start in the same second.",
         "mon_client_hunt_interval = 0.3",
         "mon_client_hunt_interval_backoff = 1.2",
-        "log_to_syslog = false",
     ]
     if design.network.cluster:
         lines.append(f"cluster_network = {design.network.cluster}")
@@ -87,7 +86,6 @@ def _mon(design: Design) -> tuple[str, ...]:
         "# Monitors a bridge apart answer in a millisecond: an election waits 1 s for the last, not 5.",
         "mon_election_timeout = 1",
         "# The small pools of a demo have few PGs on purpose, and much per PG once they fill.",
-        "mon_pg_warn_min_per_osd = 0",
         "mon_pg_warn_max_object_skew = 0",
         "mon_max_pg_per_osd = 500",
         "# `ceph osd pool delete` is for people who experiment.",

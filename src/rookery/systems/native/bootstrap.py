@@ -19,6 +19,7 @@ from rookery.systems.native.servers import cluster_keyring
 from rookery.systems.protocol import Report
 
 DASHBOARD_USER = "admin"
+LAST_SETTING = ("mgr/dashboard/standby_behaviour", "error")
 _QUORUM_LIMIT = 120.0
 _OSDS_LIMIT = 300.0
 _HEALTH_LIMIT = 300.0
@@ -47,16 +48,18 @@ def apply_settings(ceph: CephSession, design: Design) -> None:
         "mgr/dashboard/ssl": "false",
         "mgr/dashboard/server_addr": "127.0.0.1",
         "mgr/dashboard/server_port": str(DASHBOARD_LOCAL_PORT),
-        # A standby says that it is none, so that the load balancer finds the active one.
-        "mgr/dashboard/standby_behaviour": "error",
         "mgr/dashboard/standby_error_status_code": "503",
     }
+    # The modules may not be loaded yet, and only they know their options: hence `force`.
     _together(
         lambda item: ceph.mon("config set", who="mgr", name=item[0], value=item[1], force=True),
         options.items(),
     )
     if "dashboard" not in ceph.mon("mgr dump")["modules"]:
         ceph.mon("mgr module enable", module="dashboard")
+    # A standby says that it is none, so that the load balancer finds the active one. Set last: it is what
+    # shows that the others are.
+    ceph.mon("config set", who="mgr", name=LAST_SETTING[0], value=LAST_SETTING[1], force=True)
 
 
 def register(ceph: CephSession, design: Design, identity: Identity) -> None:
@@ -79,18 +82,35 @@ def wait_osds(ceph: CephSession, design: Design, report: Report) -> None:
         return Look(seen=f"{len(up)} of {len(osds)} up", value=True if len(up) >= len(osds) else None)
 
     wait_for("all OSDs", look, limit=_OSDS_LIMIT, report=report)
-    classes: dict[str, list[str]] = {}
-    for host, daemon in osds:
-        drive = next(drive for drive in host.drives if drive.name == daemon.drive)
-        classes.setdefault(drive.device_class, []).append(daemon.name)
-    tree = {node["name"]: node.get("device_class", "") for node in ceph.mon("osd tree")["nodes"]}
-    for name, daemons in classes.items():
-        wrong = [daemon for daemon in daemons if tree.get(daemon) != name]
-        if old := [daemon for daemon in wrong if tree.get(daemon)]:
+    seen = _device_classes(ceph)
+    wrong: dict[str, list[str]] = {}
+    for name, wanted in designed_classes(design).items():
+        if seen.get(name) != wanted:
+            wrong.setdefault(wanted, []).append(name)
+    for name, daemons in wrong.items():
+        if old := [daemon for daemon in daemons if seen.get(daemon)]:
             ceph.mon("osd crush rm-device-class", ids=old)
-        if wrong:
-            arguments: dict[str, Any] = {"class": name, "ids": wrong}
+        if daemons:
+            arguments: dict[str, Any] = {"class": name, "ids": daemons}
             ceph.mon("osd crush set-device-class", **arguments)
+
+
+def designed_classes(design: Design) -> dict[str, str]:
+    """Return the device class that each OSD (`osd.3`) has in the design."""
+    return {
+        daemon.name: next(drive.device_class for drive in host.drives if drive.name == daemon.drive)
+        for host, daemon in design.with_daemon(DaemonKind.OSD)
+    }
+
+
+def have_classes(ceph: CephSession, design: Design) -> bool:
+    """Tell whether CRUSH knows each OSD's class as designed."""
+    seen = _device_classes(ceph)
+    return all(seen.get(name) == wanted for name, wanted in designed_classes(design).items())
+
+
+def _device_classes(ceph: CephSession) -> dict[str, str]:
+    return {node["name"]: node.get("device_class", "") for node in ceph.mon("osd tree")["nodes"]}
 
 
 def create_pools(ceph: CephSession, design: Design) -> None:

@@ -94,8 +94,6 @@ def _build(root: Path, report: Report) -> None:
     mirror = find_mirror()
     report(f"building from {mirror}; this happens once and takes about a minute")
     argv = (
-        # The builder ends with us: an orphan would go on writing into a folder that is made anew.
-        *("setpriv", "--pdeathsig", "KILL"),
         *("mmdebstrap", "--quiet", "--variant=apt", "--mode=root", "--components=main"),
         f"--include={','.join(packages())}",
         '--aptopt=Acquire::Retries "3"',

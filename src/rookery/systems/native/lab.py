@@ -106,7 +106,7 @@ class NativeSystem:
         name = host or self._design.admin_host.name
         with self._lock:
             key = (user, name)
-            if key not in self._sessions:
+            if key not in self._sessions or not self._sessions[key].alive:
                 agent = ("python3", f"{SCRIPTS}/agent.py", "--user", user)
                 self._sessions[key] = CephSession(self.exec_argv(name, agent))
             return self._sessions[key]

@@ -100,7 +100,8 @@ def take_down(paths: LabPaths) -> None:
         network.delete_links(sorted(links, key=lambda name: "-" not in name))
     for point in mounts.mount_points(paths.folder):
         mounts.unmount(point)
-    for cgroup in _cgroups(paths):
+    # The folder that all labs share goes with the last of them; while there are others it is not empty.
+    for cgroup in (*_cgroups(paths), *(root / "rookery" for root in _hierarchies())):
         with contextlib.suppress(OSError):
             cgroup.rmdir()
     remove_tree(paths.runc_state)
@@ -139,9 +140,14 @@ def _end_processes(paths: LabPaths) -> None:
 
 def _cgroups(paths: LabPaths) -> tuple[Path, ...]:
     """Return the lab's cgroups in every hierarchy, the deepest first."""
-    if not CGROUP_ROOT.is_dir():
-        return ()
-    hierarchies = [CGROUP_ROOT, *(path for path in CGROUP_ROOT.iterdir() if path.is_dir())]
-    tops = {path for root in hierarchies if (path := root / "rookery" / paths.name).is_dir()}
+    tops = (root / "rookery" / paths.name for root in _hierarchies())
     found = [Path(folder) for top in tops for folder, _, _ in os.walk(top)]
     return tuple(sorted(found, key=lambda path: len(path.parts), reverse=True))
+
+
+def _hierarchies() -> tuple[Path, ...]:
+    """Return the roots of the cgroup hierarchies: one on cgroup v2, one for each controller on v1."""
+    if not CGROUP_ROOT.is_dir():
+        return ()
+    roots = {path.resolve() for path in CGROUP_ROOT.iterdir() if path.is_dir()}
+    return (CGROUP_ROOT, *sorted(roots))

@@ -9,9 +9,10 @@ from rookery.drivers import network
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.process import CommandError
 from rookery.plan.step import Observation
-from rookery.systems.native.bootstrap import health_of, is_dashboard_user_there
+from rookery.systems.native.bootstrap import LAST_SETTING, have_classes, health_of, is_dashboard_user_there
 from rookery.systems.native.identity import is_complete, s3_users
 from rookery.systems.native.image_build import image_root
+from rookery.systems.native.servers import host_cables
 
 if TYPE_CHECKING:
     from rookery.systems.native.lab import NativeSystem
@@ -35,9 +36,12 @@ def _machine_facts(system: NativeSystem) -> set[str]:
     if is_complete(system.identity, design) and paths.ca.exists():
         facts.add("identity")
     names = set(network.namespace_names())
-    links = set(network.link_names())
-    cables = {paths.cable(number, "public") for number in range(len(design.hosts))}
-    if {paths.namespace(host.name) for host in design.hosts} <= names and cables <= links:
+    plugged = all(
+        network.is_plugged(cable.outside, cable.bridge)
+        for host in design.hosts
+        for cable in host_cables(design, paths, host)
+    )
+    if {paths.namespace(host.name) for host in design.hosts} <= names and plugged:
         facts.add("network")
     running = system.runc.running()
     facts |= {f"server:{host.name}" for host in design.hosts if paths.container(host.name) in running}
@@ -51,13 +55,14 @@ def _ceph_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
     monitors = {daemon.id for _, daemon in design.with_daemon(DaemonKind.MON)}
     if monitors <= set(status["quorum_names"]):
         facts.add("quorum")
-    if not design.dashboard or _option(ceph, "mgr/dashboard/standby_behaviour") == "error":
+    if not design.dashboard or _option(ceph, LAST_SETTING[0]) == LAST_SETTING[1]:
         facts.add("settings")
     osds = {daemon.id for _, daemon in design.with_daemon(DaemonKind.OSD)}
     dump = {str(osd["osd"]): osd for osd in ceph.mon("osd dump")["osds"]}
     if osds <= set(dump):
         facts.add("registered")
-    if all(osd in dump and dump[osd]["up"] and dump[osd]["in"] for osd in osds):
+    up = all(osd in dump and dump[osd]["up"] and dump[osd]["in"] for osd in osds)
+    if up and have_classes(ceph, design):
         facts.add("osds")
     facts |= _service_facts(system, ceph)
     health, clean, total = health_of(status)
@@ -103,7 +108,12 @@ def _file_system_is_there(ceph: CephSession, design: Design) -> bool:
     except CephError:
         return False
     active = sum(mds["state"] == "up:active" for mds in state["mdsmap"]["info"].values())
-    return active == wanted.active_mds and len(state["mdsmap"]["data_pools"]) == len(wanted.data_pools)
+    if active != wanted.active_mds or len(state["mdsmap"]["data_pools"]) != len(wanted.data_pools):
+        return False
+    if len(wanted.data_pools) == 1:
+        return True
+    layout = ceph.operation("cephfs-layout-pool", file_system=wanted.name)
+    return bool(layout["pool"] == wanted.data_pools[-1])
 
 
 def _gateways_run(system: NativeSystem) -> bool:

@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+# A network namespace is called rookery.LAB.HOST; neither name has a stop in it.
+NAMESPACE_PREFIX = "rookery."
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
@@ -67,7 +69,7 @@ class LabPaths:
         return f"rk{self._digest}-{network[0]}"
 
     def cable(self, number: int, network: str) -> str:
-        """Return the outer end of the cable from host number `number`."""
+        """Return the outer end of the cable from the host with that number in the public network."""
         return f"rk{self._digest}{network[0]}{number}"
 
     @property
@@ -76,11 +78,11 @@ class LabPaths:
         return f"rk{self._digest}"
 
     def namespace(self, host: str) -> str:
-        return f"rookery.{self.name}.{host}"
+        return f"{self.namespace_prefix}{host}"
 
     @property
     def namespace_prefix(self) -> str:
-        return f"rookery.{self.name}."
+        return f"{NAMESPACE_PREFIX}{self.name}."
 
     def container(self, host: str) -> str:
         return f"{self.name}.{host}"

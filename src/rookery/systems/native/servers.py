@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from importlib.resources import files
 from pathlib import Path
@@ -35,8 +36,8 @@ _DAEMON_CAPS: dict[DaemonKind, tuple[tuple[str, str], ...]] = {
 def ensure_network(design: Design, paths: LabPaths) -> None:
     """Make the bridges and give each server its namespace, address and cable."""
     ensure_bridges(_bridges(design, paths))
-    for number, host in enumerate(design.hosts):
-        ensure_namespace(paths.namespace(host.name), _cables(design, paths, number, host))
+    for host in design.hosts:
+        ensure_namespace(paths.namespace(host.name), host_cables(design, paths, host))
 
 
 def _bridges(design: Design, paths: LabPaths) -> tuple[Bridge, ...]:
@@ -48,8 +49,11 @@ def _bridges(design: Design, paths: LabPaths) -> tuple[Bridge, ...]:
     return (public, Bridge(name=paths.bridge("cluster"), address="", mtu=network.mtu))
 
 
-def _cables(design: Design, paths: LabPaths, number: int, host: Host) -> tuple[Cable, ...]:
+def host_cables(design: Design, paths: LabPaths, host: Host) -> tuple[Cable, ...]:
+    """Return the cables of a host; they are numbered as its address is, so that no other host's moves them."""
     network = design.network
+    base = ipaddress.IPv4Network(network.public).network_address
+    number = int(ipaddress.IPv4Address(host.address)) - int(base)
     wanted = [("public", "eth0", host.address, network.public)]
     if host.cluster_address:
         wanted.append(("cluster", "eth1", host.cluster_address, network.cluster))

@@ -40,6 +40,7 @@ class Agent:
             "cephfs-read": self._cephfs_read,
             "cephfs-remove": self._cephfs_remove,
             "cephfs-layout": self._cephfs_layout,
+            "cephfs-layout-pool": self._cephfs_layout_pool,
         }
 
     def answer(self, request: dict[str, Any]) -> Answer:
@@ -147,6 +148,19 @@ class Agent:
         finally:
             mounted.shutdown()
         return {"code": 0}
+
+    def _cephfs_layout_pool(self, request: dict[str, Any]) -> Answer:
+        """Tell to which pool the data of new files under the root goes."""
+        import cephfs
+
+        mounted = self._file_system(request)
+        try:
+            pool = mounted.getxattr("/", "ceph.dir.layout.pool", 255).decode()
+        except cephfs.NoData:
+            pool = ""  # no layout was set: files go to the default pool
+        finally:
+            mounted.shutdown()
+        return {"code": 0, "pool": pool}
 
 
 def main() -> None:
