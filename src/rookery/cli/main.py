@@ -13,7 +13,7 @@ import click
 
 from rookery import __version__
 from rookery.cli.designing import init, patterns, plan, schema
-from rookery.cli.running import down, shell, status, up, verify
+from rookery.cli.running import down, open_service, shell, status, up, verify
 from rookery.cli.testing import test
 from rookery.errors import ExitCode, RookeryError
 
@@ -69,7 +69,9 @@ def completion(kind: str) -> None:
     click.echo(found(cli, {}, "rookery", "_ROOKERY_COMPLETE").source())
 
 
-for command in (up, status, verify, shell, down, plan, patterns, init, schema, completion, test):
+_RUNNING = (up, status, verify, open_service, shell, down)
+_DESIGNING = (plan, patterns, init, schema)
+for command in (*_RUNNING, *_DESIGNING, completion, test):
     cli.add_command(command)
 
 

@@ -139,6 +139,34 @@ def verify(system: str | None, output: str) -> int:
     return _verdict(results)
 
 
+@click.command("open")
+@click.argument("service", type=click.Choice(["site", "dashboard", "s3"]))
+@click.option("--system", default=None, shell_complete=complete_running, help="Which, where several run.")
+def open_service(service: str, system: str | None) -> int:
+    """Print where SERVICE is, and the user and password to log in with.
+
+    \b
+    rookery open dashboard
+    rookery open s3
+    """
+    from rookery.errors import InputError
+    from rookery.run.preflight import require_root
+    from rookery.run.up import find_system
+    from rookery.run.workspace import open_running
+
+    require_root()
+    running = find_system(open_running(system).design)
+    found = next((endpoint for endpoint in running.endpoints() if endpoint.name == service), None)
+    if found is None:
+        known = ", ".join(endpoint.name for endpoint in running.endpoints())
+        raise InputError(f"{running.design.name} has no {service}", hint=f"It has: {known}.")
+    click.echo(found.url)
+    if found.credentials is not None:
+        click.echo(f"user      {found.credentials.user}\npassword  {found.credentials.password}")
+    click.echo(f"ca        {running.ca_file}")
+    return ExitCode.DONE
+
+
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("host", shell_complete=complete_host)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)

@@ -146,12 +146,13 @@ def status_view(statuses: Sequence[HostStatus], design: Design) -> RenderableTyp
 
 
 def endpoints_view(endpoints: Sequence[Endpoint]) -> RenderableType:
+    """Return where each service is and how to log in; passwords are shown by `rookery open` alone, so that
+    what is printed here may be kept and passed on."""
     table = _table("service", "URL", "user", "password")
     for endpoint in endpoints:
         login = endpoint.credentials
-        table.add_row(
-            endpoint.name, endpoint.url, login.user if login else "", login.password if login else ""
-        )
+        command = f"rookery open {endpoint.name}" if login else ""
+        table.add_row(endpoint.name, endpoint.url, login.user if login else "", Text(command, style="dim"))
     return table
 
 

@@ -52,6 +52,15 @@ class Supervisor:
         path = f"/proc/{pid}/root/{SOCKET}"
         self._proxy = xmlrpc.client.ServerProxy("http://localhost", transport=_UnixTransport(path))
 
+    def is_awake(self) -> bool:
+        """Tell whether the supervisor answers. Being asked also ends its first, idle second: it looks at its
+        socket before it starts anything."""
+        try:
+            self._proxy.supervisor.getState()
+        except (OSError, http.client.HTTPException):
+            return False
+        return True
+
     def programs(self) -> tuple[ProgramState, ...]:
         """Return every program's state; raises OSError while the supervisor does not answer yet."""
         answer: Any = self._proxy.supervisor.getAllProcessInfo()

@@ -6,7 +6,7 @@ cluster must be told, in the order in which they become possible.
 
 from __future__ import annotations
 
-from rookery.design.model import DaemonKind, Design
+from rookery.design.model import DaemonKind, Design, Host
 from rookery.plan.step import Step
 
 MACHINE, SERVERS, CEPH, APPS = "machine", "servers", "ceph", "apps"
@@ -19,7 +19,7 @@ def plan_native(design: Design) -> tuple[Step, ...]:
             id=f"server:{host.name}",
             phase=SERVERS,
             title=f"start {host.name}",
-            needs=("image", "identity", "network"),
+            needs=("image", "identity", "network", *(() if _is_early(design, host) else ("quorum",))),
             target=host.name,
         )
         for host in sorted(design.hosts, key=lambda host: -len(host.daemons))
@@ -66,13 +66,13 @@ def _ceph(design: Design) -> tuple[Step, ...]:
                 needs=("pools", *_servers_with(design, DaemonKind.RGW)),
             )
         )
+    healthy = tuple(step.id for step in steps)
     if design.dashboard:
         steps.append(
             Step(
                 id="dashboard", phase=CEPH, title="dashboard with its user", needs=("settings", "registered")
             )
         )
-    healthy = tuple(step.id for step in steps)
     steps.append(Step(id="healthy", phase=CEPH, title="HEALTH_OK, all PGs active+clean", needs=healthy))
     return tuple(steps)
 
@@ -96,15 +96,22 @@ def _apps(design: Design) -> tuple[Step, ...]:
         )
     if design.load_balancer is not None:
         apps = tuple(f"app:{app.name}" for app in design.apps)
+        dashboard = ("dashboard",) if design.dashboard else ()
         steps.append(
             Step(
                 id="frontends",
                 phase=APPS,
                 title="every service answers through the load balancer",
-                needs=("healthy", *apps, *_balancer(design)),
+                needs=("healthy", *dashboard, *apps, *_balancer(design)),
             )
         )
     return tuple(steps)
+
+
+def _is_early(design: Design, host: Host) -> bool:
+    """Tell whether a server starts at once. The others would take CPU from the monitors, for whose quorum
+    everything waits; what they do comes later."""
+    return bool(host.daemons) or host.name == design.admin_host.name
 
 
 def _admin(design: Design) -> str:

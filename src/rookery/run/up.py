@@ -24,7 +24,6 @@ from rookery.systems.native.lab import NativeSystem
 from rookery.systems.native.paths import LabPaths, home
 from rookery.systems.protocol import System
 
-
 # What a person would look at first, where two designs differ.
 _PARTS = tuple(field.name for field in fields(Design) if field.name not in ("name", "description"))
 
@@ -119,9 +118,9 @@ def _refuse_changes(workspace: Workspace) -> None:
     if before != workspace.design:
         parts = [part for part in _PARTS if getattr(before, part) != getattr(workspace.design, part)]
         raise NotPossibleError(
-            f"{name} runs from another design (its {', '.join(parts)} differ), and changing it in place is not"
-            " possible yet",
-            hint=f"Give the new spec another name, or run `rookery down {name}` first; its data goes with it.",
+            f"{name} runs from another design (its {', '.join(parts)} differ), and changing it in place"
+            " is not possible yet",
+            hint=f"Give the new spec another name, or run `rookery down {name}` first (its data goes too).",
         )
 
 

@@ -89,7 +89,8 @@ def name_of(target: str | None) -> str:
 
 
 def _is_spec(target: str) -> bool:
-    return target in pattern_names() or Path(target).exists() or "/" in target or target.endswith(".yaml")
+    """Tell a spec from a system's name: a folder that happens to have the name is no spec."""
+    return target in pattern_names() or Path(target).is_file() or "/" in target or target.endswith(".yaml")
 
 
 def _workspace(spec: Spec, source: str, base: Path) -> Workspace:

@@ -88,7 +88,7 @@ def _kind(node: Node, places: dict[str, list[str]]) -> str:
         kind = "list of mappings" if node.get("type") == "array" else "mapping"
         return f"[{kind}](#{_anchor(places[name])})"
     if _is_size(node):
-        return f"size, at least {format_size(node['ge'])}"
+        return f"size, at least {format_size(node['minimum'])}"
     options = [option for option in node.get("anyOf", ()) if option["type"] != "null"]
     if options:
         return _kind(options[0], places)
@@ -109,7 +109,8 @@ def _limits(node: Node) -> str:
 
 def _is_size(node: Node) -> bool:
     """Tell whether a value counts bytes: a number, or text with a unit, of at least so many."""
-    return "ge" in node and {option.get("type") for option in node.get("anyOf", ())} == {"string", "integer"}
+    kinds = {option.get("type") for option in node.get("anyOf", ())}
+    return "minimum" in node and kinds == {"string", "integer"}
 
 
 def _default(node: Node, schema: Node) -> str:

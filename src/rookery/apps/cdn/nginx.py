@@ -82,6 +82,7 @@ http {{
     default_type application/octet-stream;
     sendfile on;
     tcp_nopush on;
+    open_file_cache max=2000 inactive=60s;
     server_tokens off;
     keepalive_timeout 30s;
     log_format edge '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent '

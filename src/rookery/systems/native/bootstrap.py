@@ -19,7 +19,10 @@ from rookery.systems.native.servers import cluster_keyring
 from rookery.systems.protocol import Report
 
 DASHBOARD_USER = "admin"
-LAST_SETTING = ("mgr/dashboard/standby_behaviour", "error")
+# The dashboard is behind the TLS of its own host (docs/decisions/0005-mgr-on-debian.md). Until it is told so it
+# waits for a certificate; told before its address, it would listen on all of them. So this comes last, and is
+# what shows that the others are set.
+LAST_SETTING = ("mgr/dashboard/ssl", "false")
 _QUORUM_LIMIT = 120.0
 _OSDS_LIMIT = 300.0
 _HEALTH_LIMIT = 300.0
@@ -44,10 +47,10 @@ def apply_settings(ceph: CephSession, design: Design) -> None:
     if not design.dashboard:
         return
     options = {
-        # Behind the TLS of its own host: see docs/decisions/0005-mgr-on-debian.md.
-        "mgr/dashboard/ssl": "false",
         "mgr/dashboard/server_addr": "127.0.0.1",
         "mgr/dashboard/server_port": str(DASHBOARD_LOCAL_PORT),
+        # A standby says that it is none, so that the load balancer finds the active one.
+        "mgr/dashboard/standby_behaviour": "error",
         "mgr/dashboard/standby_error_status_code": "503",
     }
     # The modules may not be loaded yet, and only they know their options: hence `force`.
@@ -57,19 +60,32 @@ def apply_settings(ceph: CephSession, design: Design) -> None:
     )
     if "dashboard" not in ceph.mon("mgr dump")["modules"]:
         ceph.mon("mgr module enable", module="dashboard")
-    # A standby says that it is none, so that the load balancer finds the active one. Set last: it is what
-    # shows that the others are.
     ceph.mon("config set", who="mgr", name=LAST_SETTING[0], value=LAST_SETTING[1], force=True)
 
 
-def register(ceph: CephSession, design: Design, identity: Identity) -> None:
+def register(ceph: CephSession, design: Design, identity: Identity, report: Report) -> None:
     """Make every cephx user known, and give every OSD its number."""
     keyring = cluster_keyring(design, identity).partition("[mon.]")[2]
     ceph.mon("auth import", stdin=keyring[keyring.index("[") :])
     osds = tuple(daemon.id for _, daemon in design.with_daemon(DaemonKind.OSD))
     # In order: numbers are handed out one after the other, and a gap would be filled by the next.
     for osd in osds:
-        ceph.mon("osd new", uuid=identity[f"osd.{osd}.uuid"], id=int(osd), accept=(errno.EEXIST,))
+        _register_osd(ceph, int(osd), identity[f"osd.{osd}.uuid"], report)
+
+
+def _register_osd(ceph: CephSession, osd: int, uuid: str, report: Report) -> None:
+    """Give an OSD its number. Monitors in the middle of an election say `again`, and are asked again."""
+
+    def look() -> Look[bool]:
+        try:
+            ceph.mon("osd new", uuid=uuid, id=osd, accept=(errno.EEXIST,))
+        except CephError as error:
+            if error.code != errno.EAGAIN:
+                raise
+            return Look(seen=error.status)
+        return Look(seen="registered", value=True)
+
+    wait_for(f"osd.{osd} to be registered", look, limit=_QUORUM_LIMIT, report=report)
 
 
 def wait_osds(ceph: CephSession, design: Design, report: Report) -> None:

@@ -29,7 +29,7 @@ class Identity:
     """Everything secret or random of one lab, by name in one flat table.
 
     Names: `fsid`, `ca.crt`, `ca.key`, `tls.HOST.crt|key`, `cephx.ENTITY`, `osd.N.uuid`,
-    `s3.USER.access|secret`, `dashboard.password`.
+    `dashboard.password`, and `s3.USER.access|secret`, which the gateways choose when the user is made.
     """
 
     table: Mapping[str, str]
@@ -56,18 +56,28 @@ def ensure_identity(path: Path, design: Design) -> Identity:
     return Identity(table=table)
 
 
+def keep_secrets(path: Path, found: Mapping[str, str]) -> None:
+    """Add secrets that something else chose."""
+    table = {**load_identity(path).table, **found}
+    write_whole(path, json.dumps(table, indent=1, sort_keys=True).encode(), mode=0o600)
+
+
+def has_s3_keys(identity: Identity, design: Design) -> bool:
+    """Tell whether the keys of every S3 user of the design are known."""
+    return all(f"s3.{user}.secret" in identity.table for user in s3_users(design))
+
+
 def is_complete(identity: Identity, design: Design) -> bool:
     """Tell whether every secret that the design needs is there."""
     return set(needed_names(design)) <= set(identity.table)
 
 
 def needed_names(design: Design) -> tuple[str, ...]:
-    """Return the names of all secrets of a design."""
+    """Return the names of the secrets that are made before anything runs."""
     names = ["fsid", "ca.key", "ca.crt", "dashboard.password"]
     names += [f"tls.{host.name}.{part}" for host in design.servers for part in ("key", "crt")]
     names += [f"cephx.{entity}" for entity in cephx_entities(design)]
     names += [f"osd.{daemon.id}.uuid" for _, daemon in design.with_daemon(DaemonKind.OSD)]
-    names += [f"s3.{user}.{part}" for user in s3_users(design) for part in ("access", "secret")]
     return tuple(names)
 
 
@@ -114,6 +124,4 @@ def _make(name: str) -> str:
         return str(uuid.UUID(bytes=os.urandom(16), version=4))
     if name.startswith("cephx."):
         return build_cephx_key(os.urandom(16), created=int(time.time()))
-    if name.endswith(".access"):
-        return secrets.token_hex(10).upper()
     return secrets.token_urlsafe(24)

@@ -21,7 +21,7 @@ from rookery.plan.native import plan_native
 from rookery.plan.step import Observation, Step
 from rookery.projections.native.server import SCRIPTS, program_name, server_programs
 from rookery.systems.native import bootstrap, objects
-from rookery.systems.native.identity import Identity, ensure_identity, load_identity
+from rookery.systems.native.identity import Identity, ensure_identity, keep_secrets, load_identity
 from rookery.systems.native.image_build import ensure_image, image_root
 from rookery.systems.native.observe import observe_native
 from rookery.systems.native.paths import LabPaths
@@ -45,10 +45,10 @@ class NativeSystem:
             "image": lambda _, report: _ignore(ensure_image(report)),
             "identity": lambda _, __: self._ensure_identity(),
             "network": lambda _, __: ensure_network(design, self.paths),
-            "server": lambda step, _: self._start(step.target),
+            "server": lambda step, report: self._start(step.target, report),
             "quorum": lambda _, report: bootstrap.wait_quorum(self.ceph(), design, report),
             "settings": lambda _, __: bootstrap.apply_settings(self.ceph(), design),
-            "registered": lambda _, __: bootstrap.register(self.ceph(), design, self.identity),
+            "registered": lambda _, report: bootstrap.register(self.ceph(), design, self.identity, report),
             "osds": lambda _, report: bootstrap.wait_osds(self.ceph(), design, report),
             "pools": lambda _, __: bootstrap.create_pools(self.ceph(), design),
             "filesystem": lambda _, report: bootstrap.create_file_system(self.ceph(), design, report),
@@ -57,7 +57,9 @@ class NativeSystem:
                 self.ceph(), self.identity["dashboard.password"], report
             ),
             "healthy": lambda _, report: bootstrap.wait_healthy(self.ceph(), design, report),
-            "s3-users": lambda _, __: objects.create_users(self._admin_exec(), design, self.identity),
+            "s3-users": lambda _, __: keep_secrets(
+                self.paths.secrets, objects.create_users(self._admin_exec(), design)
+            ),
             "app": self._publish,
             "frontends": lambda _, report: self._wait_frontends(report),
         }
@@ -146,10 +148,15 @@ class NativeSystem:
         identity = ensure_identity(self.paths.secrets, self._design)
         write_whole(self.paths.ca, identity["ca.crt"].encode())
 
-    def _start(self, name: str) -> None:
+    def _start(self, name: str, report: Report) -> None:
         host = next(host for host in self._design.hosts if host.name == name)
         start_server(
-            self._design, host, self.paths, identity=self.identity, image=image_root(), runc=self.runc
+            self._design,
+            host,
+            self.paths,
+            identity=self.identity,
+            runc=self.runc,
+            report=report,
         )
 
     def _start_gateways(self, report: Report) -> None:

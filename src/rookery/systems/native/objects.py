@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mimetypes
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,33 +30,30 @@ def gateway_url(design: Design) -> str:
 
 def existing_users(exec_argv: Sequence[str]) -> frozenset[str]:
     """Return the S3 users that the gateways know; `exec_argv` runs a command on an admin host."""
-    import json
-
     return frozenset(json.loads(run((*exec_argv, *_ADMIN, "user", "list"), timeout=60)))
 
 
-def create_users(exec_argv: Sequence[str], design: Design, identity: Identity) -> None:
-    """Make the S3 users of the design with the keys that the lab chose."""
+def create_users(exec_argv: Sequence[str], design: Design) -> dict[str, str]:
+    """Make the S3 users of the design; return their keys under the names that the lab's secrets have.
 
-    def create(user: str) -> None:
-        argv = (
-            *(*exec_argv, *_ADMIN, "user", "create", f"--uid={user}", f"--display-name={user}"),
-            *(
-                f"--access-key={identity[f's3.{user}.access']}",
-                f"--secret-key={identity[f's3.{user}.secret']}",
-            ),
-        )
+    The gateways choose the keys and tell them: an argument would show to everyone who lists processes.
+    """
+
+    def create(user: str) -> dict[str, str]:
+        argv = (*exec_argv, *_ADMIN, "user")
+        name = (f"--uid={user}",)
         try:
-            run(argv, timeout=60)
+            out = run((*argv, "create", *name, f"--display-name={user}"), timeout=60)
         except CommandError as error:
             if "exists" not in error.output:
-                # The command line holds the keys; what it said does not.
-                raise CommandError(
-                    argv[:-2], exit_code=error.command_exit_code, output=error.output
-                ) from None
+                raise
+            out = run((*argv, "info", *name), timeout=60)
+        key = json.loads(out)["keys"][0]
+        return {f"s3.{user}.access": key["access_key"], f"s3.{user}.secret": key["secret_key"]}
 
     with ThreadPoolExecutor(max_workers=2) as pool:
-        list(pool.map(create, s3_users(design)))
+        found = list(pool.map(create, s3_users(design)))
+    return {name: value for keys in found for name, value in keys.items()}
 
 
 def publish_app(design: Design, app: AppDesign, identity: Identity, *, ca_file: Path, report: Report) -> None:

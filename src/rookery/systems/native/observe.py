@@ -10,7 +10,7 @@ from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.process import CommandError
 from rookery.plan.step import Observation
 from rookery.systems.native.bootstrap import LAST_SETTING, have_classes, health_of, is_dashboard_user_there
-from rookery.systems.native.identity import is_complete, s3_users
+from rookery.systems.native.identity import has_s3_keys, is_complete, s3_users
 from rookery.systems.native.image_build import image_root
 from rookery.systems.native.servers import host_cables
 
@@ -93,7 +93,8 @@ def _service_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
     if design.object_store and "pools" in facts and _gateways_run(system):
         facts.add("gateways")
         try:
-            if set(s3_users(design)) <= system.s3_users_there():
+            keys = has_s3_keys(system.identity, design)
+            if keys and set(s3_users(design)) <= system.s3_users_there():
                 facts.add("s3-users")
         except CommandError:
             pass

@@ -13,11 +13,16 @@ from rookery.drivers.ceph import render_keyring
 from rookery.drivers.files import read_users, write_files
 from rookery.drivers.network import Bridge, Cable, ensure_bridges, ensure_namespace
 from rookery.drivers.runc import Container, Runc
+from rookery.drivers.supervisor import Supervisor
+from rookery.drivers.waiting import Look, wait_for
 from rookery.files import File
 from rookery.projections.native.server import SCRIPTS, render_server
 from rookery.systems.native.identity import Identity, cephx_entities
+from rookery.systems.native.image_build import image_root
 from rookery.systems.native.paths import LabPaths
+from rookery.systems.protocol import Report
 
+_WAKE_LIMIT = 60.0  # seconds; a busy machine may take several
 _INIT = ("/usr/bin/supervisord", "--configuration", "/etc/supervisor/supervisord.conf")
 # What each kind of daemon may ask of the cluster, as Ceph's own deployment tools grant it.
 _DAEMON_CAPS: dict[DaemonKind, tuple[tuple[str, str], ...]] = {
@@ -50,7 +55,7 @@ def _bridges(design: Design, paths: LabPaths) -> tuple[Bridge, ...]:
 
 
 def host_cables(design: Design, paths: LabPaths, host: Host) -> tuple[Cable, ...]:
-    """Return the cables of a host; they are numbered as its address is, so that no other host's moves them."""
+    """Return the cables of a host, numbered as its address is: a new host moves nobody else's."""
     network = design.network
     base = ipaddress.IPv4Network(network.public).network_address
     number = int(ipaddress.IPv4Address(host.address)) - int(base)
@@ -70,7 +75,7 @@ def host_cables(design: Design, paths: LabPaths, host: Host) -> tuple[Cable, ...
 
 
 def start_server(
-    design: Design, host: Host, paths: LabPaths, *, identity: Identity, image: Path, runc: Runc
+    design: Design, host: Host, paths: LabPaths, *, identity: Identity, runc: Runc, report: Report
 ) -> None:
     """Start one server, on what it kept of an earlier life where there was one.
 
@@ -85,6 +90,7 @@ def start_server(
         folder.mkdir(parents=True, exist_ok=True)
     for point in mounts.mount_points(server.root):
         mounts.unmount(point)
+    image = image_root()
     mounts.mount_overlay(lower=image, upper=server.upper, work=server.work, at=server.root)
     users = read_users(image)
     write_files(server.root, render_server(design, host, fsid=identity["fsid"]), users=users)
@@ -107,6 +113,13 @@ def start_server(
         ),
         bundle=server.folder,
         console=server.console,
+    )
+    supervisor = Supervisor(runc.running()[container_id])
+    wait_for(
+        f"the supervisor of {host.name}",
+        lambda: Look(seen="silent", value=supervisor.is_awake() or None),
+        limit=_WAKE_LIMIT,
+        report=report,
     )
 
 
