@@ -19,9 +19,9 @@ from rookery.systems.native.servers import cluster_keyring
 from rookery.systems.protocol import Report
 
 DASHBOARD_USER = "admin"
-# The dashboard is behind the TLS of its own host (docs/decisions/0005-mgr-on-debian.md). Until it is told so it
-# waits for a certificate; told before its address, it would listen on all of them. So this comes last, and is
-# what shows that the others are set.
+# The dashboard is behind the TLS of its own host (docs/decisions/0005-mgr-on-debian.md). Until it is told
+# so it waits for a certificate; told before its address, it would listen on all of them. So this comes last,
+# and is what shows that the others are set.
 LAST_SETTING = ("mgr/dashboard/ssl", "false")
 _QUORUM_LIMIT = 120.0
 _OSDS_LIMIT = 300.0
