@@ -91,8 +91,8 @@ TWO_NODES = "any two storage nodes at once"
         (
             {"storage": {"object": {"pool": {"erasureCoding": {"k": 2, "m": 1}}}}},
             ONE_NODE,
-            "D-H",
-            "pool default.rgw.buckets.data keeps 2 of 3 chunks, and it stops below 3",
+            "DSH",
+            "pool default.rgw.buckets.data keeps 2 of 3 chunks",
         ),
         (
             {"storage": {"object": {"pool": {"erasureCoding": {"k": 2, "m": 2}}}}},

@@ -104,8 +104,8 @@ def _pool(want: _Want, replica_budget: float, device_class: str) -> Pool:
     code = want.scheme.erasure_coding
     size = want.scheme.replicas if code is None else code.k + code.m
     # Ceph's own defaults: a replicated pool works while more than half its copies are there, an
-    # erasure-coded one while one chunk more than k is.
-    min_size = size - size // 2 if code is None else min(code.k + 1, size)
+    # erasure-coded one while one chunk more than k is, or k where a single chunk may be lost (OSDMonitor).
+    min_size = size - size // 2 if code is None else code.k + min(1, code.m - 1)
     return Pool(
         name=want.name,
         application=want.application,

@@ -51,8 +51,8 @@ def one_coding_chunk(subject: Subject) -> Iterator[Remark]:
         if code is not None and code.m == 1:
             yield warning(
                 f"{pool_path(pool)}.erasureCoding.m",
-                f"Pool {pool.name} has one coding chunk and stops below {pool.min_size} of {pool.size}"
-                " chunks. Losing any one host stops its I/O until the data is healed.",
+                f"Pool {pool.name} has one coding chunk. After losing any one host it goes on writing with"
+                f" {pool.min_size} of {pool.size} chunks, none to spare: the next loss loses what was written.",
                 "Set it to 2.",
             )
 

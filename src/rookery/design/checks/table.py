@@ -209,8 +209,8 @@ CHECKS: tuple[Check, ...] = (
         code="RK303",
         severities=_WARNING,
         title="One coding chunk",
-        why="An erasure-coded pool works while one chunk more than k is there. With m=1 that is all "
-        "of them: losing any one host stops I/O until the data is healed. Use m=2.",
+        why="With m=1 Ceph goes on writing when k chunks are left, which is what remains after losing any "
+        "one host. Nothing is to spare then: the next loss loses what was written meanwhile. Use m=2.",
         function=pools.one_coding_chunk,
     ),
     Check(
