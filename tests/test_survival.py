@@ -92,7 +92,7 @@ TWO_NODES = "any two storage nodes at once"
             {"storage": {"object": {"pool": {"erasureCoding": {"k": 2, "m": 1}}}}},
             ONE_NODE,
             "DSH",
-            "pool default.rgw.buckets.data keeps 2 of 3 chunks",
+            "pool block keeps 2 of 3 copies, enough to go on",
         ),
         (
             {"storage": {"object": {"pool": {"erasureCoding": {"k": 2, "m": 2}}}}},

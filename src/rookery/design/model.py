@@ -189,7 +189,9 @@ class Bucket:
 class Frontend:
     """One port of the load balancer, passed through as TCP; the backends speak TLS themselves.
 
-    `check` is the HTTP path that tells a healthy backend, `check_status` what it answers.
+    `check` is the HTTP path that tells a healthy backend, `check_status` what it answers; it is asked on
+    `check_port` in clear where that is not 0, else on the backend's own port over TLS. With
+    `client_address`, the backend is told of the client by the PROXY protocol.
     """
 
     name: str
@@ -198,6 +200,7 @@ class Frontend:
     backend_port: int
     check: str
     check_status: int = 200
+    check_port: int = 0
     client_address: bool = False
 
 

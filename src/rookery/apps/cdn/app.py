@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from rookery.apps.app import App
-from rookery.apps.cdn.nginx import render_nginx
+from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PORT, render_nginx
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site import cache_control, render_site
 from rookery.design.app import Surroundings
@@ -19,9 +19,6 @@ from rookery.units import MIB
 SITE_BUCKET = "site"
 PUBLISHER = "site-publisher"
 HTTPS_PORT = 443
-# An edge answers here without the balancer's PROXY line: for looking at one edge by itself.
-DIRECT_PORT = 8443
-HEALTH_PORT = 8080
 HEALTH_PATH = "/.edge/health"
 _EDGE_MEMORY = 128 * MIB
 
@@ -55,6 +52,7 @@ def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
                 backends=hosts,
                 backend_port=HTTPS_PORT,
                 check=HEALTH_PATH,
+                check_port=HEALTH_PORT,
                 client_address=True,
             ),
         ),

@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from rookery.design.model import DaemonKind, Design, Host
 
+# An edge answers at DIRECT_PORT without the balancer's PROXY line, for looking at one edge by itself. Both
+# ports differ from all that Ceph's daemons use: hosts may be shared.
+DIRECT_PORT = 8444
+HEALTH_PORT = 8081
+
 # What nginx compresses: text and fonts' and images' text forms. Pictures and WOFF2 are compressed already.
 _COMPRESSED = "text/css text/plain text/javascript application/javascript application/json image/svg+xml"
 
@@ -106,7 +111,7 @@ http {{
 
     # The balancer's own health checks come without the PROXY line: they have a port of their own.
     server {{
-        listen 8080;
+        listen {HEALTH_PORT};
         access_log off;
         location = /.edge/health {{ default_type text/plain; return 200 "{host.name}\\n"; }}
         location / {{ return 404; }}
@@ -114,7 +119,7 @@ http {{
 
     server {{
         listen 443 ssl proxy_protocol;
-        listen 8443 ssl;
+        listen {DIRECT_PORT} ssl;
         http2 on;
         server_name _;
 

@@ -52,7 +52,7 @@ def one_coding_chunk(subject: Subject) -> Iterator[Remark]:
             yield warning(
                 f"{pool_path(pool)}.erasureCoding.m",
                 f"Pool {pool.name} has one coding chunk. After losing any one host it goes on writing with"
-                f" {pool.min_size} of {pool.size} chunks, none to spare: the next loss loses what was written.",
+                f" {pool.min_size} of {pool.size} chunks and none to spare: another loss loses data.",
                 "Set it to 2.",
             )
 

@@ -52,8 +52,7 @@ frontend status
 
 
 def _frontend(front: Frontend) -> str:
-    # An edge answers health checks on a port of its own: the serving one expects a PROXY line first.
-    check = "port 8080" if front.client_address else "check-ssl verify none"
+    check = f"port {front.check_port}" if front.check_port else "check-ssl verify none"
     proxy = " send-proxy-v2" if front.client_address else ""
     servers = "\n".join(
         f"    server {name} {address}:{front.backend_port} check {check}{proxy}"

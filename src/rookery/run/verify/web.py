@@ -6,13 +6,13 @@ import json
 import socket
 import ssl
 
+from rookery.apps.cdn.nginx import DIRECT_PORT
 from rookery.design.model import DaemonKind, Design, Host, Role
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 
 # Ceph's daemons without a fixed port take one in this range (ms_bind_port_min and _max).
 _CEPH_PORTS = range(6800, 7569)
 _BALANCER_STATUS_PORT = 9000
-_DIRECT_PORT = 8443
 _WORTH_COMPRESSING = 1024  # bytes; smaller text gains nothing
 _HEADERS = (
     "strict-transport-security",
@@ -71,7 +71,7 @@ def cached_on_every_edge(subject: Subject) -> Evidence:
     edges = _edges(subject.design)
     hits = []
     for host in edges:
-        url = f"https://{host.address}:{_DIRECT_PORT}/"
+        url = f"https://{host.address}:{DIRECT_PORT}/"
         answers = [subject.browser.get(url) for _ in range(2)]
         if any(answer.status != 200 for answer in answers):
             return failed(f"{host.name} answers {answers[-1].status or answers[-1].error}")
