@@ -28,16 +28,21 @@ def plan_native(design: Design) -> tuple[Step, ...]:
         Step(id="image", phase=MACHINE, title="root image of the servers"),
         Step(id="identity", phase=MACHINE, title="keys and certificates"),
         Step(id="network", phase=MACHINE, title="network of the servers"),
-        *servers,
+        *(step for step in servers if "quorum" not in step.needs),
+        _quorum(design),
+        *(step for step in servers if "quorum" in step.needs),
         *_ceph(design),
         *_apps(design),
     )
 
 
+def _quorum(design: Design) -> Step:
+    needs = tuple(dict.fromkeys((*_servers_with(design, DaemonKind.MON), _admin(design))))
+    return Step(id="quorum", phase=CEPH, title="quorum of the monitors", needs=needs)
+
+
 def _ceph(design: Design) -> tuple[Step, ...]:
-    monitors = tuple(dict.fromkeys((*_servers_with(design, DaemonKind.MON), _admin(design))))
     steps = [
-        Step(id="quorum", phase=CEPH, title="quorum of the monitors", needs=monitors),
         Step(id="settings", phase=CEPH, title="cluster settings", needs=("quorum",)),
         Step(id="registered", phase=CEPH, title="users and OSDs registered", needs=("quorum",)),
         Step(
@@ -66,7 +71,7 @@ def _ceph(design: Design) -> tuple[Step, ...]:
                 needs=("pools", *_servers_with(design, DaemonKind.RGW)),
             )
         )
-    healthy = tuple(step.id for step in steps)
+    healthy = ("quorum", *(step.id for step in steps))
     if design.dashboard:
         steps.append(
             Step(
