@@ -34,7 +34,7 @@ def cycle(spec: Path) -> dict[str, float]:
         raise FailedError("left after `down`:\n" + "\n".join(f"  {item.kind} {item.name}" for item in left))
     return {
         "up": done.seconds,
-        "Ceph part": harness.step_seconds(report, "server:", "healthy"),
+        "Ceph part": harness.step_seconds(report, "server:", ("healthy", "dashboard")),
         "verification": report["verifySeconds"],
         "down": down.seconds,
     }

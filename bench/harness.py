@@ -170,11 +170,11 @@ def design_of(spec: Path) -> Design:
     return open_spec(str(spec)).design
 
 
-def step_seconds(report: dict[str, Any], first: str, last: str) -> float:
-    """Seconds from the begin of the first step whose id starts with `first` to the end of `last`."""
+def step_seconds(report: dict[str, Any], first: str, last: tuple[str, ...]) -> float:
+    """Seconds from the begin of the first step whose id starts with `first` to the end of all of `last`."""
     steps = report["steps"]
     began = min(step["from"] for step in steps if step["step"].startswith(first))
-    ended = max(step["to"] for step in steps if step["step"] == last)
+    ended = max(step["to"] for step in steps if step["step"] in last)
     return float(ended) - float(began)
 
 

@@ -73,11 +73,10 @@ def _ceph(design: Design) -> tuple[Step, ...]:
         )
     healthy = ("quorum", *(step.id for step in steps))
     if design.dashboard:
-        steps.append(
-            Step(
-                id="dashboard", phase=CEPH, title="dashboard with its user", needs=("settings", "registered")
-            )
-        )
+        steps += [
+            Step(id="dashboard", phase=CEPH, title="dashboard", needs=("settings", "registered")),
+            Step(id="dashboard-user", phase=CEPH, title="dashboard's user", needs=("dashboard",)),
+        ]
     steps.append(Step(id="healthy", phase=CEPH, title="HEALTH_OK, all PGs active+clean", needs=healthy))
     return tuple(steps)
 
@@ -101,7 +100,7 @@ def _apps(design: Design) -> tuple[Step, ...]:
         )
     if design.load_balancer is not None:
         apps = tuple(f"app:{app.name}" for app in design.apps)
-        dashboard = ("dashboard",) if design.dashboard else ()
+        dashboard = ("dashboard-user",) if design.dashboard else ()
         steps.append(
             Step(
                 id="frontends",

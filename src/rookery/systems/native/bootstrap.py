@@ -202,15 +202,21 @@ def _wait_mds(ceph: CephSession, wanted: FileSystem, daemons: int, report: Repor
     wait_for("the metadata servers", look, limit=_HEALTH_LIMIT, report=report)
 
 
-def create_dashboard_user(ceph: CephSession, password: str, report: Report) -> None:
-    """Wait for the active manager's dashboard and make its user."""
+def wait_dashboard(ceph: CephSession, report: Report) -> None:
+    """Wait until the active manager serves the dashboard."""
 
     def look() -> Look[bool]:
-        services = ceph.mon("mgr services")
-        url = services.get("dashboard")
-        return Look(seen="not announced by a manager", value=True if url else None)
+        return Look(seen="not announced by a manager", value=is_dashboard_announced(ceph) or None)
 
     wait_for("the dashboard", look, limit=_HEALTH_LIMIT, report=report)
+
+
+def is_dashboard_announced(ceph: CephSession) -> bool:
+    return "dashboard" in ceph.mon("mgr services")
+
+
+def create_dashboard_user(ceph: CephSession, password: str) -> None:
+    """Make the dashboard's user, whose password goes in by standard input."""
     ceph.mgr(
         "dashboard ac-user-create",
         username=DASHBOARD_USER,

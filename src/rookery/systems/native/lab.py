@@ -53,8 +53,9 @@ class NativeSystem:
             "pools": lambda _, __: bootstrap.create_pools(self.ceph(), design),
             "filesystem": lambda _, report: bootstrap.create_file_system(self.ceph(), design, report),
             "gateways": lambda _, report: self._start_gateways(report),
-            "dashboard": lambda _, report: bootstrap.create_dashboard_user(
-                self.ceph(), self.identity["dashboard.password"], report
+            "dashboard": lambda _, report: bootstrap.wait_dashboard(self.ceph(), report),
+            "dashboard-user": lambda _, __: bootstrap.create_dashboard_user(
+                self.ceph(), self.identity["dashboard.password"]
             ),
             "healthy": lambda _, report: bootstrap.wait_healthy(self.ceph(), design, report),
             "s3-users": lambda _, __: keep_secrets(

@@ -9,7 +9,13 @@ from rookery.drivers import network
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.process import CommandError
 from rookery.plan.step import Observation
-from rookery.systems.native.bootstrap import LAST_SETTING, have_classes, health_of, is_dashboard_user_there
+from rookery.systems.native.bootstrap import (
+    LAST_SETTING,
+    have_classes,
+    health_of,
+    is_dashboard_announced,
+    is_dashboard_user_there,
+)
 from rookery.systems.native.identity import has_s3_keys, is_complete, s3_users
 from rookery.systems.native.image_build import image_root
 from rookery.systems.native.servers import host_cables
@@ -88,8 +94,10 @@ def _service_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
         facts.add("pools")
     if design.file_system and _file_system_is_there(ceph, design):
         facts.add("filesystem")
-    if design.dashboard and is_dashboard_user_there(ceph):
+    if design.dashboard and is_dashboard_announced(ceph):
         facts.add("dashboard")
+        if is_dashboard_user_there(ceph):
+            facts.add("dashboard-user")
     if design.object_store and "pools" in facts and _gateways_run(system):
         facts.add("gateways")
         try:
