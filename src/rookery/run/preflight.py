@@ -7,7 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from rookery.drivers import mounts
+from rookery.drivers import mounts, network
+from rookery.drivers.process import CommandError, run
 from rookery.errors import NotPossibleError
 from rookery.systems.native.image_build import image_root
 from rookery.systems.native.paths import CGROUP_ROOT, home
@@ -39,6 +40,7 @@ def require_lab_machine() -> None:
         )
     _require_cgroups()
     _require_overlay()
+    _require_open_bridges()
 
 
 def _require_cgroups() -> None:
@@ -55,6 +57,22 @@ def _require_cgroups() -> None:
         raise NotPossibleError(
             f"{where} here {lack}, so servers cannot be given their size",
             hint="In a container, run it privileged with the machine's cgroups; on a machine, enable them.",
+        )
+
+
+def _require_open_bridges() -> None:
+    """Where Docker runs, the packet filter often sees traffic between two ports of one bridge and drops it:
+    servers would start and never hear of each other."""
+    if not network.bridged_traffic_is_filtered() or shutil.which("iptables") is None:
+        return
+    try:
+        rules = run(("iptables", "-S")).splitlines()
+    except CommandError:
+        return
+    if "-P FORWARD DROP" in rules and not any("-i rk+ -o rk+ -j ACCEPT" in rule for rule in rules):
+        raise NotPossibleError(
+            "this machine's packet filter drops traffic between servers on one bridge (as Docker sets it up)",
+            hint="Let the labs' bridges pass: `iptables -I FORWARD -i rk+ -o rk+ -j ACCEPT`.",
         )
 
 
