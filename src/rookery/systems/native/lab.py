@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rookery.design.model import DaemonKind, Design, Role
+from rookery.design.model import DaemonKind, Design
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.files import read_users, write_files, write_whole
 from rookery.drivers.http import Browser
@@ -251,10 +251,6 @@ class NativeSystem:
 
     def s3_users_there(self) -> frozenset[str]:
         return objects.existing_users(self._admin_exec())
-
-    @property
-    def has_balancer(self) -> bool:
-        return any(Role.LOAD_BALANCER in host.roles for host in self._design.hosts)
 
 
 def _ignore(_: object) -> None:

@@ -114,9 +114,14 @@ def start_server(
         bundle=server.folder,
         console=server.console,
     )
-    supervisor = Supervisor(runc.running()[container_id])
+    _wait_awake(host.name, runc.running()[container_id], report)
+
+
+def _wait_awake(name: str, pid: int, report: Report) -> None:
+    """Wait until the supervisor of a server answers: only then is the server more than a process."""
+    supervisor = Supervisor(pid)
     wait_for(
-        f"the supervisor of {host.name}",
+        f"the supervisor of {name}",
         lambda: Look(seen="silent", value=supervisor.is_awake() or None),
         limit=_WAKE_LIMIT,
         report=report,
