@@ -148,11 +148,13 @@ def status_view(statuses: Sequence[HostStatus], design: Design) -> RenderableTyp
 def endpoints_view(endpoints: Sequence[Endpoint]) -> RenderableType:
     """Return where each service is and how to log in; passwords are shown by `rookery open` alone, so that
     what is printed here may be kept and passed on."""
-    table = _table("service", "URL", "user", "password")
+    table = _table("service", "URL", "log in as")
+    table.columns[1].no_wrap = True
     for endpoint in endpoints:
         login = endpoint.credentials
-        command = f"rookery open {endpoint.name}" if login else ""
-        table.add_row(endpoint.name, endpoint.url, login.user if login else "", Text(command, style="dim"))
+        words = Text(f"{login.user}, " if login else "")
+        words.append(f"rookery open {endpoint.name}" if login else "", style="dim")
+        table.add_row(endpoint.name, endpoint.url, words)
     return table
 
 
