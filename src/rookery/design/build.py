@@ -7,7 +7,6 @@ from dataclasses import replace
 from rookery.design.app import Placers, Surroundings
 from rookery.design.model import (
     AppDesign,
-    Daemon,
     DaemonKind,
     Design,
     FileSystem,
@@ -234,8 +233,3 @@ def _with_instances(hosts: tuple[Host, ...], apps: tuple[AppDesign, ...]) -> tup
         for host_name, instance in app.placements:
             placed.setdefault(host_name, []).append(instance)
     return tuple(replace(host, instances=tuple(placed.get(host.name, ()))) for host in hosts)
-
-
-def daemon_total(daemons: tuple[Daemon, ...]) -> int:
-    """Return the memory that these daemons are given together, in bytes."""
-    return sum(daemon.memory for daemon in daemons)

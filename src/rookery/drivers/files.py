@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from rookery.files import File
 
@@ -44,16 +42,6 @@ def read_users(root: Path) -> dict[str, tuple[int, int]]:
     lines = (root / "etc/passwd").read_text().splitlines()
     fields = (line.split(":") for line in lines if line.count(":") >= 3)
     return {name: (int(uid), int(gid)) for name, _, uid, gid, *_ in fields}
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file, or None where there is no such file."""
-    try:
-        value = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    assert isinstance(value, dict)
-    return value
 
 
 def remove_tree(path: Path) -> None:

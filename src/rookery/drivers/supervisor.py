@@ -81,10 +81,3 @@ class Supervisor:
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
                 raise
-
-    def stop(self, name: str) -> None:
-        try:
-            self._proxy.supervisor.stopProcess(name, True)  # noqa: FBT003 - wait; XML-RPC has no names
-        except xmlrpc.client.Fault as fault:
-            if "NOT_RUNNING" not in fault.faultString:
-                raise
