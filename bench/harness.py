@@ -20,6 +20,8 @@ from rookery.run.workspace import open_spec
 
 NAME = "bench"
 SPEC = f"apiVersion: rookery/v1\npattern: production-minimum\nname: {NAME}\n"
+# The same servers with the CDN alone: what is compared with a Ceph that has no application beside it.
+BARE_SPEC = f"{SPEC}apps: {{database: null, streaming: null, catalogue: null}}\n"
 CHECKOUT = Path(__file__).parents[1]
 UP_LIMIT, DOWN_LIMIT = 300.0, 60.0  # seconds; past them something hangs, which is no measurement
 
@@ -136,11 +138,11 @@ def require_image() -> None:
 
 
 @contextlib.contextmanager
-def spec_file() -> Iterator[Path]:
+def spec_file(text: str = SPEC) -> Iterator[Path]:
     """A spec of the default seven servers under the measurements' own name."""
     with tempfile.TemporaryDirectory(prefix="rookery-bench-") as folder:
         path = Path(folder) / f"{NAME}.yaml"
-        path.write_text(SPEC)
+        path.write_text(text)
         yield path
 
 

@@ -143,7 +143,7 @@ def phase_table(samples: Samples) -> str:
 
 def measure(rounds: int) -> Samples:
     samples = Samples()
-    with harness.spec_file() as spec, harness.lab_gone_after():
+    with harness.spec_file(harness.BARE_SPEC) as spec, harness.lab_gone_after():
         harness.require_image()
         measure_plan(samples, spec)
         for number in range(rounds):

@@ -146,6 +146,9 @@ def test_the_drawings_seven_servers() -> None:
     assert found.admin_host.name == "cp-1"
     assert found.load_balancer is not None
     assert [(front.name, front.port) for front in found.frontends] == [
+        ("database", 5432),
+        ("database-reads", 5433),
+        ("catalogue", 8445),
         ("site", 443),
         ("s3", 7443),
         ("dashboard", 8443),

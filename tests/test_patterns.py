@@ -59,7 +59,12 @@ def test_production_minimum_is_the_drawing() -> None:
         assert [(drive.size, drive.device_class) for drive in host.drives] == [(20 * 1000**3, "ssd")] * 2
     assert found.file_system is not None
     assert found.object_store is not None
-    assert [name for app in found.apps for name, _ in app.placements] == ["worker-a", "worker-b"]
+    placed = [(host, instance.name) for app in found.apps for host, instance in app.placements]
+    components = ("catalogue-api", "cdn-edge", "database-postgres", "streaming-channel", "streaming-origin")
+    assert sorted(placed) == [
+        ("cp-1", "database-etcd"),
+        *((worker, name) for worker in ("worker-a", "worker-b") for name in components),
+    ]
 
 
 def test_production_minimum_warns_of_its_small_machines_only() -> None:

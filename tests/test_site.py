@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from dataclasses import replace
@@ -14,8 +15,9 @@ from rookery.apps.cdn.pages.markup import VOID, Html, element
 from rookery.apps.cdn.site import cache_control, hashed_name, render_site
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
-from rookery.design.model import Design
+from rookery.design.model import AppDesign, Design
 from rookery.files import File
+from rookery.spec.model import AppSettings
 from rookery.spec.parse import parse_spec
 
 SPECS = {
@@ -56,9 +58,23 @@ def make(text: str = "") -> Design:
     )
 
 
-@pytest.fixture(scope="module", params=SPECS, name="design")
+class ChannelSettings(AppSettings):
+    """Settings with the one attribute that the page asks for."""
+
+    channel: bool = True
+
+
+def with_media(design: Design, *, channel: bool = True, catalogue: bool = True) -> Design:
+    """Return the design with the applications that the page for watching is about."""
+    names = ("streaming", "catalogue") if catalogue else ("streaming",)
+    settings = ChannelSettings(channel=channel)
+    added = (AppDesign(name=name, settings=settings, placements=()) for name in names)
+    return replace(design, apps=(*design.apps, *added))
+
+
+@pytest.fixture(scope="module", params=[*SPECS, "something to watch"], name="design")
 def _design(request: pytest.FixtureRequest) -> Design:
-    return make(SPECS[request.param])
+    return make(SPECS[request.param]) if request.param in SPECS else with_media(make())
 
 
 class Reader(HTMLParser):
@@ -102,9 +118,10 @@ def test_the_site_has_its_pages_sorted_and_typed(design: Design) -> None:
     files = render_site(design)
     paths = [file.path for file in files]
     assert paths == sorted(set(paths))
+    watch = ["watch.html"] if any(app.name == "streaming" for app in design.apps) else []
     assert [path for path in paths if not path.startswith("assets/")] == [
         "404.html", "about.html", "design.html", "design.json", "favicon.svg", "index.html", "robots.txt",
-        "storage.html",
+        "storage.html", *watch,
     ]  # fmt: skip
     assert all(file.media_type and file.content for file in files)
 
@@ -156,9 +173,9 @@ def test_pictures_have_words_and_pages_have_one_title(design: Design) -> None:
 def test_hashed_names_follow_the_content() -> None:
     assert hashed_name("site.css", b"a") == "assets/site.ca978112.css"
     assert hashed_name("site.css", b"b") != hashed_name("site.css", b"a")
-    for file in render_site(make()):
+    for file in render_site(with_media(make())):
         if file.path.startswith("assets/"):
-            stem, _, ending = file.path.removeprefix("assets/").split(".")
+            stem, _, ending = file.path.removeprefix("assets/").rsplit(".", 2)
             assert hashed_name(f"{stem}.{ending}", file.content) == file.path
 
 
@@ -233,3 +250,33 @@ def test_what_is_sent_over_the_wire_is_small() -> None:
     pictures = [file for file in render_site(make()) if file.path.endswith(".png")]
     assert len(pictures) == 2
     assert all(len(file.content) < 150_000 for file in pictures)
+
+
+def test_where_there_is_nothing_to_watch_no_page_leads_to_it() -> None:
+    files = render_site(make())
+    assert not [file.path for file in files if "hls" in file.path or "player" in file.path]
+    assert not [file.path for file in pages(files) if b"watch.html" in file.content]
+
+
+def test_every_page_leads_to_the_one_for_watching_where_there_is_something() -> None:
+    for file in pages(render_site(with_media(make()))):
+        assert "/watch.html" in read(file).links, file.path
+
+
+@pytest.mark.parametrize(("channel", "catalogue"), [(True, True), (False, False)])
+def test_the_page_for_watching_asks_only_for_what_there_is(channel: bool, catalogue: bool) -> None:
+    design = with_media(make(), channel=channel, catalogue=catalogue)
+    file = next(file for file in render_site(design) if file.path == "watch.html")
+    page = next(attributes for _, attributes in read(file).tags if "data-watch" in attributes)
+    assert page["data-media"] == "/media/"
+    assert page.get("data-live") == ("/live/live.m3u8" if channel else None)
+    assert page.get("data-catalogue") == ("/api/" if catalogue else None)
+    assert (b"the live channel" in file.content.lower()) == channel
+
+
+def test_the_library_is_whole_licensed_and_names_no_other_file() -> None:
+    library = next(file for file in render_site(with_media(make())) if "/hls.min." in file.path)
+    assert library.content.startswith(b"/*! hls.js 1.")
+    assert b"Apache License" in library.content[:400]
+    assert b"sourceMappingURL" not in library.content
+    assert len(gzip.compress(library.content, 5)) < 200_000

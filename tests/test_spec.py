@@ -86,7 +86,7 @@ def test_all_problems_are_reported_at_once_with_file_line_and_path() -> None:
             "hosts.control_plane: unknown key; did you mean `controlPlane`?",
         ),
         ("apps: {cdn: {edge: 2}}", "apps.cdn.edge: unknown key; did you mean `edges`?"),
-        ("apps: {blog: {}}", "apps.blog: unknown key; known: cdn"),
+        ("apps: {blog: {}}", "apps.blog: unknown key; known: database, streaming, catalogue, cdn"),
         (
             "speed: fast",
             (
@@ -184,8 +184,10 @@ def test_a_spec_lies_over_its_pattern_key_by_key_and_lists_are_replaced() -> Non
 
 
 def test_an_application_of_the_pattern_can_be_left_out() -> None:
-    spec = parse("apiVersion: rookery/v1\npattern: production-minimum\napps: {cdn: null}\n")
-    assert spec.apps.chosen() == ()
+    spec = parse(
+        "apiVersion: rookery/v1\npattern: production-minimum\napps: {streaming: null, catalogue: null}\n"
+    )
+    assert [name for name, _ in spec.apps.chosen()] == ["database", "cdn"]
 
 
 def test_patterns_build_on_patterns() -> None:

@@ -61,18 +61,33 @@ def test_reasons_say_what_is_left() -> None:
         " drives are left, and pool block wants 3: it heals only when what was lost is back; 1 of 3 monitors"
         " are left, no majority; 1 of 2 mds daemons are left; 1 of 2 rgw daemons are left."
     )
+    assert reasons["any one worker"] == (
+        "Without worker-a: 1 of 2 catalogue-api instances are left; 1 of 2 cdn-edge instances are left; 1 of"
+        " 2 database-postgres instances are left; 1 of 2 streaming-channel instances are left; 1 of 2"
+        " streaming-origin instances are left; the native platform moves no instance to another host."
+    )
     assert reasons["any one control plane"] == (
-        "Without cp-1: 0 of 1 control planes are left: what runs goes on, but nothing is changed or moved;"
+        "Without cp-1: 0 of 1 database-etcd instances are left, no majority: the database goes on, without"
+        " failover; 0 of 1 control planes are left: what runs goes on, but nothing is changed or moved;"
         " it needs replacing."
     )
     assert reasons["the load balancer"] == (
-        "Without lb-1: site, s3, dashboard are reached through it alone, block and file storage without it;"
-        " it comes back when it is started again."
+        "Without lb-1: database, database-reads, catalogue, site, s3, dashboard are reached through it alone,"
+        " block and file storage without it; it comes back when it is started again."
     )
 
 
 ONE_NODE = "any one storage node"
 TWO_NODES = "any two storage nodes at once"
+
+# The CDN alone: what else the pattern has is left out.
+ALONE: dict[str, None] = {"database": None, "streaming": None, "catalogue": None}
+# Storage nodes that are workers and control planes too.
+EVERYTHING = {
+    "workers": {"count": 0},
+    "controlPlane": {"count": 0},
+    "storage": {"also": ["worker", "control-plane"]},
+}
 
 
 @pytest.mark.parametrize(
@@ -101,14 +116,41 @@ TWO_NODES = "any two storage nodes at once"
             "keeps 1 of 3 copies",
         ),
         ({"apps": {"cdn": {"edges": 1}}}, "any one worker", "D--", "0 of 1 cdn-edge instances are left"),
-        ({"apps": {"cdn": None}}, "any one worker", "DSH", "nothing of the design runs there"),
         (
-            {"platform": "kubernetes", "hosts": {"workers": {"count": 3}}, "apps": {"cdn": {"edges": 2}}},
+            {"apps": {"database": {"instances": 1}}},
+            "any one worker",
+            "D--",
+            "0 of 1 database-postgres instances are left",
+        ),
+        ({"apps": {**ALONE, "cdn": None}}, "any one worker", "DSH", "nothing of the design runs there"),
+        (
+            {
+                "platform": "kubernetes",
+                "hosts": {"workers": {"count": 3}},
+                "apps": {"database": {"instances": 2}, "catalogue": {"instances": 2}, "cdn": {"edges": 2}},
+            },
             "any one worker",
             "DSH",
             "Kubernetes starts the lost ones on other workers",
         ),
-        ({"platform": "kubernetes"}, "any one worker", "DS-", "2 instances want 2 workers"),
+        (
+            {"platform": "kubernetes", "hosts": {"workers": {"count": 3}}},
+            "any one worker",
+            "DS-",
+            "3 instances want 3 workers (catalogue-api, cdn-edge, database-postgres).",
+        ),
+        (
+            {"platform": "kubernetes", "apps": ALONE},
+            "any one worker",
+            "DS-",
+            "2 instances want 2 workers (cdn-edge).",
+        ),
+        (
+            {"platform": "kubernetes"},
+            "any one control plane",
+            "DS-",
+            "the database goes on, without failover",
+        ),
         (
             {"hosts": {"storage": {"drives": [{"count": 1}], "count": 3}}},
             "any one drive",
@@ -123,6 +165,19 @@ TWO_NODES = "any two storage nodes at once"
         ),
         ({"provider": "hetzner"}, "the load balancer", "D-H", "its provider replaces it"),
         ({"hosts": {"controlPlane": {"count": 3}}}, "any one control plane", "DS-", "2 of 3 control planes"),
+        (
+            {"hosts": {"controlPlane": {"count": 3}}},
+            "any one control plane",
+            "DS-",
+            "2 of 3 database-etcd instances are left, a majority",
+        ),
+        ({"hosts": EVERYTHING}, ONE_NODE, "DSH", "2 of 3 database-etcd instances are left, a majority"),
+        (
+            {"hosts": EVERYTHING},
+            TWO_NODES,
+            "D--",
+            "no majority, and a database instance is lost as well: the database stops",
+        ),
     ],
 )
 def test_statements(data: dict[str, Any], subject: str, expected: str, because: str) -> None:
@@ -132,12 +187,11 @@ def test_statements(data: dict[str, Any], subject: str, expected: str, because: 
 
 
 def test_a_storage_node_with_further_roles_takes_them_along() -> None:
-    both = {"workers": {"count": 0}, "controlPlane": {"count": 0}}
-    data = {"hosts": {**both, "storage": {"also": ["worker", "control-plane"]}}, "platform": "kubernetes"}
-    found = says(data)
+    found = says({"hosts": EVERYTHING, "platform": "kubernetes"})
     assert "any one worker" not in found
     assert "any one control plane" not in found
-    assert "3 of 4 cdn-edge instances are left; 3 of 4 control planes are left." in found[ONE_NODE].reason
+    assert "; 3 of 4 cdn-edge instances are left; " in found[ONE_NODE].reason
+    assert "; 3 of 4 control planes are left." in found[ONE_NODE].reason
     assert "2 of 4 control planes are left: what runs goes on" in found[TWO_NODES].reason
 
 
@@ -171,8 +225,12 @@ def _outcome(found: Design, lost: set[str]) -> tuple[bool, bool]:
         service &= count(left, DaemonKind.MDS) >= found.file_system.active_mds
     if found.object_store:
         service &= count(left, DaemonKind.RGW) >= 1
-    for app in found.apps:
-        service &= any(name not in lost for name, _ in app.placements)
+    runs = {(instance.name, host in lost) for app in found.apps for host, instance in app.placements}
+    service &= all((name, False) in runs for name, _ in runs if name != "database-etcd")
+    if found.database is not None:
+        coordinators = [name for name, _ in found.database.coordinators]
+        majority = 2 * sum(name not in lost for name in coordinators) > len(coordinators)
+        service &= majority or all(name not in lost for name, _ in found.database.instances)
     return data, service
 
 
@@ -184,22 +242,34 @@ def _outcome(found: Design, lost: set[str]) -> tuple[bool, bool]:
     active=st.integers(1, 3),
     standby=st.integers(0, 3),
     replicas=st.integers(1, 5),
-    hyperconverged=st.booleans(),
+    roles=st.sampled_from(([], ["worker"], ["worker", "control-plane"])),
+    edges=st.sampled_from((1, None)),
 )
 def test_representatives_stand_for_every_choice(
-    *, count: int, mons: int, gateways: int, active: int, standby: int, replicas: int, hyperconverged: bool
+    *,
+    count: int,
+    mons: int,
+    gateways: int,
+    active: int,
+    standby: int,
+    replicas: int,
+    roles: list[str],
+    edges: int | None,
 ) -> None:
-    roles = {"workers": {"count": 0}} if hyperconverged else {}
+    others = {"worker": "workers", "control-plane": "controlPlane"}
     found = design(
         {
-            "hosts": {**roles, "storage": {"count": count, "also": ["worker"] if hyperconverged else []}},
+            "hosts": {
+                **{others[role]: {"count": 0} for role in roles},
+                "storage": {"count": count, "also": roles},
+            },
             "storage": {
                 "mons": mons,
                 "file": {"mds": {"active": active, "standby": standby}},
                 "object": {"gateways": gateways},
                 "block": {"pool": {"replicas": replicas}},
             },
-            "apps": {"cdn": {"edges": 1}},
+            "apps": {"cdn": {"edges": edges}},
         }
     )
     said = {statement.subject: statement for statement in survival(found)}

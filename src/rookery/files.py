@@ -29,8 +29,8 @@ class Program:
     """One program that a server's supervisor keeps running.
 
     `user` is empty where the program drops its privileges itself; `environment` holds name and value pairs;
-    `priority` orders starts within one server, lowest first. A `gated` program may find at its start that it
-    has nothing to do yet and leave with 0; it is started again when it has.
+    `priority` orders starts within one server, lowest first. A `gated` program does not start with its
+    server: it waits until what it needs (a pool, a volume, a database) is there, and is started then.
     """
 
     name: str

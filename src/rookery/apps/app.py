@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import PurePath
 
 from rookery.design.app import Place
@@ -11,24 +12,115 @@ from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program
 from rookery.spec.model import AppSettings
 
+Secrets = Mapping[str, str]
+
+
+class SecretKind(StrEnum):
+    """What a secret is; a certificate comes as NAME.crt and NAME.key, as an authority does."""
+
+    PASSWORD = "password"  # noqa: S105 - the name of a kind
+    AUTHORITY = "authority"
+    CERTIFICATE = "certificate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A secret that an application needs before it starts.
+
+    A certificate is signed by the authority of that name, for `names` (host names and addresses).
+    """
+
+    name: str
+    kind: SecretKind = SecretKind.PASSWORD
+    authority: str = ""
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """Content that is not written but made, by a program that runs in the servers' root image.
+
+    `files` are the program, laid into one folder; `argv` runs in it, and finds its output folder as `{out}`
+    and the folder `source` of the user (None: there is none) as `{source}`.
+    """
+
+    bucket: str
+    files: tuple[File, ...]
+    argv: tuple[str, ...]
+    source: str | None
+
+
+def _no_files(_design: Design, _app: AppDesign, _host: Host, _instance: Instance) -> tuple[File, ...]:
+    return ()
+
+
+def _no_private_files(
+    _design: Design, _app: AppDesign, _host: Host, _instance: Instance, _secrets: Secrets
+) -> tuple[File, ...]:
+    return ()
+
+
+def _no_secrets(_design: Design, _app: AppDesign) -> tuple[Secret, ...]:
+    return ()
+
+
+def _no_content(_design: Design, _app: AppDesign) -> Iterable[tuple[str, tuple[File, ...]]]:
+    return ()
+
+
+def _as_it_is(settings: AppSettings, _base: PurePath) -> AppSettings:
+    return settings
+
+
+def _no_folder(_app: AppDesign) -> str | None:
+    return None
+
+
+def _nothing_made(_app: AppDesign) -> Making | None:
+    return None
+
+
+def _no_schema(_design: Design, _app: AppDesign, _made: Mapping[str, str]) -> str:
+    return ""
+
+
+def _fresh_for_a_minute(_path: str) -> str:
+    return "public, max-age=60"
+
+
+def _unknown_type(_path: str) -> str:
+    return "application/octet-stream"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """One application.
 
-    `server_files` and `server_programs` say what an instance of it needs on its host, `packages` which Debian
-    packages. `content` is what is published to its buckets, as (bucket, files), each with its
-    `cache_control`; unless `folder` names a folder of the user's own, which the spec may give relative to
-    itself (`located` makes it absolute).
+    `server_files` and `server_programs` say what an instance of it needs on its host, `private_files` what of
+    it holds secrets, `packages` which Debian packages.
+
+    What it publishes to its buckets is `content`, as (bucket, files); or the user's own `folder`, which the
+    spec may give relative to itself (`located` makes it absolute); or what `making` makes. Each file comes
+    with its `cache_control`, and what is made with its `media_type`.
+
+    `schema` is SQL for its database, which may run again. It gets the index of what other applications
+    made (`index.json` among their content), by their names.
     """
 
     name: str
     settings: type[AppSettings]
     place: Place
-    server_files: Callable[[Design, AppDesign, Host, Instance], tuple[File, ...]]
     server_programs: Callable[[Design, AppDesign, Host, Instance], tuple[Program, ...]]
-    content: Callable[[Design, AppDesign], Iterable[tuple[str, tuple[File, ...]]]]
-    cache_control: Callable[[str], str]
-    located: Callable[[AppSettings, PurePath], AppSettings]
-    folder: Callable[[AppDesign], str | None]
+    server_files: Callable[[Design, AppDesign, Host, Instance], tuple[File, ...]] = _no_files
+    private_files: Callable[[Design, AppDesign, Host, Instance, Secrets], tuple[File, ...]] = (
+        _no_private_files
+    )
+    secrets: Callable[[Design, AppDesign], tuple[Secret, ...]] = _no_secrets
+    content: Callable[[Design, AppDesign], Iterable[tuple[str, tuple[File, ...]]]] = _no_content
+    cache_control: Callable[[str], str] = _fresh_for_a_minute
+    media_type: Callable[[str], str] = _unknown_type
+    located: Callable[[AppSettings, PurePath], AppSettings] = _as_it_is
+    folder: Callable[[AppDesign], str | None] = _no_folder
+    making: Callable[[AppDesign], Making | None] = _nothing_made
+    schema: Callable[[Design, AppDesign, Mapping[str, str]], str] = _no_schema
     packages: tuple[str, ...] = ()

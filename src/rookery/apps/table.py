@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rookery.apps.app import App
+from rookery.apps.catalogue.app import CATALOGUE
 from rookery.apps.cdn.app import CDN
+from rookery.apps.database.app import DATABASE
+from rookery.apps.streaming.app import STREAMING
 from rookery.design.app import Placers
 from rookery.spec.parse import SettingsTable
 
-APPS: Mapping[str, App] = {app.name: app for app in (CDN,)}
+APPS: Mapping[str, App] = {app.name: app for app in (DATABASE, STREAMING, CATALOGUE, CDN)}
 
 SETTINGS: SettingsTable = {name: app.settings for name, app in APPS.items()}
 PLACERS: Placers = {name: app.place for name, app in APPS.items()}

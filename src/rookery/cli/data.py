@@ -16,9 +16,10 @@ from rookery.design.survival import survival
 from rookery.plan.step import Step
 from rookery.run.down import Departure
 from rookery.run.engine import phase_seconds
+from rookery.run.state import State
 from rookery.run.up import Arrival
 from rookery.run.verify.result import Outcome, Result
-from rookery.systems.protocol import Endpoint, HostStatus
+from rookery.systems.protocol import Endpoint
 
 
 def to_json(value: Any) -> str:
@@ -40,14 +41,13 @@ def plan_data(design: Design, findings: Sequence[Finding], steps: Sequence[Step]
     return {"design": design, "findings": findings, "survival": survival(design), "steps": steps}
 
 
-def status_data(
-    design: Design, hosts: Sequence[HostStatus], endpoints: Sequence[Endpoint], health: str
-) -> dict[str, Any]:
+def status_data(design: Design, state: State, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     # Passwords are for people at a terminal; a script asks for them by name.
     return {
         "name": design.name,
-        "health": health,
-        "hosts": hosts,
+        "health": state.health,
+        "hosts": state.hosts,
+        "apps": state.instances,
         "endpoints": [{"name": endpoint.name, "url": endpoint.url} for endpoint in endpoints],
     }
 

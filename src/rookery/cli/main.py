@@ -13,6 +13,7 @@ import click
 
 from rookery import __version__
 from rookery.cli.designing import init, patterns, plan, schema
+from rookery.cli.loading import load
 from rookery.cli.running import down, open_service, shell, status, up, verify
 from rookery.cli.testing import test
 from rookery.errors import ExitCode, RookeryError
@@ -69,7 +70,7 @@ def completion(kind: str) -> None:
     click.echo(found(cli, {}, "rookery", "_ROOKERY_COMPLETE").source())
 
 
-_RUNNING = (up, status, verify, open_service, shell, down)
+_RUNNING = (up, status, verify, open_service, shell, load, down)
 _DESIGNING = (plan, patterns, init, schema)
 for command in (*_RUNNING, *_DESIGNING, completion, test):
     cli.add_command(command)

@@ -92,16 +92,15 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
         while True:
             state = read_state(running)
             if output == "json":
-                click.echo(
-                    to_json(status_data(running.design, state.hosts, running.endpoints(), state.health))
-                )
+                click.echo(to_json(status_data(running.design, state, running.endpoints())))
             else:
                 if watch and console.is_terminal:
                     console.clear()
                 show.print_blocks(
                     console,
                     (f"{running.design.name}: {state.health}", show.status_view(state.hosts, running.design)),
-                    ("", show.endpoints_view(running.endpoints())),
+                    ("Applications", show.apps_view(state.instances)),
+                    ("Where to go", show.endpoints_view(running.endpoints())),
                 )
             if not watch:
                 return ExitCode.DONE if state.complete else ExitCode.FAILED
@@ -140,16 +139,18 @@ def verify(system: str | None, output: str) -> int:
 
 
 @click.command("open")
-@click.argument("service", type=click.Choice(["site", "dashboard", "s3"]))
+@click.argument("service", type=click.Choice(["site", "dashboard", "s3", "database", "catalogue"]))
 @click.option("--system", default=None, shell_complete=complete_running, help="Which, where several run.")
-def open_service(service: str, system: str | None) -> int:
+@click.option("--browser", is_flag=True, help="Open it in this machine's browser, too.")
+def open_service(service: str, system: str | None, *, browser: bool) -> int:
     """Print where SERVICE is, and the user and password to log in with.
 
     \b
     rookery open dashboard
     rookery open s3
+    rookery open site --browser
     """
-    from rookery.errors import InputError
+    from rookery.errors import InputError, RookeryError
     from rookery.run.preflight import require_root
     from rookery.run.up import find_system
     from rookery.run.workspace import open_running
@@ -164,6 +165,8 @@ def open_service(service: str, system: str | None) -> int:
     if found.credentials is not None:
         click.echo(f"user      {found.credentials.user}\npassword  {found.credentials.password}")
     click.echo(f"ca        {running.ca_file}")
+    if browser and not (found.url.startswith("https:") and click.launch(found.url) == 0):
+        raise RookeryError(f"no browser opened {found.url}", hint="Open it by hand, or without --browser.")
     return ExitCode.DONE
 
 

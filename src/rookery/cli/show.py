@@ -14,6 +14,7 @@ from rookery.design.model import Design, Host
 from rookery.design.survival import Survives, survival
 from rookery.plan.step import Step
 from rookery.run.engine import phase_seconds
+from rookery.run.state import AppInstance
 from rookery.run.up import Arrival
 from rookery.run.verify.result import Outcome, Result
 from rookery.systems.protocol import Endpoint, HostStatus
@@ -130,6 +131,24 @@ def results_view(results: Sequence[Result]) -> RenderableType:
 def results_summary(results: Sequence[Result]) -> str:
     counts = {outcome: sum(result.outcome is outcome for result in results) for outcome in Outcome}
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+
+
+def apps_view(instances: Sequence[AppInstance]) -> RenderableType:
+    """Return a row for each component: where its instances run, and what each is among them."""
+    rows: dict[tuple[str, str], list[AppInstance]] = {}
+    for instance in instances:
+        rows.setdefault((instance.app, instance.component), []).append(instance)
+    table = _table("app", "component", "up", "where")
+    for (app, component), group in rows.items():
+        up = sum(instance.running for instance in group)
+        where = []
+        for instance in group:
+            note = "down" if not instance.running else instance.note
+            style = "" if instance.running else "bold red"
+            where.append((f"{instance.host}{f' ({note})' if note else ''}  ", style))
+        style = "green" if up == len(group) else "bold red"
+        table.add_row(app, component, Text(f"{up}/{len(group)}", style=style), Text.assemble(*where))
+    return table if rows else Text("none")
 
 
 def status_view(statuses: Sequence[HostStatus], design: Design) -> RenderableType:

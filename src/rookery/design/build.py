@@ -45,16 +45,19 @@ def build_design(spec: Spec, *, placers: Placers) -> Design:
     platform: Platform = spec.platform or ("native" if spec.provider == "lab" else "kubernetes")
     network = _network(spec)
     hosts = _hosts(spec, network)
-    workers = tuple(host for host in hosts if Role.WORKER in host.roles)
     pools = _pools(spec, platform)
-    file_system = _file_system(spec)
-    object_store = _object_store(spec)
-    apps = _apps(spec, placers, workers, object_store)
+    surroundings = _surroundings(spec, network, hosts, pools)
+    apps = _apps(spec, placers, surroundings)
     frontends = (*(front for app in apps for front in app.frontends), *_ceph_frontends(spec, hosts))
     hosts = _with_instances(hosts, apps)
     if frontends:
         hosts = (*hosts, _load_balancer(spec, network))
-    admins = [host for host in hosts if Role.CONTROL_PLANE in host.roles]
+    users = build_users(
+        pools,
+        surroundings.file_system,
+        admin_hosts=tuple(name for name, _ in surroundings.control_plane),
+        worker_hosts=tuple(name for name, _ in surroundings.workers),
+    )
     return Design(
         name=spec.name,
         description=" ".join(spec.description.split()),
@@ -64,17 +67,27 @@ def build_design(spec: Spec, *, placers: Placers) -> Design:
         network=network,
         hosts=hosts,
         pools=pools,
-        file_system=file_system,
-        object_store=object_store,
+        file_system=surroundings.file_system,
+        object_store=surroundings.object_store,
         dashboard=spec.storage.dashboard,
-        users=build_users(
-            pools,
-            file_system,
-            admin_hosts=tuple(host.name for host in admins),
-            worker_hosts=tuple(host.name for host in workers),
-        ),
+        users=(*users, *(user for app in apps for user in app.users)),
         apps=apps,
         frontends=frontends,
+    )
+
+
+def _surroundings(
+    spec: Spec, network: Network, hosts: tuple[Host, ...], pools: tuple[Pool, ...]
+) -> Surroundings:
+    return Surroundings(
+        system=spec.name,
+        control_plane=_pairs(hosts, Role.CONTROL_PLANE),
+        workers=_pairs(hosts, Role.WORKER),
+        balancer=Addresses(network.public, "network.public").load_balancer,
+        apps=frozenset(name for name, _ in spec.apps.chosen()),
+        block_pools=_block_pools(pools),
+        file_system=_file_system(spec),
+        object_store=_object_store(spec),
     )
 
 
@@ -179,20 +192,22 @@ def _object_store(spec: Spec) -> ObjectStore | None:
     return ObjectStore(port=RGW_PORT, data_pool="default.rgw.buckets.data")
 
 
-def _apps(
-    spec: Spec, placers: Placers, workers: tuple[Host, ...], object_store: ObjectStore | None
-) -> tuple[AppDesign, ...]:
+def _pairs(hosts: tuple[Host, ...], role: Role) -> tuple[tuple[str, str], ...]:
+    return tuple((host.name, host.address) for host in hosts if role in host.roles)
+
+
+def _block_pools(pools: tuple[Pool, ...]) -> tuple[str, str] | None:
+    names = [pool.name for pool in pools if pool.application == "rbd"]
+    return (names[0], names[1] if len(names) > 1 else "") if names else None
+
+
+def _apps(spec: Spec, placers: Placers, surroundings: Surroundings) -> tuple[AppDesign, ...]:
     chosen = spec.apps.chosen()
-    if chosen and not workers:
+    if chosen and not surroundings.workers:
         raise InputError(
             f"hosts.workers.count: there is no worker for apps.{chosen[0][0]}",
             hint="Set it to 2, or add `also: [worker]` to hosts.storage.",
         )
-    surroundings = Surroundings(
-        system=spec.name,
-        workers=tuple((host.name, host.address) for host in workers),
-        object_store=object_store,
-    )
     return tuple(placers[name](settings, surroundings) for name, settings in chosen)
 
 

@@ -186,12 +186,97 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A block volume that an application's instance claims: an RBD image with a file system for one host.
+
+    `data_pool` is empty where the pool holds the data too; `size` is bytes; the file system is mounted at
+    `path` on `host` and its top belongs to the user `owner`.
+    """
+
+    app: str
+    host: str
+    pool: str
+    data_pool: str
+    size: int
+    path: str
+    owner: str
+
+    @property
+    def name(self) -> str:
+        """The name of the RBD image."""
+        return f"{self.app}-{self.host}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A directory of CephFS that several hosts mount at once.
+
+    `directory` is its path in the file system, `path` where each of `hosts` mounts it, `user` the cephx
+    user that may do so and no more; its top belongs to the user `owner` of the hosts.
+    """
+
+    name: str
+    directory: str
+    path: str
+    hosts: tuple[str, ...]
+    user: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A PostgreSQL database that an application asks for, with the role that its instances log in as.
+
+    Unless it `owns` the database, the role may only do what the application's schema grants it; then the
+    owner is a role that nobody logs in as.
+    """
+
+    name: str
+    user: str
+    owns: bool = False
+
+    @property
+    def owner(self) -> str:
+        return self.user if self.owns else f"{self.name}_owner"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseService:
+    """PostgreSQL as clients reach it: the primary at `port` of `address`, replicas at `read_port`.
+
+    `instances` are name and address of the hosts that run it, `coordinators` those of etcd.
+    """
+
+    address: str
+    port: int
+    read_port: int
+    instances: tuple[tuple[str, str], ...]
+    coordinators: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A part of the site that comes from elsewhere than the site's own bucket.
+
+    Paths below `path` (`/media/`) are objects of `bucket`, or else come from `backends` (name and address)
+    at `port`, over TLS. Only with `writes` are requests let through that change something.
+    """
+
+    path: str
+    bucket: str = ""
+    backends: tuple[tuple[str, str], ...] = ()
+    port: int = 0
+    writes: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frontend:
     """One port of the load balancer, passed through as TCP; the backends speak TLS themselves.
 
     `check` is the HTTP path that tells a healthy backend, `check_status` what it answers; it is asked on
-    `check_port` in clear where that is not 0, else on the backend's own port over TLS. With
-    `client_address`, the backend is told of the client by the PROXY protocol.
+    `check_port` (0 is the backend's own), over TLS unless `check_clear`. With `client_address`, the backend
+    is told of the client by the PROXY protocol. `scheme` is that of its URL; while no backend is healthy, the
+    port leads where that of the frontend called `fallback` does.
     """
 
     name: str
@@ -201,7 +286,10 @@ class Frontend:
     check: str
     check_status: int = 200
     check_port: int = 0
+    check_clear: bool = False
     client_address: bool = False
+    scheme: str = "https"
+    fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,14 +297,24 @@ class AppDesign:
     """What one application adds to the design.
 
     `placements` pairs each instance with its host's name; `settings` are the spec's, kept for the
-    application's own projections.
+    application's own projections; `users` are cephx users that its shares and instances need; `service` is
+    what the application that runs the database offers to the others. An application `makes` content by a
+    program where it is neither packaged nor given, and `uses` what the named others make.
     """
 
     name: str
     settings: AppSettings
     placements: tuple[tuple[str, Instance], ...]
     frontends: tuple[Frontend, ...] = ()
+    routes: tuple[Route, ...] = ()
     buckets: tuple[Bucket, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    shares: tuple[Share, ...] = ()
+    databases: tuple[Database, ...] = ()
+    users: tuple[CephUser, ...] = ()
+    service: DatabaseService | None = None
+    makes: bool = False
+    uses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +348,30 @@ class Design:
     @property
     def buckets(self) -> tuple[Bucket, ...]:
         return tuple(bucket for app in self.apps for bucket in app.buckets)
+
+    @property
+    def volumes(self) -> tuple[Volume, ...]:
+        return tuple(volume for app in self.apps for volume in app.volumes)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        return tuple(route for app in self.apps for route in app.routes)
+
+    @property
+    def databases(self) -> tuple[Database, ...]:
+        return tuple(database for app in self.apps for database in app.databases)
+
+    @property
+    def database(self) -> DatabaseService | None:
+        """The database service, where an application runs one."""
+        return next((app.service for app in self.apps if app.service is not None), None)
+
+    def host(self, name: str) -> Host:
+        """Return the host of that name; raises KeyError where there is none."""
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        raise KeyError(name)
 
     def with_role(self, role: Role) -> tuple[Host, ...]:
         return tuple(host for host in self.hosts if role in host.roles)

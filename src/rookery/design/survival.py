@@ -19,6 +19,10 @@ from typing import Literal
 from rookery.design.capacity import NEARFULL, gigabytes, heals_on, host_raw, mixed_usable
 from rookery.design.model import DaemonKind, Design, Drive, Host, Pool, Role
 
+# The one component whose instances are a majority or nothing, and the one that it chooses the primary of.
+COORDINATOR = "database-etcd"
+_COORDINATED = "database-postgres"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survives:
@@ -157,6 +161,7 @@ def _sayings(design: Design, before: _State, lost: _Lost) -> Iterator[_Said]:
         yield _healing(design, left)
     yield from _daemons(design, before, gone)
     yield from _instances(design, before, gone)
+    yield from _coordinators(before, gone)
     if gone.roles[Role.CONTROL_PLANE]:
         yield from _control_plane(design, before, gone)
     if gone.roles[Role.LOAD_BALANCER]:
@@ -226,22 +231,44 @@ def _daemons(design: Design, before: _State, gone: _State) -> Iterator[_Said]:
 
 
 def _instances(design: Design, before: _State, gone: _State) -> Iterator[_Said]:
-    workers = before.roles[Role.WORKER] - gone.roles[Role.WORKER]
-    for name, lost in sorted(gone.instances.items()):
+    names = sorted(gone.instances.keys() - {COORDINATOR})
+    for name in names:
         total = before.instances[name]
-        left = total - lost
+        left = total - gone.instances[name]
         text = f"{left} of {total} {name} instances are left"
         yield _Said(about="service", well=left > 0, text=text)
-        if gone.weights:
-            continue  # of a storage node's loss, healing is about the data
-        if design.platform == "native":
-            yield _Said(
-                about="heals", well=False, text="the native platform moves no instance to another host"
-            )
-        elif total > workers:
-            yield _Said(about="heals", well=False, text=f"{total} instances want {total} workers")
-        else:
-            yield _Said(about="heals", well=True, text="Kubernetes starts the lost ones on other workers")
+    if not names or gone.weights:
+        return  # of a storage node's loss, healing is about the data
+    if design.platform == "native":
+        yield _Said(about="heals", well=False, text="the native platform moves no instance to another host")
+        return
+    workers = before.roles[Role.WORKER] - gone.roles[Role.WORKER]
+    stuck: dict[int, list[str]] = {}
+    for name in names:
+        if (total := before.instances[name]) > workers:
+            stuck.setdefault(total, []).append(name)
+    for total, those in sorted(stuck.items()):
+        text = f"{total} instances want {total} workers ({', '.join(those)})"
+        yield _Said(about="heals", well=False, text=text)
+    if not stuck:
+        yield _Said(about="heals", well=True, text="Kubernetes starts the lost ones on other workers")
+
+
+def _coordinators(before: _State, gone: _State) -> Iterator[_Said]:
+    """Speak of etcd: without it the primary goes on while it reaches all others, and none takes over."""
+    if not gone.instances[COORDINATOR]:
+        return
+    total = before.instances[COORDINATOR]
+    left = total - gone.instances[COORDINATOR]
+    text = f"{left} of {total} {COORDINATOR} instances are left"
+    if 2 * left > total:
+        yield _Said(about="note", well=True, text=f"{text}, a majority")
+    elif gone.instances[_COORDINATED]:
+        text = f"{text}, no majority, and a database instance is lost as well: the database stops"
+        yield _Said(about="service", well=False, text=text)
+    else:
+        text = f"{text}, no majority: the database goes on, without failover"
+        yield _Said(about="note", well=False, text=text)
 
 
 def _control_plane(design: Design, before: _State, gone: _State) -> Iterator[_Said]:

@@ -41,4 +41,6 @@ def build_users(
                 hosts=worker_hosts,
             )
         )
+    # For load, which looks how full the drives are and stops in time; its container gets the key.
+    users.append(CephUser(name="load", caps=(("mon", "allow r"), ("mgr", "allow r")), hosts=()))
     return tuple(users)

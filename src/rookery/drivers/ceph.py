@@ -58,8 +58,12 @@ class CephSession:
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
         self._lock = threading.Lock()
         self._errors: list[str] = []
-        threading.Thread(target=self._listen, daemon=True).start()
-        threading.Thread(target=self._collect_errors, daemon=True).start()
+        self._readers = (
+            threading.Thread(target=self._listen, daemon=True),
+            threading.Thread(target=self._collect_errors, daemon=True),
+        )
+        for thread in self._readers:
+            thread.start()
 
     def mon(self, prefix: str, *, stdin: str = "", accept: Iterable[int] = (), **arguments: Any) -> Any:
         """Send a command to the monitors; return its JSON (or text) answer.
@@ -92,6 +96,9 @@ class CephSession:
         except (OSError, subprocess.TimeoutExpired):
             self._process.kill()
             self._process.wait(timeout=5)
+        # Both pipes end with the agent, and with them the threads that read and close them.
+        for thread in self._readers:
+            thread.join(timeout=5)
 
     def _command(
         self, target: str, prefix: str, arguments: Mapping[str, Any], *, stdin: str, accept: Iterable[int]
@@ -125,19 +132,21 @@ class CephSession:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            answer = json.loads(line)
-            with self._lock:
-                future = self._waiting.pop(answer.pop("id"), None)
-            if future is not None:
-                future.set_result(answer)
+        with self._process.stdout as lines:
+            for line in lines:
+                answer = json.loads(line)
+                with self._lock:
+                    future = self._waiting.pop(answer.pop("id"), None)
+                if future is not None:
+                    future.set_result(answer)
         with self._lock:
             self._gone()
 
     def _collect_errors(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._errors = [*self._errors[-9:], line.rstrip()]
+        with self._process.stderr as lines:
+            for line in lines:
+                self._errors = [*self._errors[-9:], line.rstrip()]
 
     def _gone(self) -> None:
         """The agent ended: nobody waits for it any longer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import httpx
 
@@ -39,6 +40,12 @@ class Browser:
         except httpx.HTTPError as error:
             return Answer(status=0, headers={}, body=b"", error=f"{type(error).__name__}: {error}")
         return Answer(status=response.status_code, headers=response.headers, body=response.content)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         self._client.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ CAPABILITIES = tuple(
 )
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CPU_PERIOD = 100_000
+HOST_NETWORK, NO_NETWORK = "host", "none"
 _DEVICES = (
     (1, 3, "null"),
     (1, 5, "zero"),
@@ -40,7 +42,8 @@ class Container:
     """A server as runc sees it.
 
     `binds` are (path inside, path outside); `memory` is bytes, `cpus` counts cores; `cgroup` is a path
-    under the machine's cgroup root.
+    under the machine's cgroup root. `namespace` names a network namespace, HOST_NETWORK is the machine's
+    own, NO_NETWORK one with nothing in it.
     """
 
     id: str
@@ -53,6 +56,7 @@ class Container:
     cpus: int
     binds: tuple[tuple[str, str], ...]
     fuse: bool
+    cwd: str = "/"
 
 
 class Runc:
@@ -64,9 +68,7 @@ class Runc:
 
     def start(self, container: Container, *, bundle: Path, console: Path) -> None:
         """Create and start a container; what is left of one with its id is removed first."""
-        self.delete(container.id)
-        config = build_config(container)
-        (bundle / "config.json").write_text(json.dumps(config, indent=1))
+        self._prepare(container, bundle)
         argv = (*self._base, "run", "--detach", "--bundle", str(bundle), container.id)
         with console.open("ab") as out:
             done = subprocess.run(
@@ -81,10 +83,52 @@ class Runc:
             tail = console.read_text(errors="replace")[-2000:]
             raise CommandError(argv, exit_code=done.returncode, output=tail)
 
+    def run(
+        self, container: Container, *, bundle: Path, report: Callable[[str], None], timeout: float
+    ) -> None:
+        """Run a container to its end; `report` hears each line it says. Raises CommandError where it fails
+        or takes longer than `timeout` seconds."""
+        self._prepare(container, bundle)
+        argv = (*self._base, "run", "--bundle", str(bundle), container.id)
+        said: list[str] = []
+        process = subprocess.Popen(
+            (*ENDS_WITH_US, *argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        limit = threading.Timer(timeout, lambda: self.delete(container.id))
+        limit.start()
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said = [*said[-20:], line.rstrip()]
+                report(line.rstrip())
+            code = process.wait()
+        finally:
+            limit.cancel()
+            self.delete(container.id)
+        if code != 0:
+            raise CommandError(argv, exit_code=code, output="\n".join(said))
+
+    def _prepare(self, container: Container, bundle: Path) -> None:
+        self.delete(container.id)
+        (bundle / "config.json").write_text(json.dumps(build_config(container), indent=1))
+
     def delete(self, container_id: str) -> None:
         """End a container at once, as a power cut would, and forget it. Missing ones are fine."""
         if (self.state / container_id).is_dir():
             run((*self._base, "delete", "--force", container_id))
+
+    def kill(self, container_id: str, signal: str) -> None:
+        """Send a signal (`TERM`) to a container's first process; one that is gone already is fine."""
+        try:
+            run((*self._base, "kill", container_id, signal))
+        except CommandError:
+            if self._init_pid(self.state / container_id) is not None:
+                raise
 
     def running(self) -> dict[str, int]:
         """Return the init process' pid, as the machine sees it, of each running container."""
@@ -132,16 +176,13 @@ def build_config(container: Container) -> dict[str, Any]:
             "user": {"uid": 0, "gid": 0},
             "args": list(container.argv),
             "env": [_PATH, "HOME=/root", "LANG=C.UTF-8"],
-            "cwd": "/",
+            "cwd": container.cwd,
             "noNewPrivileges": False,
             "capabilities": {kind: list(CAPABILITIES) for kind in ("bounding", "effective", "permitted")},
         },
         "mounts": [*_mounts(), *(_bind(inside, outside) for inside, outside in container.binds)],
         "linux": {
-            "namespaces": [
-                *({"type": kind} for kind in ("pid", "mount", "ipc", "uts")),
-                {"type": "network", "path": f"/run/netns/{container.namespace}"},
-            ],
+            "namespaces": _namespaces(container),
             "cgroupsPath": container.cgroup,
             "devices": devices,
             "resources": {
@@ -153,6 +194,15 @@ def build_config(container: Container) -> dict[str, Any]:
             "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
         },
     }
+
+
+def _namespaces(container: Container) -> list[dict[str, str]]:
+    own = [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")]
+    if container.namespace == HOST_NETWORK:
+        return own
+    if container.namespace == NO_NETWORK:
+        return [*own, {"type": "network"}]
+    return [*own, {"type": "network", "path": f"/run/netns/{container.namespace}"}]
 
 
 def _mounts() -> list[dict[str, Any]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rookery.errors import RookeryError
-from rookery.files import File
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -83,36 +85,47 @@ def digests(client: S3Client, bucket: str) -> dict[str, str]:
     return found
 
 
-def md5(content: bytes) -> str:
-    """Return the digest that S3 gives an object as its ETag; nothing is secured by it."""
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """Something to publish: its key, what it holds (bytes, or a file), its type and its Cache-Control."""
+
+    path: str
+    source: bytes | Path
+    media_type: str
+    cache_control: str
+
+    def md5(self) -> str:
+        """Return the digest that S3 gives an object as its ETag; nothing is secured by it."""
+        if isinstance(self.source, bytes):
+            return hashlib.md5(self.source, usedforsecurity=False).hexdigest()
+        with self.source.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def publish(
-    client: S3Client, bucket: str, files: Iterable[tuple[File, str]], *, there: dict[str, str]
-) -> int:
-    """Make a bucket hold exactly `files`, each with its Cache-Control; return how many were sent.
+def publish(client: S3Client, bucket: str, items: Iterable[Item], *, there: dict[str, str]) -> int:
+    """Make a bucket hold exactly `items`; return how many were sent.
 
-    What is `there` with the same digest is not sent again; pages go after the assets they name, and what
-    no longer belongs is deleted last, so that no visitor meets a page without its parts.
+    What is `there` with the same digest is not sent again; pages and indexes go after what they name, and
+    what no longer belongs is deleted last, so that no visitor meets a page without its parts.
     """
-    wanted = {file.path: (file, cache) for file, cache in files}
-    changed = [item for path, item in wanted.items() if there.get(path) != md5(item[0].content)]
-    assets = [item for item in changed if item[0].media_type != "text/html"]
-    pages = [item for item in changed if item[0].media_type == "text/html"]
+    wanted = {item.path: item for item in items}
+    changed = [item for path, item in wanted.items() if there.get(path) != item.md5()]
+    names_others = ("text/html", "application/json")
 
-    def put(item: tuple[File, str]) -> None:
-        file, cache = item
-        client.put_object(
-            Bucket=bucket,
-            Key=file.path,
-            Body=file.content,
-            ContentType=file.media_type or "application/octet-stream",
-            CacheControl=cache,
-        )
+    def put(item: Item) -> None:
+        with contextlib.ExitStack() as stack:
+            source = item.source
+            client.put_object(
+                Bucket=bucket,
+                Key=item.path,
+                Body=source if isinstance(source, bytes) else stack.enter_context(source.open("rb")),
+                ContentType=item.media_type,
+                CacheControl=item.cache_control,
+            )
 
     with ThreadPoolExecutor(max_workers=_UPLOADS_AT_ONCE) as pool:
-        for group in (assets, pages):
+        for last in (False, True):
+            group = (item for item in changed if item.media_type.startswith(names_others) is last)
             list(pool.map(put, group))
     for path in sorted(set(there) - set(wanted)):
         client.delete_object(Bucket=bucket, Key=path)

@@ -40,15 +40,25 @@ def make_authority(name: str, key_pem: str, *, now: dt.datetime) -> str:
 
 
 def issue_certificate(
-    ca_pem: str, ca_key_pem: str, key_pem: str, *, names: Sequence[str], now: dt.datetime
+    ca_pem: str,
+    ca_key_pem: str,
+    key_pem: str,
+    *,
+    names: Sequence[str],
+    now: dt.datetime,
+    client: bool = False,
 ) -> str:
-    """Return a server certificate for host names and addresses (the first is its common name), as PEM."""
+    """Return a server certificate for host names and addresses (the first is its common name), as PEM.
+
+    With `client`, its holder may also show it to a server that asks for one.
+    """
     authority = x509.load_pem_x509_certificate(ca_pem.encode())
     key = _load(key_pem)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     builder = _builder(subject, authority.subject, key.public_key(), now)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, *([ExtendedKeyUsageOID.CLIENT_AUTH] if client else [])]
+    builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
     alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
     builder = builder.add_extension(alternatives, critical=False)
     issuer_key = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value

@@ -6,7 +6,7 @@ cluster must be told, in the order in which they become possible.
 
 from __future__ import annotations
 
-from rookery.design.model import DaemonKind, Design, Host
+from rookery.design.model import AppDesign, DaemonKind, Design, Host
 from rookery.plan.step import Step
 
 MACHINE, SERVERS, CEPH, APPS = "machine", "servers", "ceph", "apps"
@@ -82,24 +82,13 @@ def _ceph(design: Design) -> tuple[Step, ...]:
 
 
 def _apps(design: Design) -> tuple[Step, ...]:
-    steps = []
+    steps = [*_volumes(design), *_made(design)]
     if design.object_store is not None:
         steps.append(Step(id="s3-users", phase=APPS, title="S3 users", needs=("gateways", _admin(design))))
     for app in design.apps:
-        needs = tuple(f"server:{name}" for name, _ in app.placements)
-        if app.buckets:
-            needs = (*needs, "s3-users", *_balancer(design))
-        steps.append(
-            Step(
-                id=f"app:{app.name}",
-                phase=APPS,
-                title=f"{app.name}: buckets and content",
-                needs=needs,
-                target=app.name,
-            )
-        )
+        steps += _app(design, app)
     if design.load_balancer is not None:
-        apps = tuple(f"app:{app.name}" for app in design.apps)
+        apps = tuple(step.id for step in steps if step.id.startswith(("app:", "started:")))
         dashboard = ("dashboard-user",) if design.dashboard else ()
         steps.append(
             Step(
@@ -109,6 +98,69 @@ def _apps(design: Design) -> tuple[Step, ...]:
                 needs=("healthy", *dashboard, *apps, *_balancer(design)),
             )
         )
+    return tuple(steps)
+
+
+def _volumes(design: Design) -> tuple[Step, ...]:
+    return tuple(
+        Step(
+            id=f"volume:{volume.name}",
+            phase=APPS,
+            title=f"block volume on {volume.host}",
+            needs=("pools", f"server:{volume.host}"),
+            target=volume.name,
+        )
+        for volume in design.volumes
+    )
+
+
+def _made(design: Design) -> tuple[Step, ...]:
+    """Return the steps that make content: from the first second on, because what follows them is long."""
+    return tuple(
+        Step(
+            id=f"made:{name}",
+            phase=APPS,
+            title=f"{name}: content made",
+            needs=("image",),
+            target=name,
+        )
+        for name in (app.name for app in design.apps if app.makes)
+    )
+
+
+def _app(design: Design, app: AppDesign) -> tuple[Step, ...]:
+    """Return the steps of one application: what waits for its storage is started, and its content put there.
+
+    Both may go side by side: an application waits for its data by itself.
+    """
+    servers = tuple(f"server:{name}" for name in dict.fromkeys(name for name, _ in app.placements))
+    volumes = tuple(f"volume:{volume.name}" for volume in app.volumes)
+    shares = ("filesystem",) if app.shares else ()
+    databases = ("databases",) if app.databases and app.service is None else ()
+    made = tuple(f"made:{name}" for name in dict.fromkeys((*((app.name,) if app.makes else ()), *app.uses)))
+    buckets = ("s3-users", *_balancer(design)) if app.buckets else ()
+    steps = [
+        Step(
+            id=f"started:{app.name}",
+            phase=APPS,
+            title=f"{app.name}: started",
+            needs=(*servers, *volumes, *shares, *databases),
+            target=app.name,
+        )
+    ]
+    if app.service is not None:
+        needs = (f"started:{app.name}",)
+        steps.append(Step(id="databases", phase=APPS, title="a primary, databases, roles", needs=needs))
+        databases = ("databases",)
+    steps.append(
+        Step(
+            id=f"app:{app.name}",
+            phase=APPS,
+            title=f"{app.name}: content" if app.buckets else f"{app.name}: ready",
+            needs=(*servers, *databases, *made, *buckets),
+            target=app.name,
+        )
+    )
     return tuple(steps)
 
 

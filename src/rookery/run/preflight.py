@@ -14,7 +14,7 @@ from rookery.systems.native.image_build import image_root
 from rookery.systems.native.paths import CGROUP_ROOT, home
 
 # Each command that a lab needs, with the Debian package that brings it.
-_COMMANDS = (("runc", "runc"), ("ip", "iproute2"), ("setpriv", "util-linux"), ("losetup", "mount"))
+_COMMANDS = (("runc", "runc"), ("ip", "iproute2"), ("setpriv", "util-linux"), ("nsenter", "util-linux"))
 _BUILD_COMMANDS = (("mmdebstrap", "mmdebstrap"), ("apt-get", "apt"), ("chroot", "coreutils"))
 
 

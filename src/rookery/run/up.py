@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from rookery.apps.table import APPS
+from rookery.design.change import changed_parts, only_grows, shrunk_volumes
 from rookery.design.checks import Finding, Severity, check_design
 from rookery.design.model import Design
 from rookery.drivers.files import write_whole
@@ -23,9 +24,6 @@ from rookery.run.workspace import Workspace, open_running, running_names
 from rookery.systems.native.lab import NativeSystem
 from rookery.systems.native.paths import LabPaths, home
 from rookery.systems.protocol import System
-
-# What a person would look at first, where two designs differ.
-_PARTS = tuple(field.name for field in fields(Design) if field.name not in ("name", "description"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,19 +105,24 @@ def _refuse_errors(findings: tuple[Finding, ...], system: NativeSystem) -> None:
 
 
 def _refuse_changes(workspace: Workspace) -> None:
-    """Refuse a spec that differs from the one that the system of this name was begun with.
-
-    Half applying it would leave a system that is neither; nothing is lost by saying so.
+    """Refuse a spec that differs from the one that the system of this name was begun with, unless the system
+    can become that as it runs. Half applying it would leave a system that is neither.
     """
     name = workspace.design.name
     if name not in running_names() or not LabPaths(name=name).spec.exists():
         return
-    before = open_running(name).design
-    if before != workspace.design:
-        parts = [part for part in _PARTS if getattr(before, part) != getattr(workspace.design, part)]
+    before, after = open_running(name).design, workspace.design
+    if only_grows(before, after):
+        return
+    if smaller := shrunk_volumes(before, after):
         raise NotPossibleError(
-            f"{name} runs from another design (its {', '.join(parts)} differ), and changing it in place"
-            " is not possible yet",
+            f"{', '.join(smaller)} would become smaller, and a file system in use cannot",
+            hint="Leave the size as it is, or take the system down and bring it up anew.",
+        )
+    if parts := changed_parts(before, after):
+        raise NotPossibleError(
+            f"{name} runs from another design (its {', '.join(parts)} differ), and changing that in place"
+            " is not possible yet: volumes can grow",
             hint=f"Give the new spec another name, or run `rookery down {name}` first (its data goes too).",
         )
 
@@ -127,7 +130,8 @@ def _refuse_changes(workspace: Workspace) -> None:
 def _require_content(design: Design) -> None:
     """Raise InputError for content that the spec names and that is not there, before anything is made."""
     for app in design.apps:
-        folder = APPS[app.name].folder(app)
+        making = APPS[app.name].making(app)
+        folder = making.source if making is not None else APPS[app.name].folder(app)
         if folder is not None and not Path(folder).is_dir():
             raise InputError(
                 f"apps.{app.name}: there is no folder {folder} to publish",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from rookery.activity.model import Figures, Job
 from rookery.design.model import Design
 from rookery.drivers.ceph import CephSession
 from rookery.plan.step import Observation, Step
@@ -66,6 +67,45 @@ class Listener:
     port: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An instance of the database: its host, its role (`leader`, `sync_standby`, `replica`) and its state
+    (`running`, `streaming`, ...), in Patroni's words."""
+
+    name: str
+    role: str
+    state: str
+
+    @property
+    def is_primary(self) -> bool:
+        return self.role == "leader" and self.state == "running"
+
+    @property
+    def follows(self) -> bool:
+        return self.role != "leader" and self.state == "streaming"
+
+
+class Activity(Protocol):
+    """The load on a system: at most one run at a time."""
+
+    @property
+    def records(self) -> Path:
+        """The folder with the record of each run."""
+        ...
+
+    def figures(self) -> Figures | None:
+        """What the last run says of itself, None where there was none."""
+        ...
+
+    def start(self, job: Job, report: Report) -> Figures:
+        """Start a run, and wait until it counts."""
+        ...
+
+    def stop(self, *, keep: bool, report: Report) -> Figures | None:
+        """End the run if there is one, and remove what it made unless `keep`."""
+        ...
+
+
 class System(Protocol):
     """A demo system that runs, or is to run."""
 
@@ -95,11 +135,24 @@ class System(Protocol):
 
     def s3_credentials(self, user: str) -> Credentials: ...
 
+    def database_credentials(self, user: str) -> Credentials: ...
+
+    def members(self) -> tuple[Member, ...]:
+        """The database's instances; none where no instance answers."""
+        ...
+
     def ceph(self, user: str = "admin", host: str = "") -> CephSession:
         """A session as a cephx user, from a host that holds its key; kept open until `close`."""
         ...
 
     def listeners(self) -> tuple[Listener, ...]: ...
+
+    @property
+    def activity(self) -> Activity: ...
+
+    def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
+        """Run a command on a host and return what it says; raises CommandError."""
+        ...
 
     def shell(self, host: str, argv: Sequence[str]) -> int:
         """Run a command (or a login shell) on a host with this terminal; return its exit status."""

@@ -9,6 +9,7 @@ from rookery.apps.app import App
 from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PORT, render_nginx
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site import cache_control, render_site
+from rookery.apps.nginx import config_path, nginx_program
 from rookery.design.app import Surroundings
 from rookery.design.model import AppDesign, Bucket, Design, Frontend, Host, Instance
 from rookery.errors import InputError
@@ -31,13 +32,7 @@ def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
             "apps.cdn: its site lives in a bucket, and object storage is off",
             hint="Set storage.object.enabled to true, or remove apps.cdn.",
         )
-    count = settings.edges or len(surroundings.workers)
-    if count > len(surroundings.workers):
-        raise InputError(
-            f"apps.cdn.edges: {count} edges want {count} workers, there are {len(surroundings.workers)}",
-            hint="Two edges on one host would share its loss: lower edges or raise hosts.workers.count.",
-        )
-    hosts = surroundings.workers[:count]
+    hosts = surroundings.some_workers(settings.edges, len(surroundings.workers), "apps.cdn.edges")
     edge = Instance(
         app="cdn", component="edge", memory=_EDGE_MEMORY, ports=(HTTPS_PORT, DIRECT_PORT, HEALTH_PORT)
     )
@@ -53,6 +48,7 @@ def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
                 backend_port=HTTPS_PORT,
                 check=HEALTH_PATH,
                 check_port=HEALTH_PORT,
+                check_clear=True,
                 client_address=True,
             ),
         ),
@@ -62,16 +58,14 @@ def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
 
 def _server_files(design: Design, app: AppDesign, host: Host, instance: Instance) -> tuple[File, ...]:
     assert isinstance(app.settings, CdnSettings)
-    text = render_nginx(design, host, cache_bytes=int(app.settings.cache))
-    return (File.text(f"etc/rookery/{instance.name}.conf", text),)
+    text = render_nginx(design, host, instance, cache_bytes=int(app.settings.cache))
+    return (File.text(config_path(instance), text),)
 
 
 def _server_programs(
     _design: Design, _app: AppDesign, _host: Host, instance: Instance
 ) -> tuple[Program, ...]:
-    # A master that dies leaves workers behind that hold the port; the next one could never take it.
-    script = f"pkill -KILL -x nginx; exec nginx -c /etc/rookery/{instance.name}.conf -g 'daemon off;'"
-    return (Program(name=instance.name, argv=("sh", "-c", script)),)
+    return (nginx_program(instance),)
 
 
 def _content(design: Design, app: AppDesign) -> Iterable[tuple[str, tuple[File, ...]]]:

@@ -1,13 +1,17 @@
 """The configuration of one CDN edge.
 
-nginx terminates TLS, caches what RGW serves, compresses text, answers range requests from its cache and
-goes on serving what it has when the origin fails. The origin is reached over TLS at every gateway directly:
-the edge balances itself, so the load balancer carries no traffic twice.
+nginx terminates TLS, caches what its origins serve, compresses text, answers range requests from its cache
+and goes on serving what it has when an origin fails. Origins (the gateways, and what other applications put
+under the site's paths) are reached over TLS directly: the edge balances itself, so the load balancer carries
+no traffic twice.
 """
 
 from __future__ import annotations
 
-from rookery.design.model import DaemonKind, Design, Host
+from collections.abc import Iterator
+
+from rookery.apps.nginx import TLS, pid_file
+from rookery.design.model import DaemonKind, Design, Host, Instance, Route
 
 # An edge answers at DIRECT_PORT without the balancer's PROXY line, for looking at one edge by itself. Both
 # ports differ from all that Ceph's daemons use: hosts may be shared.
@@ -31,9 +35,10 @@ _HEADERS = (
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
 
-_ORIGIN = """\
-            # Without a path here, nginx encodes the rewritten one itself: names may have spaces.
-            proxy_pass https://origin;
+# What the edge asks of any origin. Without a path in proxy_pass, nginx encodes a rewritten one itself: names
+# may have spaces.
+_PROXY = """\
+            proxy_pass https://{upstream};
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_set_header Host {address};
@@ -45,41 +50,55 @@ _ORIGIN = """\
             proxy_connect_timeout 2s;
             proxy_read_timeout 10s;
             proxy_next_upstream error timeout http_500 http_502 http_503 http_504;
+            proxy_hide_header Set-Cookie;"""
+
+# Gateways say how long an object may be kept; errors of theirs become pages of the site.
+_BUCKET = """\
             proxy_hide_header x-amz-request-id;
             proxy_hide_header x-rgw-object-type;
-            proxy_hide_header Set-Cookie;
             proxy_intercept_errors on;
+            proxy_cache_valid 200 1m;
+            proxy_cache_valid 403 404 10s;"""
 
+_CACHE = """\
             proxy_cache site;
             proxy_cache_key $uri;
             proxy_cache_lock on;
             proxy_cache_revalidate on;
             proxy_cache_background_update on;
             proxy_cache_use_stale error timeout updating http_500 http_502 http_503 http_504;
-            proxy_cache_valid 200 1m;
-            proxy_cache_valid 403 404 10s;
             proxy_force_ranges on;"""
 
+# A live playlist is worth nothing when it is old: who asks gets the new one or an error, not the last one.
+_FRESH_CACHE = """\
+            proxy_cache site;
+            proxy_cache_key $uri;
+            proxy_cache_lock on;
+            proxy_cache_lock_timeout 2s;
+            proxy_cache_use_stale updating;
+            proxy_cache_background_update off;"""
 
-def render_nginx(design: Design, host: Host, *, cache_bytes: int) -> str:
+
+def render_nginx(design: Design, host: Host, instance: Instance, *, cache_bytes: int) -> str:
     """Return nginx.conf of the edge on `host`, whose cache may take `cache_bytes` of its disk."""
-    store = design.object_store
-    balancer = design.load_balancer
-    assert store is not None, "an edge is placed only where there is object storage"
-    assert balancer is not None, "an edge has a frontend, and with it a load balancer"
-    origins = "\n".join(
-        f"        server {gateway.address}:{store.port} max_fails=2 fail_timeout=5s;"
-        for gateway, _ in design.with_daemon(DaemonKind.RGW)
+    parts = (
+        _HEAD.format(pid=pid_file(instance), types=_COMPRESSED, cache_bytes=cache_bytes),
+        *_upstreams(design),
+        _HEALTH.format(port=HEALTH_PORT, host=host.name),
+        _server(design, host),
+        "}\n",
     )
-    headers = "\n".join(f'        add_header {name} "{value}" always;' for name, value in _HEADERS)
-    return f"""\
+    return "\n".join(parts)
+
+
+_HEAD = """\
 user www-data;
 worker_processes 1;
-pid /run/nginx.pid;
+pid {pid};
 error_log /var/log/nginx/error.log warn;
 
 events {{
-    worker_connections 512;
+    worker_connections 1024;
 }}
 
 http {{
@@ -99,24 +118,51 @@ http {{
     gzip_proxied any;
     gzip_comp_level 5;
     gzip_min_length 512;
-    gzip_types {_COMPRESSED};
+    gzip_types {types};
 
     proxy_cache_path /var/lib/nginx/cdn levels=1:2 keys_zone=site:8m max_size={cache_bytes}
                      inactive=24h use_temp_path=off;
+"""
 
-    upstream origin {{
-{origins}
-        keepalive 8;
-    }}
-
-    # The balancer's own health checks come without the PROXY line: they have a port of their own.
+# The balancer's own health checks come without the PROXY line: they have a port of their own.
+_HEALTH = """\
     server {{
-        listen {HEALTH_PORT};
+        listen {port};
         access_log off;
-        location = /.edge/health {{ default_type text/plain; return 200 "{host.name}\\n"; }}
+        location = /.edge/health {{ default_type text/plain; return 200 "{host}\\n"; }}
         location / {{ return 404; }}
     }}
+"""
 
+
+def _upstreams(design: Design) -> Iterator[str]:
+    store = design.object_store
+    assert store is not None, "an edge is placed only where there is object storage"
+    gateways = tuple((gateway.name, gateway.address) for gateway, _ in design.with_daemon(DaemonKind.RGW))
+    yield _upstream("objects", gateways, store.port)
+    for route in design.routes:
+        if route.backends:
+            yield _upstream(_name(route), route.backends, route.port)
+
+
+def _upstream(name: str, backends: tuple[tuple[str, str], ...], port: int) -> str:
+    servers = "\n".join(
+        f"        server {address}:{port} max_fails=2 fail_timeout=5s;" for _, address in backends
+    )
+    return f"    upstream {name} {{\n{servers}\n        keepalive 8;\n    }}\n"
+
+
+def _name(route: Route) -> str:
+    """Return the name of a route's upstream: `/api/` is `route-api`."""
+    return f"route-{route.path.strip('/').replace('/', '-')}"
+
+
+def _server(design: Design, host: Host) -> str:
+    balancer = design.load_balancer
+    assert balancer is not None, "an edge has a frontend, and with it a load balancer"
+    headers = "\n".join(f'        add_header {name} "{value}" always;' for name, value in _HEADERS)
+    locations = "\n".join((*(_route(design, route) for route in design.routes), _site(design)))
+    return f"""\
     server {{
         listen 443 ssl proxy_protocol;
         listen {DIRECT_PORT} ssl;
@@ -126,17 +172,11 @@ http {{
         set_real_ip_from {balancer.address};
         real_ip_header proxy_protocol;
 
-        ssl_certificate /etc/rookery/tls/server.crt;
-        ssl_certificate_key /etc/rookery/tls/server.key;
-        ssl_protocols TLSv1.2 TLSv1.3;
-        ssl_session_cache shared:tls:1m;
-        ssl_session_timeout 1h;
+{TLS}
 
 {headers}
         add_header X-Cache $upstream_cache_status always;
         add_header X-Served-By {host.name} always;
-
-        if ($request_method !~ ^(GET|HEAD)$) {{ return 405; }}
 
         location = /.edge/health {{ access_log off; default_type text/plain; return 200 "{host.name}\\n"; }}
 
@@ -144,20 +184,57 @@ http {{
         # a page that is none. A site without a page for that gets a plain answer.
         recursive_error_pages on;
 
+{locations}
+    }}
+"""
+
+
+_READING = "            if ($request_method !~ ^(GET|HEAD)$) { return 405; }\n"
+
+
+def _route(design: Design, route: Route) -> str:
+    """Return the location of a route: objects of another bucket, or another application's backends."""
+    if route.bucket:
+        return f"""\
+        location {route.path} {{
+{_READING}            rewrite ^{route.path}(.*)$ /{route.bucket}/$1 break;
+            error_page 403 404 =404 @none;
+{_proxy(design, "objects")}
+{_BUCKET}
+{_CACHE}
+        }}
+"""
+    reading = "" if route.writes else _READING
+    return f"""\
+        location {route.path} {{
+{reading}            client_max_body_size 1m;
+            proxy_hide_header X-Served-By;
+{_proxy(design, _name(route))}
+{_FRESH_CACHE}
+        }}
+"""
+
+
+def _site(design: Design) -> str:
+    """Return the locations of the site's own bucket."""
+    origin = "\n".join((_proxy(design, "objects"), _BUCKET, _CACHE))
+    return f"""\
         location / {{
-            rewrite ^(.*)/$ /site$1/index.html break;
+{_READING}            rewrite ^(.*)/$ /site$1/index.html break;
             rewrite ^(.*)$ /site$1 break;
             error_page 403 404 =404 /404.html;
-{_ORIGIN.format(name=design.name, address=balancer.address)}
+{origin}
         }}
 
         location = /404.html {{
             rewrite ^ /site/404.html break;
             error_page 403 404 = @none;
-{_ORIGIN.format(name=design.name, address=balancer.address)}
+{origin}
         }}
 
-        location @none {{ default_type text/plain; return 404 "There is no such page.\n"; }}
-    }}
-}}
-"""
+        location @none {{ default_type text/plain; return 404 "There is no such page.\\n"; }}"""
+
+
+def _proxy(design: Design, upstream: str) -> str:
+    assert design.load_balancer is not None
+    return _PROXY.format(upstream=upstream, name=design.name, address=design.load_balancer.address)

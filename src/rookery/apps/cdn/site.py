@@ -13,9 +13,11 @@ from importlib.resources import files
 
 from rookery.apps.cdn.pages.blueprint import render_blueprint
 from rookery.apps.cdn.pages.delivery import render_delivery, render_missing
+from rookery.apps.cdn.pages.facts import streams
 from rookery.apps.cdn.pages.home import render_home
 from rookery.apps.cdn.pages.record import render_record
 from rookery.apps.cdn.pages.storage import render_storage
+from rookery.apps.cdn.pages.watch import render_watch
 from rookery.design.model import Design
 from rookery.files import File
 
@@ -30,6 +32,13 @@ _STATIC = (
     ("js", "delivery.js", "text/javascript; charset=utf-8"),
     ("css", "site.css", "text/css; charset=utf-8"),
 )
+# What only the page for watching uses: a site without it does not carry a library of 600 kB.
+_WATCH_STATIC = (
+    ("js", "hls.min.js", "text/javascript; charset=utf-8"),
+    ("js", "readout.js", "text/javascript; charset=utf-8"),
+    ("js", "player.js", "text/javascript; charset=utf-8"),
+    ("css", "watch.css", "text/css; charset=utf-8"),
+)
 _REFERENCE = re.compile(rb"asset:([a-z0-9.-]+)")
 
 _PAGES = (
@@ -39,6 +48,7 @@ _PAGES = (
     ("about.html", render_delivery),
     ("404.html", render_missing),
 )
+_WATCH_PAGES = (("watch.html", render_watch),)
 _ROBOTS = "User-agent: *\nDisallow: /\n"
 
 
@@ -55,8 +65,10 @@ def hashed_name(name: str, content: bytes) -> str:
 
 def render_site(design: Design) -> tuple[File, ...]:
     """Return the site's files, sorted by path."""
-    urls, assets = _assets()
-    pages = (_text(path, render(design, dict(urls)), "text/html; charset=utf-8") for path, render in _PAGES)
+    watched = streams(design)
+    urls, assets = _assets(_STATIC + _WATCH_STATIC if watched else _STATIC)
+    table = _PAGES + _WATCH_PAGES if watched else _PAGES
+    pages = (_text(path, render(design, dict(urls)), "text/html; charset=utf-8") for path, render in table)
     others = (
         _text("design.json", render_record(design), "application/json"),
         _text("favicon.svg", _packaged("images", "favicon.svg").decode(), "image/svg+xml"),
@@ -74,12 +86,16 @@ def _packaged(folder: str, name: str) -> bytes:
 
 
 @cache
-def _assets() -> tuple[tuple[tuple[str, str], ...], tuple[File, ...]]:
-    """Return the assets' addresses by their source names, and the assets. They depend on no design."""
+def _assets(
+    static: tuple[tuple[str, str, str], ...],
+) -> tuple[tuple[tuple[str, str], ...], tuple[File, ...]]:
+    """Return the assets' addresses by their source names, and the assets."""
     urls: dict[str, str] = {}
     found = []
-    for folder, name, media_type in _STATIC:
-        content = _REFERENCE.sub(lambda match: urls[match[1].decode()].encode(), _packaged(folder, name))
+    for folder, name, media_type in static:
+        content = _packaged(folder, name)
+        if folder == "css":  # a script may have words that look like a reference
+            content = _REFERENCE.sub(lambda match: urls[match[1].decode()].encode(), content)
         path = hashed_name(name, content)
         urls[name] = f"/{path}"
         found.append(File(path=path, content=content, media_type=media_type))

@@ -113,8 +113,9 @@ CHECKS: tuple[Check, ...] = (
         code="RK120",
         severities=_WARNING,
         title="An application on one host",
-        why="An application whose instances are all on one host stops with that host. Give it a "
-        "second worker, and let it use both.",
+        why="A component of an application whose instances are all on one host stops with that host. "
+        "Give it a second worker, and let it use both. etcd is not meant: without it the database "
+        "goes on, and one control plane is RK111.",
         function=hosts.apps_on_one_host,
     ),
     Check(
@@ -256,9 +257,9 @@ CHECKS: tuple[Check, ...] = (
         code="RK601",
         severities=_ERROR,
         title="Too little memory on this machine for the lab",
-        why="The sum of what each daemon was measured to take on a small, lightly loaded lab has to "
-        "be available on the machine. It is far less than the design's servers have, because "
-        "nothing is reserved.",
+        why="The sum of what each daemon and each instance was measured to take on a small, lightly "
+        "loaded lab has to be available on the machine. It is far less than the design's servers "
+        "have, because nothing is reserved.",
         function=lab.scarce_memory,
     ),
     Check(

@@ -52,15 +52,20 @@ frontend status
 
 
 def _frontend(front: Frontend) -> str:
-    check = f"port {front.check_port}" if front.check_port else "check-ssl verify none"
+    port = f"port {front.check_port}" if front.check_port else ""
+    check = " ".join(filter(None, (port, "" if front.check_clear else "check-ssl verify none")))
     proxy = " send-proxy-v2" if front.client_address else ""
     servers = "\n".join(
         f"    server {name} {address}:{front.backend_port} check {check}{proxy}"
         for name, address in front.backends
     )
+    fallback = (
+        f"    use_backend {front.fallback} if {{ nbsrv({front.name}) eq 0 }}\n" if front.fallback else ""
+    )
     return f"""\
 listen {front.name}
     bind :{front.port}
+{fallback}\
     balance leastconn
     option httpchk GET {front.check}
     http-check expect status {front.check_status}

@@ -58,11 +58,28 @@ def server_programs(design: Design, host: Host) -> tuple[Program, ...]:
         programs.append(_haproxy("haproxy", "etc/haproxy/haproxy.cfg"))
     if _serves_dashboard(design, host):
         programs.append(_haproxy("dashboard-tls", _DASHBOARD_TLS))
+    programs += share_programs(design, host)
     for app in design.apps:
         for instance in host.instances:
             if instance.app == app.name:
                 programs += APPS[app.name].server_programs(design, app, host, instance)
     return tuple(programs)
+
+
+def share_programs(design: Design, host: Host) -> tuple[Program, ...]:
+    """Return the programs that mount directories of CephFS on `host`."""
+    assert design.file_system is not None or not any(app.shares for app in design.apps)
+    return tuple(
+        Program(
+            name=f"share-{share.name}",
+            argv=(f"{SCRIPTS}/mount-share", share.name, share.user, share.directory, share.path),
+            priority=550,
+            gated=True,
+        )
+        for app in design.apps
+        for share in app.shares
+        if host.name in share.hosts
+    )
 
 
 def _serves_dashboard(design: Design, host: Host) -> bool:

@@ -42,11 +42,10 @@ def _program(program: Program) -> str:
         f"[program:{program.name}]",
         f"command={shlex.join(program.argv).replace('%', '%%')}",
         f"priority={program.priority}",
-        "autostart=true",
-        f"autorestart={'unexpected' if program.gated else 'true'}",
-        # Restarts of a program that dies within a second come later and later; leaving at once is how a
-        # gated one says that it has nothing to do.
-        f"startsecs={0 if program.gated else 1}",
+        f"autostart={'false' if program.gated else 'true'}",
+        "autorestart=true",
+        # Restarts of a program that dies within a second come later and later.
+        "startsecs=1",
         "startretries=1000000",
         "stopwaitsecs=10",
         "killasgroup=true",

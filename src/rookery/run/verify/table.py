@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rookery.design.model import Design
 from rookery.drivers.http import Browser
-from rookery.run.verify import cluster, storage, web
+from rookery.run.verify import cluster, database, media, storage, web
 from rookery.run.verify.result import Check, Outcome, Result, Subject
 from rookery.systems.protocol import System
 
@@ -23,6 +23,14 @@ def _has_user(name: str) -> Callable[[Design], bool]:
 
 def _has_files(design: Design) -> bool:
     return design.file_system is not None
+
+
+def _has_database(design: Design) -> bool:
+    return design.database is not None
+
+
+def _has_live(design: Design) -> bool:
+    return any(route.path == "/live/" for route in design.routes)
 
 
 def _has_objects(design: Design) -> bool:
@@ -83,7 +91,12 @@ CHECKS: tuple[Check, ...] = (
         applies=lambda design: bool(design.frontends),
     ),
     Check(name="site", title="site through the balancer", look=web.site_served, applies=_has_app("cdn")),
-    Check(name="edges", title="edges on different hosts", look=web.edges_apart, applies=_has_app("cdn")),
+    Check(
+        name="instances",
+        title="instances on different hosts",
+        look=web.instances_apart,
+        applies=lambda design: any(host.instances for host in design.hosts),
+    ),
     Check(
         name="cache",
         title="assets cached on every edge",
@@ -91,6 +104,45 @@ CHECKS: tuple[Check, ...] = (
         applies=_has_app("cdn"),
     ),
     Check(name="http", title="ETag, ranges, compression", look=web.http_caching, applies=_has_app("cdn")),
+    Check(name="primary", title="one primary, followed", look=database.primary, applies=_has_database),
+    Check(
+        name="database",
+        title="rows committed and read",
+        look=database.round_trip,
+        applies=_has_database,
+    ),
+    Check(
+        name="replica",
+        title="replica serves reads",
+        look=database.replica_reads,
+        applies=lambda design: design.database is not None and len(design.database.instances) > 1,
+    ),
+    Check(
+        name="strangers",
+        title="no password, no TLS: refused",
+        look=database.strangers_refused,
+        applies=_has_database,
+    ),
+    Check(
+        name="renditions",
+        title="every rendition plays",
+        look=media.renditions_play,
+        applies=_has_app("streaming"),
+    ),
+    Check(name="live", title="live channel advances", look=media.live_advances, applies=_has_live),
+    Check(
+        name="origins",
+        title="every origin serves live",
+        look=media.live_on_every_origin,
+        applies=_has_live,
+    ),
+    Check(
+        name="catalogue",
+        title="catalogue ready everywhere",
+        look=media.catalogue_health,
+        applies=_has_app("catalogue"),
+    ),
+    Check(name="plays", title="plays are counted", look=media.plays_counted, applies=_has_app("catalogue")),
     Check(
         name="dashboard",
         title="dashboard login",
@@ -106,14 +158,10 @@ def verify(system: System, *, mark: str, checks: Sequence[Check] = CHECKS) -> tu
 
     `mark` names what the checks make for a moment. A check that breaks has observed nothing.
     """
-    browser = Browser(str(system.ca_file))
-    subject = Subject(system=system, browser=browser, mark=mark)
     chosen = [check for check in checks if check.applies(system.design)]
-    try:
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            return tuple(pool.map(lambda check: _run(check, subject), chosen))
-    finally:
-        browser.close()
+    with Browser(str(system.ca_file)) as browser, ThreadPoolExecutor(max_workers=8) as pool:
+        subject = Subject(system=system, browser=browser, mark=mark)
+        return tuple(pool.map(lambda check: _run(check, subject), chosen))
 
 
 def _run(check: Check, subject: Subject) -> Result:

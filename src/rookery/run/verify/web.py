@@ -103,15 +103,19 @@ def http_caching(subject: Subject) -> Evidence:
     return judged(not wrong, "; ".join(wrong) or "ETag revalidates, ranges work, text is compressed")
 
 
-def edges_apart(subject: Subject) -> Evidence:
-    """The edges run, each on a host of its own."""
-    placed = [(host.name, i.name) for host in subject.design.hosts for i in host.instances if i.app == "cdn"]
+def instances_apart(subject: Subject) -> Evidence:
+    """Every instance runs, and no two of the same component share a host."""
+    placed = [(host.name, i.name) for host in subject.design.hosts for i in host.instances]
     running = {(p.host, p.name) for status in subject.system.hosts() for p in status.programs if p.running}
     down = [f"{name} on {host}" for host, name in placed if (host, name) not in running]
     if down:
         return failed(f"not running: {', '.join(down)}")
-    hosts = {host for host, _ in placed}
-    return judged(len(hosts) == len(placed), f"{len(placed)} on {', '.join(sorted(hosts))}")
+    hosts: dict[str, list[str]] = {}
+    for host, name in placed:
+        hosts.setdefault(name, []).append(host)
+    together = [name for name, where in hosts.items() if len(set(where)) < len(where)]
+    seen = ", ".join(f"{len(where)} {name}" for name, where in hosts.items())
+    return judged(not together, f"on one host: {', '.join(together)}" if together else seen)
 
 
 def dashboard_login(subject: Subject) -> Evidence:

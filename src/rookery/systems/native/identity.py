@@ -16,12 +16,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rookery.apps.app import Secret, SecretKind
+from rookery.apps.table import APPS
 from rookery.design.model import DaemonKind, Design
 from rookery.drivers.ceph import build_cephx_key
 from rookery.drivers.files import write_whole
 from rookery.drivers.tls import issue_certificate, make_authority, make_key
 
 VERIFY_USER = "verify"
+LOAD_USER = "load"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,8 @@ class Identity:
     """Everything secret or random of one lab, by name in one flat table.
 
     Names: `fsid`, `ca.crt`, `ca.key`, `tls.HOST.crt|key`, `cephx.ENTITY`, `osd.N.uuid`,
-    `dashboard.password`, and `s3.USER.access|secret`, which the gateways choose when the user is made.
+    `dashboard.password`, those that the applications ask for, and `s3.USER.access|secret`, which the
+    gateways choose when the user is made.
     """
 
     table: Mapping[str, str]
@@ -78,14 +82,26 @@ def needed_names(design: Design) -> tuple[str, ...]:
     names += [f"tls.{host.name}.{part}" for host in design.servers for part in ("key", "crt")]
     names += [f"cephx.{entity}" for entity in cephx_entities(design)]
     names += [f"osd.{daemon.id}.uuid" for _, daemon in design.with_daemon(DaemonKind.OSD)]
+    for secret in app_secrets(design):
+        names += (
+            [secret.name]
+            if secret.kind is SecretKind.PASSWORD
+            else [f"{secret.name}.crt", f"{secret.name}.key"]
+        )
     return tuple(names)
 
 
+def app_secrets(design: Design) -> tuple[Secret, ...]:
+    """Return the secrets that the applications ask for, authorities before what they sign."""
+    found = [secret for app in design.apps for secret in APPS[app.name].secrets(design, app)]
+    return tuple(sorted(found, key=lambda secret: secret.kind is SecretKind.CERTIFICATE))
+
+
 def s3_users(design: Design) -> tuple[str, ...]:
-    """Return the S3 users of a design: the applications' own, and one that `verify` uses."""
+    """Return the S3 users of a design: the applications' own, and those of verification and load."""
     if design.object_store is None:
         return ()
-    return tuple(dict.fromkeys((*(bucket.owner for bucket in design.buckets), VERIFY_USER)))
+    return tuple(dict.fromkeys((*(bucket.owner for bucket in design.buckets), VERIFY_USER, LOAD_USER)))
 
 
 def cephx_entities(design: Design) -> tuple[str, ...]:
@@ -114,9 +130,28 @@ def _fill(table: dict[str, str], design: Design) -> None:
             table[f"tls.{host.name}.crt"] = issue_certificate(
                 table["ca.crt"], table["ca.key"], key, names=names, now=now
             )
+    for secret in app_secrets(design):
+        if secret.kind is not SecretKind.PASSWORD and f"{secret.name}.crt" not in table:
+            _fill_certificate(table, secret, now)
     for name in needed_names(design):
         if name not in table:
             table[name] = _make(name)
+
+
+def _fill_certificate(table: dict[str, str], secret: Secret, now: dt.datetime) -> None:
+    key = make_key()
+    table[f"{secret.name}.key"] = key
+    if secret.kind is SecretKind.AUTHORITY:
+        table[f"{secret.name}.crt"] = make_authority(f"{secret.name} authority", key, now=now)
+        return
+    table[f"{secret.name}.crt"] = issue_certificate(
+        table[f"{secret.authority}.crt"],
+        table[f"{secret.authority}.key"],
+        key,
+        names=secret.names,
+        now=now,
+        client=True,
+    )
 
 
 def _make(name: str) -> str:

@@ -6,17 +6,14 @@ absent, never half there. The packages come from the mirror that the machine's o
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from rookery.apps.table import APPS
-from rookery.drivers.files import remove_tree
+from rookery.drivers.files import alone, remove_tree
 from rookery.drivers.process import CommandError, run
 from rookery.errors import NotPossibleError
 from rookery.systems.native.paths import image_folder
@@ -44,9 +41,12 @@ _PACKAGES = (
     "less",
     "openssl",
     "procps",
+    "python3-aiohttp",
     "python3-cephfs",
     "python3-rados",
     "python3-rbd",
+    "qemu-block-extra",
+    "qemu-utils",
     "radosgw",
     "supervisor",
 )
@@ -82,7 +82,7 @@ def ensure_image(report: Report) -> Path:
     if root.is_dir():
         return root
     image_folder().mkdir(parents=True, exist_ok=True)
-    with _alone(image_folder() / ".lock"):
+    with alone(image_folder() / ".lock"):
         if not root.is_dir():
             _build(root, report)
     return root
@@ -161,14 +161,3 @@ def find_mirror() -> str:
         if origin == "Debian" and "-security" not in release and "-security" not in uri:
             return uri.rstrip("/")
     return FALLBACK_MIRROR
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock that dies with the process; another builder's image is waited for, not built twice."""
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

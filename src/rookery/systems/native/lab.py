@@ -13,6 +13,7 @@ from rookery.design.model import DaemonKind, Design
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.files import read_users, write_files, write_whole
 from rookery.drivers.http import Browser
+from rookery.drivers.process import run
 from rookery.drivers.runc import Runc
 from rookery.drivers.supervisor import Supervisor
 from rookery.drivers.waiting import Look, wait_for
@@ -20,14 +21,24 @@ from rookery.errors import InputError, RookeryError
 from rookery.plan.native import plan_native
 from rookery.plan.step import Observation, Step
 from rookery.projections.native.server import SCRIPTS, program_name, server_programs
-from rookery.systems.native import bootstrap, objects
+from rookery.systems.native import bootstrap, database, objects
+from rookery.systems.native.applications import Applications
 from rookery.systems.native.identity import Identity, ensure_identity, keep_secrets, load_identity
 from rookery.systems.native.image_build import ensure_image, image_root
+from rookery.systems.native.load import NativeActivity
 from rookery.systems.native.observe import observe_native
 from rookery.systems.native.paths import LabPaths
 from rookery.systems.native.servers import ensure_network, gateway_keyring, start_server
 from rookery.systems.native.sockets import tcp_listeners
-from rookery.systems.protocol import Credentials, Endpoint, HostStatus, Listener, ProgramStatus, Report
+from rookery.systems.protocol import (
+    Credentials,
+    Endpoint,
+    HostStatus,
+    Listener,
+    Member,
+    ProgramStatus,
+    Report,
+)
 
 _ANSWER_LIMIT = 60.0
 
@@ -41,6 +52,14 @@ class NativeSystem:
         self.runc = Runc(self.paths.runc_state)
         self._sessions: dict[tuple[str, str], CephSession] = {}
         self._lock = threading.Lock()
+        self.applications = Applications(
+            design,
+            self.paths,
+            self.runc,
+            identity=lambda: self.identity,
+            ceph=self.ceph,
+            exec_argv=self.exec_argv,
+        )
         self._actions: dict[str, Callable[[Step, Report], None]] = {
             "image": lambda _, report: _ignore(ensure_image(report)),
             "identity": lambda _, __: self._ensure_identity(),
@@ -61,7 +80,11 @@ class NativeSystem:
             "s3-users": lambda _, __: keep_secrets(
                 self.paths.secrets, objects.create_users(self._admin_exec(), design)
             ),
-            "app": self._publish,
+            "volume": self.applications.attach,
+            "made": self.applications.make,
+            "started": self.applications.start,
+            "databases": lambda _, report: self.applications.create_databases(report),
+            "app": self.applications.put,
             "frontends": lambda _, report: self._wait_frontends(report),
         }
 
@@ -97,13 +120,20 @@ class NativeSystem:
         found = []
         for front in self._design.frontends:
             port = "" if front.port == 443 else f":{front.port}"
-            url = f"https://{balancer.address}{port}/"
+            url = f"{front.scheme}://{balancer.address}{port}/"
             found.append(Endpoint(name=front.name, url=url, credentials=self._credentials(front.name)))
         return tuple(found)
 
     def s3_credentials(self, user: str) -> Credentials:
         identity = self.identity
         return Credentials(user=identity[f"s3.{user}.access"], password=identity[f"s3.{user}.secret"])
+
+    def database_credentials(self, user: str) -> Credentials:
+        return Credentials(user=user, password=self.identity[f"database.user.{user}"])
+
+    def members(self) -> tuple[Member, ...]:
+        with Browser(str(self.ca_file)) as browser:
+            return database.members(self._design, browser)
 
     def ceph(self, user: str = "admin", host: str = "") -> CephSession:
         name = host or self._design.admin_host.name
@@ -113,6 +143,10 @@ class NativeSystem:
                 agent = ("python3", f"{SCRIPTS}/agent.py", "--user", user)
                 self._sessions[key] = CephSession(self.exec_argv(name, agent))
             return self._sessions[key]
+
+    @property
+    def activity(self) -> NativeActivity:
+        return NativeActivity(self._design, self.paths, self.runc, identity=lambda: self.identity)
 
     def listeners(self) -> tuple[Listener, ...]:
         names = {self.paths.container(host.name): host.name for host in self._design.hosts}
@@ -129,6 +163,9 @@ class NativeSystem:
         if host not in known:
             raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
         return self.runc.exec_argv(self.paths.container(host), argv, terminal=terminal)
+
+    def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
+        return run(self.exec_argv(host, argv), timeout=timeout)
 
     def shell(self, host: str, argv: Sequence[str]) -> int:
         terminal = os.isatty(0) and os.isatty(1)
@@ -150,10 +187,9 @@ class NativeSystem:
         write_whole(self.paths.ca, identity["ca.crt"].encode())
 
     def _start(self, name: str, report: Report) -> None:
-        host = next(host for host in self._design.hosts if host.name == name)
         start_server(
             self._design,
-            host,
+            self._design.host(name),
             self.paths,
             identity=self.identity,
             runc=self.runc,
@@ -176,27 +212,22 @@ class NativeSystem:
         self._wait_answers("the S3 gateways", urls, report)
 
     def _wait_frontends(self, report: Report) -> None:
-        self._wait_answers("the services", [endpoint.url for endpoint in self.endpoints()], report)
+        urls = [endpoint.url for endpoint in self.endpoints() if endpoint.url.startswith("https:")]
+        self._wait_answers("the services", urls, report)
 
     def _wait_answers(self, what: str, urls: Sequence[str], report: Report) -> None:
         """Wait until each URL answers with what a visitor may get (a bucket's listing may be denied)."""
-        browser = Browser(str(self.ca_file))
 
-        def look() -> Look[bool]:
+        def look(browser: Browser) -> Look[bool]:
             for url in urls:
                 answer = browser.get(url)
-                if answer.status not in (200, 403):
+                # The catalogue has nothing at its root; that it says so is an answer.
+                if answer.status not in (200, 403, 404):
                     return Look(seen=f"{url} answers {answer.status or answer.error}")
             return Look(seen="all answer", value=True)
 
-        try:
-            wait_for(what, look, limit=_ANSWER_LIMIT, report=report)
-        finally:
-            browser.close()
-
-    def _publish(self, step: Step, report: Report) -> None:
-        app = next(app for app in self._design.apps if app.name == step.target)
-        objects.publish_app(self._design, app, self.identity, ca_file=self.ca_file, report=report)
+        with Browser(str(self.ca_file)) as browser:
+            wait_for(what, lambda: look(browser), limit=_ANSWER_LIMIT, report=report)
 
     def _admin_exec(self) -> list[str]:
         return self.exec_argv(self._design.admin_host.name, ())
@@ -206,13 +237,16 @@ class NativeSystem:
             return Credentials(user=bootstrap.DASHBOARD_USER, password=self.identity["dashboard.password"])
         if frontend == "s3" and self._design.buckets:
             return self.s3_credentials(self._design.buckets[0].owner)
+        if frontend.startswith("database"):
+            # Where people may try things: a database of its own, not the applications'.
+            return self.database_credentials("load")
         return None
 
     def _host_status(self, name: str, pids: dict[str, int]) -> HostStatus:
         pid = pids.get(self.paths.container(name))
         if pid is None:
             return HostStatus(name=name, running=False, programs=(), memory=None)
-        host = next(host for host in self._design.hosts if host.name == name)
+        host = self._design.host(name)
         try:
             states = Supervisor(pid).programs()
         except OSError:

@@ -10,15 +10,16 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from rookery.drivers import mounts, network
+from rookery.drivers import krbd, loop, mounts, network
 from rookery.drivers.files import remove_tree
-from rookery.drivers.process import CommandError, run
+from rookery.drivers.process import CommandError
 from rookery.drivers.runc import Runc
+from rookery.systems.native.identity import load_identity
 from rookery.systems.native.paths import CGROUP_ROOT, LabPaths
 
 _DEATH_LIMIT = 10.0  # seconds for killed processes to be gone
@@ -51,7 +52,8 @@ def _find(paths: LabPaths, networks: tuple[str, ...]) -> Iterator[Leftover]:
         if cidr in networks:
             yield Leftover(kind="route", name=f"{cidr} on {interface}")
     yield from (Leftover(kind="mount", name=str(p)) for p in mounts.mount_points(paths.folder))
-    yield from (Leftover(kind="loop device", name=name) for name in loop_devices(paths.folder))
+    yield from (Leftover(kind="loop device", name=name) for name in loop.devices_of(paths.folder))
+    yield from (Leftover(kind="RBD device", name=mapping.path) for mapping in _mappings(paths))
     yield from (Leftover(kind="cgroup", name=str(p)) for p in _cgroups(paths))
     if paths.folder.exists():
         yield Leftover(kind="folder", name=str(paths.folder))
@@ -72,16 +74,10 @@ def lab_processes(paths: LabPaths) -> tuple[tuple[int, str], ...]:
     return tuple(sorted(found))
 
 
-def loop_devices(folder: Path) -> tuple[str, ...]:
-    """Return the loop devices that stand on a file below `folder`. Asked one by one in /sys: `losetup -a`
-    hangs where one device's file is on a dead FUSE server."""
-    found = []
-    for device in Path("/sys/block").glob("loop*"):
-        with contextlib.suppress(OSError):
-            backing = (device / "loop" / "backing_file").read_text().strip()
-            if backing.startswith(f"{folder}/"):
-                found.append(f"/dev/{device.name}")
-    return tuple(sorted(found))
+def _mappings(paths: LabPaths) -> tuple[krbd.Mapping, ...]:
+    """Return the RBD images of the lab's cluster that this machine's kernel has mapped."""
+    fsid = load_identity(paths.secrets).table.get("fsid", "")
+    return krbd.mappings(fsid) if fsid else ()
 
 
 def take_down(paths: LabPaths) -> None:
@@ -89,8 +85,9 @@ def take_down(paths: LabPaths) -> None:
     first, then what they stood on."""
     _end_servers(paths)
     _end_processes(paths)
-    for device in loop_devices(paths.folder):
-        run(("losetup", "--detach", device))
+    _until(lambda: not loop.devices_of(paths.folder))
+    for mapping in _mappings(paths):
+        krbd.unmap(mapping, force=True)
     names = [name for name in network.namespace_names() if name.startswith(paths.namespace_prefix)]
     with contextlib.suppress(CommandError):
         network.delete_namespaces(names)
@@ -109,15 +106,51 @@ def take_down(paths: LabPaths) -> None:
 
 
 def _end_servers(paths: LabPaths) -> None:
+    """End every container. Where the kernel has mapped volumes, those that use them go first: what their
+    file systems still write needs the cluster, and a device in use cannot be unmapped. A storage daemon can
+    go at any time, and goes last, with nobody left to serve."""
     runc = Runc(paths.runc_state)
+    running = runc.running()
+    daemons = {name: pid for name, pid in running.items() if name.startswith(paths.volume_container(""))}
+    servers = {name: pid for name, pid in running.items() if name not in daemons}
+    if _mappings(paths):
+        _kill(pid for pid in servers.values() if _uses_volumes(pid))
+        _until(lambda: _let_go(paths))
     # Killing the first process of a server's pid namespace ends all others in it; done for all servers
     # before any is cleaned up, so that no daemon sees its peers go one by one.
-    for pid in runc.running().values():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    _kill(servers.values())
+    _kill(daemons.values())
     names = [path.name for path in paths.runc_state.iterdir()] if paths.runc_state.is_dir() else []
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(lambda name: _delete(runc, name), names))
+
+
+def _uses_volumes(pid: int) -> bool:
+    try:
+        return " /dev/rbd/" in Path(f"/proc/{pid}/mountinfo").read_text()
+    except OSError:
+        return False
+
+
+def _let_go(paths: LabPaths) -> bool:
+    """Unmap the volumes that are not mounted any more; tell whether all are gone."""
+    for mapping in _mappings(paths):
+        with contextlib.suppress(OSError):  # busy while it is mounted
+            krbd.unmap(mapping, force=False)
+    return not _mappings(paths)
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _until(done: Callable[[], bool]) -> None:
+    """Wait for what follows from a kill, but not for ever: the look for leftovers has the last word."""
+    deadline = time.monotonic() + _DEATH_LIMIT
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _delete(runc: Runc, name: str) -> None:
@@ -130,12 +163,13 @@ def _delete(runc: Runc, name: str) -> None:
 
 def _end_processes(paths: LabPaths) -> None:
     """End what is left of the lab's processes, and wait until they are gone."""
-    deadline = time.monotonic() + _DEATH_LIMIT
-    while (left := lab_processes(paths)) and time.monotonic() < deadline:
-        for pid, _ in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
+
+    def gone() -> bool:
+        left = lab_processes(paths)
+        _kill(pid for pid, _ in left)
+        return not left
+
+    _until(gone)
 
 
 def _cgroups(paths: LabPaths) -> tuple[Path, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from rookery.design.model import AppDesign, Design
 from rookery.drivers import s3
 from rookery.drivers.process import CommandError, run
 from rookery.errors import InputError
-from rookery.files import File
 from rookery.systems.native.identity import Identity, s3_users
+from rookery.systems.native.making import made_folder
 from rookery.systems.protocol import Report
 
+_OWN_CACHE = "public, max-age=60"
 _ADMIN = ("radosgw-admin", "--name", "client.admin")
 
 
@@ -61,6 +62,7 @@ def publish_app(design: Design, app: AppDesign, identity: Identity, *, ca_file: 
     url = gateway_url(design)
     contents = dict(app_content(design, app))
     for bucket in app.buckets:
+        items = contents.get(bucket.name, ())
         client = s3.connect(
             url,
             access_key=identity[f"s3.{bucket.owner}.access"],
@@ -68,33 +70,55 @@ def publish_app(design: Design, app: AppDesign, identity: Identity, *, ca_file: 
             ca_file=str(ca_file),
         )
         s3.ensure_bucket(client, bucket.name, readers=bucket.readers)
-        files = contents.get(bucket.name, ())
-        sent = s3.publish(client, bucket.name, files, there=s3.digests(client, bucket.name))
-        report(f"{sent} of {len(files)} files sent to {bucket.name}")
+        report(f"{len(items)} files to {bucket.name}")
+        sent = s3.publish(client, bucket.name, items, there=s3.digests(client, bucket.name))
+        report(f"{sent} of {len(items)} files sent to {bucket.name}")
 
 
-def app_content(design: Design, app: AppDesign) -> tuple[tuple[str, tuple[tuple[File, str], ...]], ...]:
-    """Return what belongs into each bucket of an application: (bucket, (file, its Cache-Control))."""
+def app_content(design: Design, app: AppDesign) -> tuple[tuple[str, tuple[s3.Item, ...]], ...]:
+    """Return what belongs into each bucket of an application."""
     definition = APPS[app.name]
-    own = definition.folder(app)
-    if own is None:
-        generated = definition.content(design, app)
-        return tuple(
-            (bucket, tuple((file, definition.cache_control(file.path)) for file in files))
-            for bucket, files in generated
+    own, making = definition.folder(app), definition.making(app)
+    if own is not None:
+        items = folder_items(Path(own), media_type=_guessed_type, cache_control=lambda _: _OWN_CACHE)
+        return tuple((bucket.name, items) for bucket in app.buckets)
+    if making is not None:
+        folder = made_folder(making)
+        items = folder_items(folder, media_type=definition.media_type, cache_control=definition.cache_control)
+        return ((making.bucket, items),)
+    return tuple(
+        (
+            bucket,
+            tuple(
+                s3.Item(
+                    path=file.path,
+                    source=file.content,
+                    media_type=file.media_type,
+                    cache_control=definition.cache_control(file.path),
+                )
+                for file in files
+            ),
         )
-    files = tuple((file, "public, max-age=60") for file in read_folder(Path(own)))
-    return tuple((bucket.name, files) for bucket in app.buckets)
+        for bucket, files in definition.content(design, app)
+    )
 
 
-def read_folder(folder: Path) -> tuple[File, ...]:
-    """Return the files of a user's folder, hidden ones left out; raises InputError where there is none."""
+def folder_items(
+    folder: Path, *, media_type: Callable[[str], str], cache_control: Callable[[str], str]
+) -> tuple[s3.Item, ...]:
+    """Return the files of a folder, hidden ones left out; raises InputError where there is none."""
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder} to publish", hint="Correct the path in the spec.")
     found = []
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         if path.is_file() and not any(part.startswith(".") for part in relative.parts):
-            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            found.append(File(path=relative.as_posix(), content=path.read_bytes(), media_type=kind))
+            key = relative.as_posix()
+            found.append(
+                s3.Item(path=key, source=path, media_type=media_type(key), cache_control=cache_control(key))
+            )
     return tuple(found)
+
+
+def _guessed_type(path: str) -> str:
+    return mimetypes.guess_type(path)[0] or "application/octet-stream"

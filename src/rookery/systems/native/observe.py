@@ -50,6 +50,7 @@ def _machine_facts(system: NativeSystem) -> set[str]:
     if {paths.namespace(host.name) for host in design.hosts} <= names and plugged:
         facts.add("network")
     running = system.runc.running()
+    facts |= system.applications.facts()
     facts |= {f"server:{host.name}" for host in design.hosts if paths.container(host.name) in running}
     return facts
 

@@ -59,6 +59,14 @@ class LabPaths:
     def server(self, host: str) -> ServerPaths:
         return ServerPaths(folder=self.folder / "servers" / host)
 
+    def volume(self, name: str) -> ServerPaths:
+        """Return the places of a volume's storage daemon."""
+        return ServerPaths(folder=self.folder / "volumes" / name)
+
+    def volume_container(self, name: str) -> str:
+        # Host names have no stop in them: this is no server's.
+        return f"{self.name}.volume.{name}"
+
     @property
     def _digest(self) -> str:
         # Interface names have 15 characters; a digest keeps labs with long names apart.
@@ -93,7 +101,7 @@ class LabPaths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerPaths:
-    """The places of one server."""
+    """The places of one container: a server, or the storage daemon of a volume."""
 
     folder: Path
 

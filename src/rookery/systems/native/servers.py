@@ -7,10 +7,9 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
+from rookery.apps.table import APPS
 from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
-from rookery.drivers import mounts
 from rookery.drivers.ceph import render_keyring
-from rookery.drivers.files import read_users, write_files
 from rookery.drivers.network import Bridge, Cable, ensure_bridges, ensure_namespace
 from rookery.drivers.runc import Container, Runc
 from rookery.drivers.supervisor import Supervisor
@@ -18,8 +17,8 @@ from rookery.drivers.waiting import Look, wait_for
 from rookery.files import File
 from rookery.projections.native.server import SCRIPTS, render_server
 from rookery.systems.native.identity import Identity, cephx_entities
-from rookery.systems.native.image_build import image_root
 from rookery.systems.native.paths import LabPaths
+from rookery.systems.native.roots import lay_root
 from rookery.systems.protocol import Report
 
 _WAKE_LIMIT = 60.0  # seconds; a busy machine may take several
@@ -86,16 +85,9 @@ def start_server(
     if container_id in runc.running():
         return
     runc.delete(container_id)
-    for folder in (server.upper, server.work, server.root, server.drives):
-        folder.mkdir(parents=True, exist_ok=True)
-    for point in mounts.mount_points(server.root):
-        mounts.unmount(point)
-    image = image_root()
-    mounts.mount_overlay(lower=image, upper=server.upper, work=server.work, at=server.root)
-    users = read_users(image)
-    write_files(server.root, render_server(design, host, fsid=identity["fsid"]), users=users)
-    write_files(server.root, _scripts(), users=users)
-    write_files(server.root, secret_files(design, host, identity), users=users)
+    rendered = render_server(design, host, fsid=identity["fsid"])
+    users = lay_root(server, (*rendered, *_scripts(), *secret_files(design, host, identity)))
+    server.drives.mkdir(exist_ok=True)
     for drive in host.drives:
         _ensure_drive(server.drives / drive.name, drive.size, users["ceph"])
     runc.start(
@@ -155,6 +147,10 @@ def secret_files(design: Design, host: Host, identity: Identity) -> tuple[File, 
     found = [*_tls_files(host, identity), *_user_keyrings(design, host, identity)]
     for daemon in host.daemons:
         found += _daemon_files(design, daemon, identity)
+    for app in design.apps:
+        for instance in host.instances:
+            if instance.app == app.name:
+                found += APPS[app.name].private_files(design, app, host, instance, identity.table)
     return tuple(found)
 
 

@@ -198,6 +198,25 @@ def capacity(design: Design) -> Capacity:
     return Capacity(raw=raw, reserve=reserve, slack=slack, redundancy=round(filled) - usable, usable=usable)
 
 
+def streams(design: Design) -> bool:
+    """Tell whether the system has films and music to show."""
+    return any(app.name == "streaming" for app in design.apps)
+
+
+def has_catalogue(design: Design) -> bool:
+    """Tell whether the catalogue answers beside the site, which knows the titles and counts their plays."""
+    return any(app.name == "catalogue" for app in design.apps)
+
+
+def has_channel(design: Design) -> bool:
+    """Tell whether there is a live channel.
+
+    The settings are read by name: the site is below the other applications and knows none of their types.
+    """
+    settings = next((app.settings for app in design.apps if app.name == "streaming"), None)
+    return bool(getattr(settings, "channel", False))
+
+
 def edges(design: Design) -> tuple[Host, ...]:
     """Return the hosts that run an edge of the CDN."""
     return tuple(host for host in design.hosts if any(item.app == "cdn" for item in host.instances))

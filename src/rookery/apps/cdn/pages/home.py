@@ -17,6 +17,7 @@ from rookery.apps.cdn.pages.facts import (
     scheme,
     services,
     storage_hosts,
+    streams,
     survives_a_host,
 )
 from rookery.apps.cdn.pages.glyphs import tree
@@ -44,6 +45,7 @@ def _hero(design: Design) -> Html:
         f"applications that use them. You are reading it through its own CDN."
     )
     own = (element("p", design.description, class_="own"),) if design.description else ()
+    watch = (element("a", "Watch a film", href="/watch.html", class_="button"),) if streams(design) else ()
     return element(
         "div",
         element("h1", claim),
@@ -51,7 +53,8 @@ def _hero(design: Design) -> Html:
         *own,
         element(
             "p",
-            element("a", "See the design", href="/design.html", class_="button"),
+            *watch,
+            element("a", "See the design", href="/design.html", class_="button quiet" if watch else "button"),
             element("a", "Watch it deliver", href="/about.html", class_="button quiet"),
             class_="actions",
         ),

@@ -6,8 +6,9 @@ any path, however deep.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from rookery.apps.cdn.pages.facts import streams
 from rookery.apps.cdn.pages.glyphs import mark
 from rookery.apps.cdn.pages.markup import Html, element, join
 from rookery.design.model import Design
@@ -19,13 +20,26 @@ NAVIGATION = (
     ("/about.html", "Delivery"),
 )
 
+WATCH = ("/watch.html", "Watch")  # second, where there is something to watch
+
 Urls = Mapping[str, str]  # the name of an asset as it stands in the sources, to its path on the site
 
 
 def page(
-    design: Design, urls: Urls, *, here: str, title: str, hero: Html, body: Html, script: str = ""
+    design: Design,
+    urls: Urls,
+    *,
+    here: str,
+    title: str,
+    hero: Html,
+    body: Html,
+    script: str = "",
+    needs: Sequence[str] = (),
 ) -> Html:
-    """Return a whole page; `here` is its own address, `hero` what stands before the skyline."""
+    """Return a whole page; `here` is its own address, `hero` what stands before the skyline.
+
+    `needs` are the assets that only this page uses besides its script, which comes after them.
+    """
     main = element("main", _hero(urls, hero, home=here == "/"), body, id="main")
     content = (_skip(), _header(design, here), main, _footer(design))
     return join(
@@ -33,7 +47,7 @@ def page(
             Html("<!doctype html>\n"),
             element(
                 "html",
-                _head(design, urls, title, script),
+                _head(design, urls, title, (*needs, script) if script else needs),
                 "\n",
                 element("body", join(content, "\n"), class_="home" if here == "/" else None),
                 lang="en",
@@ -43,7 +57,7 @@ def page(
     )
 
 
-def _head(design: Design, urls: Urls, title: str, script: str) -> Html:
+def _head(design: Design, urls: Urls, title: str, assets: Sequence[str]) -> Html:
     about = f"{design.name}: a complete storage system on Ceph, described by itself."
     parts = [
         element("meta", charset="utf-8"),
@@ -64,8 +78,11 @@ def _head(design: Design, urls: Urls, title: str, script: str) -> Html:
         ),
         element("link", rel="stylesheet", href=urls["site.css"]),
     ]
-    if script:
-        parts.append(element("script", src=urls[script], defer=True))
+    for asset in assets:
+        if asset.endswith(".css"):
+            parts.append(element("link", rel="stylesheet", href=urls[asset]))
+        else:
+            parts.append(element("script", src=urls[asset], defer=True))
     return element("head", "\n", join(parts, "\n"), "\n")
 
 
@@ -82,9 +99,11 @@ def _header(design: Design, here: str) -> Html:
         class_="brand",
         aria_label=f"{design.name}, overview",
     )
+    first, *others = NAVIGATION
+    entries = (first, *((WATCH,) if streams(design) else ()), *others)
     links = (
         element("li", element("a", label, href=address, aria_current="page" if address == here else None))
-        for address, label in NAVIGATION
+        for address, label in entries
     )
     nav = element("nav", element("ul", join(links)), aria_label="Pages")
     return element("header", element("div", brand, nav, class_="wrap"), class_="top")

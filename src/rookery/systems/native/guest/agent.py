@@ -7,6 +7,7 @@ carry an `id` and run side by side; answers carry the same `id`. It ends when it
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ import rados
 
 _CONNECT_TRY = 1  # seconds; a try that began before the monitors listened is slow to see them
 _OPERATION_LIMIT = "60"  # seconds; a request without an answer by then fails instead of hanging
+_UNFINISHED = 2.0  # seconds until an image without a header counts as abandoned by whoever made it
 
 Answer = dict[str, Any]
 
@@ -36,9 +38,12 @@ class Agent:
             "mon": self._mon,
             "mgr": self._mgr,
             "rbd-round-trip": self._rbd_round_trip,
+            "rbd-ensure": self._rbd_ensure,
+            "rbd-resize": self._rbd_resize,
             "cephfs-write": self._cephfs_write,
             "cephfs-read": self._cephfs_read,
             "cephfs-remove": self._cephfs_remove,
+            "cephfs-folder": self._cephfs_folder,
             "cephfs-layout": self._cephfs_layout,
             "cephfs-layout-pool": self._cephfs_layout_pool,
         }
@@ -102,6 +107,43 @@ class Agent:
         same = hashlib.sha256(back).hexdigest() == hashlib.sha256(data).hexdigest()
         return {"code": 0, "same": same, "bytes": len(back), "seconds": time.monotonic() - started}
 
+    def _rbd_ensure(self, request: dict[str, Any]) -> Answer:
+        """Make an image where there is none; tell its size."""
+        import rbd
+
+        name = request["image"]
+
+        def ensured(pool: Any) -> Answer:
+            with contextlib.suppress(rbd.ImageExists):
+                data_pool = request.get("data_pool") or None
+                rbd.RBD().create(pool, name, int(request["size"]), data_pool=data_pool)
+            with rbd.Image(pool, name, read_only=True) as image:
+                return {"code": 0, "size": image.size()}
+
+        with self.cluster().open_ioctx(request["pool"]) as pool:
+            deadline = time.monotonic() + _UNFINISHED
+            while True:
+                try:
+                    return ensured(pool)
+                except rbd.ImageNotFound:
+                    # Its name is taken and it has no header: another session is making it, or was killed
+                    # while it did. Such an image has never held data.
+                    if time.monotonic() > deadline:
+                        break
+                time.sleep(0.1)
+            rbd.RBD().remove(pool, name)
+            return ensured(pool)
+
+    def _rbd_resize(self, request: dict[str, Any]) -> Answer:
+        import rbd
+
+        with (
+            self.cluster().open_ioctx(request["pool"]) as pool,
+            rbd.Image(pool, request["image"]) as image,
+        ):
+            image.resize(int(request["size"]))
+        return {"code": 0}
+
     def _file_system(self, request: dict[str, Any]) -> Any:
         import cephfs
 
@@ -136,6 +178,19 @@ class Agent:
         mounted = self._file_system(request)
         try:
             mounted.unlink(request["path"])
+        finally:
+            mounted.shutdown()
+        return {"code": 0}
+
+    def _cephfs_folder(self, request: dict[str, Any]) -> Answer:
+        """Make a folder where there is none, and give it to a user."""
+        import cephfs
+
+        mounted = self._file_system(request)
+        try:
+            with contextlib.suppress(cephfs.ObjectExists):
+                mounted.mkdir(request["path"], 0o755)
+            mounted.chown(request["path"], int(request["uid"]), int(request["gid"]))
         finally:
             mounted.shutdown()
         return {"code": 0}

@@ -1,0 +1,160 @@
+"""Transactions per second of the database with failover, against one PostgreSQL without.
+
+How: pgbench (its TPC-B-like script, scale 10, 8 clients, TLS, from the control plane's server) against
+
+- the floor: a single PostgreSQL with the same settings on an RBD volume of the same kind, on the same host as
+  the primary, without Patroni, without a replica, reached directly;
+- the database with asynchronous replication, through the load balancer as its users come;
+- the database as it is by default, where a second instance confirms each commit.
+
+Fair, because host, volume, settings and client are the same; the three take turns in each round, so that each
+meets the same caches. The floor is idle while the others are measured; its server has the same neighbours.
+
+Run as root: PYTHONPATH=src python bench/database.py [--rounds 3] [--seconds 15] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import sys
+import time
+from dataclasses import replace
+
+import harness
+from harness import FailedError, Row
+from rookery.apps.database.patroni import PARAMETERS, VERSION
+from rookery.run.workspace import open_running
+from rookery.systems.native.lab import NativeSystem
+
+SCALE, CLIENTS = 10, 8
+FLOOR_PORT, FLOOR_PATH, SOCKETS = 5439, "/srv/floor", "/srv/floor"
+BIN = f"/usr/lib/postgresql/{VERSION}/bin"
+AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
+SETTLE = 60.0  # seconds for Patroni to take a changed setting over
+
+
+class Bench:
+    """The two databases of one lab. Passwords go by files: arguments show to everyone who lists processes."""
+
+    def __init__(self, system: NativeSystem) -> None:
+        self.system = system
+        self.client = system.design.admin_host.name
+        self.primary = next(member.name for member in system.members() if member.is_primary)
+        service = system.design.database
+        assert service is not None
+        self.password = system.database_credentials("load").password
+        doors = {
+            "ha": (service.address, service.port),
+            "floor": (dict(service.instances)[self.primary], FLOOR_PORT),
+        }
+        tls = "sslmode=verify-full\nsslrootcert=/etc/rookery/tls/ca.crt\n"
+        user = f"dbname=load\nuser=load\npassword={self.password}\n"
+        text = "".join(f"[{n}]\nhost={host}\nport={port}\n{user}{tls}" for n, (host, port) in doors.items())
+        self._lay(self.client, "root/.pg_service.conf", text, mode=0o600)
+
+    def _lay(self, host: str, path: str, text: str, *, mode: int) -> None:
+        file = self.system.paths.server(host).root / path
+        file.touch(mode=mode)
+        file.write_text(text)
+
+    def start_floor(self) -> None:
+        """Start the single PostgreSQL on a volume of its own."""
+        design = self.system.design
+        volume = next(v for v in design.volumes if v.host == self.primary)
+        volume = replace(volume, app="floor", path=FLOOR_PATH)
+        self.system.applications.volumes.ensure(volume, self.system.ceph(), self.system.identity, print)
+        data = f"{FLOOR_PATH}/main"
+        self._postgres(f"{BIN}/initdb", "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8", "-D", data)
+        lines = [f"{name} = '{value}'" for name, value in PARAMETERS.items()]
+        lines += [f"port = {FLOOR_PORT}", "listen_addresses = '*'", f"unix_socket_directories = '{SOCKETS}'"]
+        self._write(f"{data}/postgresql.auto.conf", "\n".join(lines))
+        self._write(f"{data}/pg_hba.conf", "local all postgres trust\nhostssl all all all scram-sha-256")
+        self._postgres(f"{BIN}/pg_ctl", "-D", data, "-l", f"{FLOOR_PATH}/log", "-w", "start")
+        sql = f"CREATE ROLE load LOGIN PASSWORD '{self.password}';\nCREATE DATABASE load OWNER load;\n"
+        self._lay(self.primary, "srv/floor.sql", sql, mode=0o600)
+        peer = ("psql", "-h", SOCKETS, "-p", str(FLOOR_PORT), "-U", "postgres", "-q", "-f", "/srv/floor.sql")
+        self.system.execute(self.primary, peer)
+
+    def _postgres(self, *argv: str) -> str:
+        return self.system.execute(self.primary, (*AS_POSTGRES, *argv), timeout=120)
+
+    def _write(self, path: str, text: str) -> None:
+        self._postgres("sh", "-c", 'printf "%s\\n" "$1" > "$2"', "sh", text, path)
+
+    def fill(self, service: str) -> None:
+        self._pgbench(service, "--initialize", "--quiet", f"--scale={SCALE}")
+
+    def rate(self, service: str, seconds: int) -> float:
+        """Return the transactions per second that pgbench gets."""
+        clients = (f"--client={CLIENTS}", "--jobs=2", f"--time={seconds}")
+        said = self._pgbench(service, *clients, "--protocol=prepared")
+        found = re.search(r"^tps = ([\d.]+)", said, re.MULTILINE)
+        if found is None or "number of failed transactions: 0 " not in said:
+            raise FailedError(said)
+        return float(found[1])
+
+    def _pgbench(self, service: str, *options: str) -> str:
+        argv = ("env", f"PGSERVICE={service}", "pgbench", *options)
+        return self.system.execute(self.client, argv, timeout=300)
+
+    def replicate(self, *, synchronously: bool) -> None:
+        """Switch the database's replication, and wait until it is so."""
+        value = f"synchronous_mode={'true' if synchronously else 'false'}"
+        self.system.execute(self.primary, ("patronictl", "edit-config", "--force", "-s", value))
+        deadline = time.monotonic() + SETTLE
+        while any(m.role == "sync_standby" for m in self.system.members()) is not synchronously:
+            if time.monotonic() > deadline:
+                raise FailedError(f"{value} was not taken over")
+            time.sleep(0.5)
+
+
+def measure(bench: Bench, rounds: int, seconds: int) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {"floor": [], "asynchronous": [], "synchronous": []}
+    bench.start_floor()
+    for service in ("floor", "ha"):
+        bench.fill(service)
+    for _ in range(rounds):
+        found["floor"].append(bench.rate("floor", seconds))
+        for name in ("asynchronous", "synchronous"):
+            bench.replicate(synchronously=name == "synchronous")
+            found[name].append(bench.rate("ha", seconds))
+        print({name: round(rates[-1]) for name, rates in found.items()}, file=sys.stderr, flush=True)
+    return found
+
+
+def main() -> int:
+    """Print the figures; return 1 where a limit is passed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=15, choices=range(5, 121))
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    harness.prepare()
+    try:
+        with harness.spec_file() as spec, harness.lab_gone_after():
+            harness.up(spec)
+            system = NativeSystem(open_running(harness.NAME).design)
+            try:
+                found = measure(Bench(system), max(1, options.rounds), options.seconds)
+            finally:
+                system.close()
+    except FailedError as error:
+        print(error, file=sys.stderr)
+        return 1
+    floor, relaxed, safe = (statistics.median(rates) for rates in found.values())
+    rows = [
+        Row(name="one PostgreSQL on an RBD volume", value=floor, unit="tps"),
+        Row(name="with failover, asynchronous", value=relaxed, unit="tps"),
+        Row(name="with failover, synchronous (the default)", value=safe, unit="tps"),
+        Row(name="asynchronous to the floor", value=relaxed / floor, unit="", limit=0.8, at_least=True),
+        Row(name="synchronous to the floor", value=safe / floor, unit=""),
+    ]
+    print(json.dumps(harness.data(rows), indent=1) if options.json else harness.table(rows))
+    return 0 if all(row.ok for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The database as an application: where its instances and their coordinators go, and what they claim.
+
+PostgreSQL runs on workers, each instance on an RBD volume of its own; etcd, which decides who is primary,
+runs on the control plane, as it does for Kubernetes.
+"""
+
+from __future__ import annotations
+
+from rookery.apps.app import App, Secret, SecretKind, Secrets
+from rookery.apps.database import etcd, patroni
+from rookery.apps.database.settings import DatabaseSettings
+from rookery.design.app import Surroundings
+from rookery.design.model import (
+    AppDesign,
+    Database,
+    DatabaseService,
+    Design,
+    Frontend,
+    Host,
+    Instance,
+    Volume,
+)
+from rookery.errors import InputError
+from rookery.files import File, Program
+from rookery.spec.model import AppSettings
+from rookery.units import MIB
+
+PRIMARY_PORT = 5432
+REPLICA_PORT = 5433
+_MOST_INSTANCES = 3
+_MOST_COORDINATORS = 5
+_POSTGRES = Instance(
+    app="database",
+    component="postgres",
+    memory=512 * MIB,
+    ports=(patroni.POSTGRES_PORT, patroni.API_PORT),
+)
+_ETCD = Instance(app="database", component="etcd", memory=128 * MIB, ports=(etcd.CLIENT_PORT, etcd.PEER_PORT))
+
+
+def place_database(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
+    """Put an instance with a volume on each of up to three workers, and etcd on the control plane."""
+    assert isinstance(settings, DatabaseSettings)
+    if surroundings.block_pools is None:
+        raise InputError(
+            "apps.database: its data lives on block volumes, and block storage is off",
+            hint="Set storage.block.enabled to true, or remove apps.database.",
+        )
+    hosts = surroundings.some_workers(settings.instances, _MOST_INSTANCES, "apps.database.instances")
+    coordinators = _odd(surroundings.control_plane)
+    return AppDesign(
+        name="database",
+        settings=settings,
+        placements=(
+            *((name, _POSTGRES) for name, _ in hosts),
+            *((name, _ETCD) for name, _ in coordinators),
+        ),
+        frontends=_frontends(hosts),
+        volumes=tuple(_volume(name, surroundings.block_pools, int(settings.volume)) for name, _ in hosts),
+        # For verification and for load: each in a database of its own, away from the applications' data.
+        databases=tuple(Database(name=name, user=name, owns=True) for name in ("verify", "load")),
+        service=DatabaseService(
+            address=surroundings.balancer,
+            port=PRIMARY_PORT,
+            read_port=REPLICA_PORT,
+            instances=hosts,
+            coordinators=coordinators,
+        ),
+    )
+
+
+def _volume(host: str, pools: tuple[str, str], size: int) -> Volume:
+    return Volume(
+        app="database",
+        host=host,
+        pool=pools[0],
+        data_pool=pools[1],
+        size=size,
+        path=patroni.VOLUME,
+        owner="postgres",
+    )
+
+
+def _odd(hosts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return as many hosts as make a majority worth having: an even one more survives no more."""
+    count = min(len(hosts), _MOST_COORDINATORS)
+    return hosts[: count if count % 2 else count - 1]
+
+
+def _frontends(hosts: tuple[tuple[str, str], ...]) -> tuple[Frontend, ...]:
+    """Return the ports for the primary and for replicas; Patroni tells the balancer who is what."""
+    return tuple(
+        Frontend(
+            name=name,
+            port=port,
+            backends=hosts,
+            backend_port=patroni.POSTGRES_PORT,
+            check=check,
+            check_port=patroni.API_PORT,
+            scheme="postgresql",
+            fallback=fallback,
+        )
+        for name, port, check, fallback in (
+            ("database", PRIMARY_PORT, "/primary", ""),
+            # While there is no replica, the primary serves the reads too.
+            ("database-reads", REPLICA_PORT, "/replica", "database"),
+        )
+    )
+
+
+def _secrets(design: Design, app: AppDesign) -> tuple[Secret, ...]:
+    """Return the passwords, and an authority of its own for etcd: whoever holds a certificate of it may say
+    who is primary, so no other server gets one."""
+    service = app.service
+    assert service is not None
+    members = dict((*service.instances, *service.coordinators))
+    return (
+        *(Secret(name=f"database.{user}") for user in patroni.USERS),
+        *(Secret(name=f"database.user.{database.user}") for database in design.databases),
+        Secret(name="etcd", kind=SecretKind.AUTHORITY),
+        *(
+            Secret(name=f"etcd.{name}", kind=SecretKind.CERTIFICATE, authority="etcd", names=(name, address))
+            for name, address in members.items()
+        ),
+    )
+
+
+def _server_files(design: Design, app: AppDesign, host: Host, instance: Instance) -> tuple[File, ...]:
+    if instance.component == "etcd":
+        return (etcd.render_etcdctl(host),)
+    return patroni.server_files(design, app, host)
+
+
+def _private_files(
+    design: Design, _app: AppDesign, host: Host, instance: Instance, secrets: Secrets
+) -> tuple[File, ...]:
+    if instance.component == "etcd":
+        return etcd.private_files(host, secrets)
+    return patroni.private_files(design, host, secrets)
+
+
+def _server_programs(_design: Design, app: AppDesign, host: Host, instance: Instance) -> tuple[Program, ...]:
+    if instance.component == "etcd":
+        assert app.service is not None
+        return (etcd.program(instance, host, app.service),)
+    return (patroni.program(instance),)
+
+
+DATABASE = App(
+    name="database",
+    settings=DatabaseSettings,
+    place=place_database,
+    server_files=_server_files,
+    private_files=_private_files,
+    server_programs=_server_programs,
+    secrets=_secrets,
+    packages=(
+        "etcd-client",
+        "etcd-server",
+        "patroni",
+        "postgresql",
+        "python3-dnspython",
+        "python3-etcd",
+        "xfsprogs",
+    ),
+)

@@ -1,0 +1,201 @@
+"""PostgreSQL under Patroni: one instance is primary, the others follow, and etcd decides.
+
+Settings that differ from the defaults carry their reason beside them.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+from rookery.apps.app import Secrets
+from rookery.apps.database import etcd
+from rookery.apps.database.settings import DatabaseSettings
+from rookery.design.model import AppDesign, Design, Host, Instance
+from rookery.files import File, Program
+
+POSTGRES_PORT = 5432
+API_PORT = 8008
+VERSION = 17
+VOLUME = "/var/lib/postgresql"
+SOCKETS = "/run/postgresql"
+CONFIG = "etc/rookery/patroni.json"
+_ENVIRONMENT = "etc/rookery/patroni.env"
+_TLS = "etc/rookery/postgres"
+_DATA = f"{VOLUME}/{VERSION}/main"
+
+# The users of Patroni itself: the superuser, who comes by the local socket only; who copies the primary; who
+# rewinds an old primary to follow the new one; and who may change things over Patroni's API.
+USERS = ("superuser", "replicator", "rewind", "api")
+
+# Seconds. A primary that cannot renew its lock for TTL is succeeded; it looks every LOOP. Patroni's own floor
+# for the first is 20, meant for networks that lose packets: docs/decisions/0013-failover-time.md.
+TTL, LOOP, RETRY = 12, 4, 4
+
+_PATRONICTL = f"""\
+#!/bin/sh
+. /{_ENVIRONMENT}
+exec /usr/bin/patronictl --config-file /{CONFIG} "$@"
+"""
+
+PARAMETERS: dict[str, object] = {
+    "max_connections": 200,
+    "shared_buffers": "128MB",
+    # What was acknowledged is on the disk of two instances; a checkpoint writes what both have already.
+    "max_wal_size": "1GB",
+    "checkpoint_timeout": "15min",
+    # A rewind needs to know which blocks changed.
+    "wal_log_hints": "on",
+    "password_encryption": "scram-sha-256",
+    "ssl": "on",
+    "ssl_ca_file": "/etc/rookery/tls/ca.crt",
+    "ssl_cert_file": f"/{_TLS}/server.crt",
+    "ssl_key_file": f"/{_TLS}/server.key",
+    "ssl_min_protocol_version": "TLSv1.2",
+    # A client's or replica's host that vanished is noticed within seconds, not the kernel's two hours.
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": "10s",
+    "wal_sender_timeout": "5s",
+    "wal_receiver_timeout": "5s",
+    # Compiling a query pays for long reports; this site has none.
+    "jit": "off",
+    "log_min_duration_statement": "2s",
+}
+
+
+def program(instance: Instance) -> Program:
+    return Program(name=instance.name, argv=("/usr/lib/rookery/start-patroni",), priority=600, gated=True)
+
+
+def server_files(design: Design, app: AppDesign, host: Host) -> tuple[File, ...]:
+    """Return Patroni's configuration without its passwords, and the programs that start it."""
+    guest = files("rookery.apps.database") / "guest"
+    scripts = (
+        File(path=f"usr/lib/rookery/{name}", content=(guest / name).read_bytes(), mode=0o755)
+        for name in ("start-patroni", "patroni-lab.py")
+    )
+    config = json.dumps(build_config(design, app, host), indent=1)
+    return (
+        File.text(CONFIG, config + "\n", mode=0o640, owner="postgres"),
+        # So that `patronictl list` works as it is for root of the host.
+        File.text("usr/local/bin/patronictl", _PATRONICTL, mode=0o755),
+        *scripts,
+    )
+
+
+def private_files(design: Design, host: Host, secrets: Secrets) -> tuple[File, ...]:
+    """Return the passwords as Patroni's environment, and the keys of its two kinds of TLS."""
+    names = {
+        "PATRONI_SUPERUSER_PASSWORD": "superuser",
+        "PATRONI_REPLICATION_PASSWORD": "replicator",
+        "PATRONI_REWIND_PASSWORD": "rewind",
+        "PATRONI_RESTAPI_PASSWORD": "api",
+    }
+    environment = "".join(f"export {name}='{secrets[f'database.{user}']}'\n" for name, user in names.items())
+    certificate, key = secrets[f"tls.{host.name}.crt"], secrets[f"tls.{host.name}.key"]
+    assert design.database is not None
+    return (
+        File.text(_ENVIRONMENT, environment, mode=0o400, owner="postgres"),
+        File.text(f"{_TLS}/server.crt", certificate),
+        File.text(f"{_TLS}/server.key", key, mode=0o400, owner="postgres"),
+        *etcd.certificate_files(host, secrets, owner="postgres"),
+    )
+
+
+def build_config(design: Design, app: AppDesign, host: Host) -> dict[str, Any]:
+    """Return Patroni's configuration of the instance on `host`."""
+    service = app.service
+    assert service is not None
+    etcd_tls = {"cacert": "ca.crt", "cert": "postgres.crt", "key": "postgres.key"}
+    return {
+        "scope": design.name,
+        "namespace": "/database/",
+        "name": host.name,
+        "restapi": {
+            "listen": f"{host.address}:{API_PORT}",
+            "connect_address": f"{host.address}:{API_PORT}",
+            "certfile": f"/{_TLS}/server.crt",
+            "keyfile": f"/{_TLS}/server.key",
+            "cafile": "/etc/rookery/tls/ca.crt",
+            "authentication": {"username": "api"},
+        },
+        "ctl": {"cacert": "/etc/rookery/tls/ca.crt"},
+        "etcd3": {
+            "hosts": [f"{address}:{etcd.CLIENT_PORT}" for _, address in service.coordinators],
+            "protocol": "https",
+            **{name: f"/etc/rookery/etcd/{file}" for name, file in etcd_tls.items()},
+        },
+        "bootstrap": {
+            "dcs": _cluster_settings(app),
+            "initdb": [
+                {"encoding": "UTF8"},
+                {"locale": "C.UTF-8"},
+                {"auth-local": "peer"},
+                {"auth-host": "scram-sha-256"},
+                "data-checksums",
+                # One flush of the whole volume afterwards is quicker than one of each of a thousand files.
+                "no-sync",
+            ],
+            "post_init": f"sh -c 'sync --file-system {VOLUME}'",
+        },
+        "postgresql": _postgres(design, host),
+    }
+
+
+def _postgres(design: Design, host: Host) -> dict[str, Any]:
+    return {
+        "listen": f"{host.address}:{POSTGRES_PORT}",
+        "connect_address": f"{host.address}:{POSTGRES_PORT}",
+        "data_dir": _DATA,
+        "bin_dir": f"/usr/lib/postgresql/{VERSION}/bin",
+        "pgpass": "/run/postgresql/pgpass",
+        # Copying the primary begins with a checkpoint: at once, not spread over minutes.
+        "basebackup": [{"checkpoint": "fast"}],
+        "use_unix_socket": True,
+        "use_unix_socket_repl": True,
+        "parameters": {"unix_socket_directories": SOCKETS},
+        "pg_hba": _access(design),
+        "authentication": _authentication(),
+    }
+
+
+def _cluster_settings(app: AppDesign) -> dict[str, Any]:
+    """Return what all instances share, kept in etcd from the first start on."""
+    assert isinstance(app.settings, DatabaseSettings)
+    return {
+        "ttl": TTL,
+        "loop_wait": LOOP,
+        "retry_timeout": RETRY,
+        "maximum_lag_on_failover": 1 << 20,
+        # Only an instance that has every acknowledged transaction may follow a lost primary.
+        "synchronous_mode": app.settings.synchronous,
+        # Without etcd the primary goes on for as long as it reaches all others.
+        "failsafe_mode": True,
+        "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": PARAMETERS},
+    }
+
+
+def _access(design: Design) -> list[str]:
+    """Return pg_hba.conf: the superuser by the local socket only, everybody else over TLS with a password."""
+    network = design.network.public
+    return [
+        "local all postgres peer",
+        "local replication postgres peer",
+        f"hostssl replication replicator {network} scram-sha-256",
+        f"hostssl postgres rewind {network} scram-sha-256",
+        "host all postgres all reject",
+        f"hostssl all all {network} scram-sha-256",
+        "host all all all reject",
+    ]
+
+
+def _authentication() -> dict[str, dict[str, str]]:
+    verified = {"sslmode": "verify-full", "sslrootcert": "/etc/rookery/tls/ca.crt"}
+    return {
+        "superuser": {"username": "postgres"},
+        "replication": {"username": "replicator", **verified},
+        "rewind": {"username": "rewind", **verified},
+    }

@@ -1,0 +1,32 @@
+"""What every nginx of ours has in common: how it is started, and how it speaks TLS."""
+
+from __future__ import annotations
+
+from rookery.design.model import Instance
+from rookery.files import Program
+
+TLS = """\
+        ssl_certificate /etc/rookery/tls/server.crt;
+        ssl_certificate_key /etc/rookery/tls/server.key;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_cache shared:tls:1m;
+        ssl_session_timeout 1h;"""
+
+
+def config_path(instance: Instance) -> str:
+    """Return where an instance's nginx.conf is, relative to its server's root."""
+    return f"etc/rookery/{instance.name}.conf"
+
+
+def pid_file(instance: Instance) -> str:
+    return f"/run/{instance.name}.pid"
+
+
+def nginx_program(instance: Instance, *, gated: bool = False) -> Program:
+    """Return the program that keeps an nginx running; its configuration must name `pid_file`."""
+    pid = pid_file(instance)
+    # A master that dies leaves workers behind that hold the port; the next one could never take it. They are
+    # in its process group, which has its number.
+    clear = f'[ ! -s {pid} ] || pkill -KILL -g "$(cat {pid})" -x nginx'
+    start = f"exec nginx -e stderr -c /{config_path(instance)} -g 'daemon off;'"
+    return Program(name=instance.name, argv=("sh", "-c", f"{clear}; {start}"), gated=gated)

@@ -1,0 +1,163 @@
+"""Streaming as an application: films and music out of a bucket, a live channel out of CephFS."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import PurePath
+
+from rookery.apps.app import App, Making
+from rookery.apps.nginx import config_path, nginx_program
+from rookery.apps.streaming.media import cache_control, media_type
+from rookery.apps.streaming.origin import ORIGIN_PORT, render_origin
+from rookery.apps.streaming.settings import StreamingSettings
+from rookery.design.app import Surroundings
+from rookery.design.model import (
+    AppDesign,
+    Bucket,
+    CephUser,
+    Design,
+    FileSystem,
+    Host,
+    Instance,
+    Route,
+    Share,
+)
+from rookery.errors import InputError
+from rookery.files import File, Program
+from rookery.spec.model import AppSettings
+from rookery.units import MIB
+
+MEDIA_BUCKET = "media"
+_PUBLISHER = "media-publisher"
+_MOST_ORIGINS = 2
+_USER = "live"
+_DIRECTORY, _MOUNT = "/live", "/srv/live"
+# Where the lock lies that says which host encodes: objects of their own, apart from all files.
+_LOCK_NAMESPACE = "live"
+_PROGRAMS = "usr/lib/rookery/streaming"
+# What is made is made again when one of these changes, so what only the channel needs stands apart.
+_PACKING = ("films.json", "ladder.py", "music.py", "pack_media.py", "silhouettes.py", "sources.py")
+_LIVE = ("channel.py", "encoder.py", "lease.py", "live_playlist.py", "publisher.py", "share.py")
+_ORIGIN = Instance(app="streaming", component="origin", memory=64 * MIB, ports=(ORIGIN_PORT,))
+_CHANNEL = Instance(app="streaming", component="channel", memory=192 * MIB, ports=())
+
+
+def place_streaming(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
+    """Claim the bucket of films and music; put the live channel on two workers with a folder they share."""
+    assert isinstance(settings, StreamingSettings)
+    if surroundings.object_store is None:
+        raise InputError(
+            "apps.streaming: its films live in a bucket, and object storage is off",
+            hint="Set storage.object.enabled to true, or remove apps.streaming.",
+        )
+    readers = tuple(address for _, address in surroundings.workers)
+    vod = Route(path=f"/{MEDIA_BUCKET}/", bucket=MEDIA_BUCKET)
+    design = AppDesign(
+        name="streaming",
+        settings=settings,
+        placements=(),
+        routes=(vod,),
+        buckets=(Bucket(name=MEDIA_BUCKET, owner=_PUBLISHER, readers=readers),),
+        makes=True,
+    )
+    return _with_channel(design, settings, surroundings) if settings.channel else design
+
+
+def _with_channel(design: AppDesign, settings: StreamingSettings, surroundings: Surroundings) -> AppDesign:
+    system = surroundings.file_system
+    if system is None:
+        raise InputError(
+            "apps.streaming.channel: the live channel lives on CephFS, and file storage is off",
+            hint="Set storage.file.enabled to true, or apps.streaming.channel to false.",
+        )
+    hosts = surroundings.some_workers(settings.origins, _MOST_ORIGINS, "apps.streaming.origins")
+    names = tuple(name for name, _ in hosts)
+    share = Share(name="live", directory=_DIRECTORY, path=_MOUNT, hosts=names, user=_USER, owner="root")
+    return replace(
+        design,
+        placements=tuple((name, instance) for name in names for instance in (_ORIGIN, _CHANNEL)),
+        routes=(*design.routes, Route(path="/live/", backends=hosts, port=ORIGIN_PORT)),
+        shares=(share,),
+        users=(_channel_user(system, names),),
+    )
+
+
+def _channel_user(system: FileSystem, hosts: tuple[str, ...]) -> CephUser:
+    """Return the user that mounts the channel's folder, holds its lock, and may fence its predecessor."""
+    pool = system.data_pools[0]
+    return CephUser(
+        name=_USER,
+        caps=(
+            ("mon", "allow r, allow command 'osd blocklist' with blocklistop=add"),
+            ("mds", f"allow rw fsname={system.name} path={_DIRECTORY}"),
+            (
+                "osd",
+                f"allow rw tag cephfs data={system.name}, allow rwx pool={pool} namespace={_LOCK_NAMESPACE}",
+            ),
+        ),
+        hosts=hosts,
+    )
+
+
+def _guest(names: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
+    """Return programs of the guest folder with their content."""
+    folder = files("rookery.apps.streaming") / "guest"
+    return tuple((name, (folder / name).read_bytes()) for name in names)
+
+
+def _server_files(design: Design, _app: AppDesign, host: Host, instance: Instance) -> tuple[File, ...]:
+    if instance.component == "origin":
+        text = render_origin(design, host, instance)
+        return (File.text(config_path(instance), text),)
+    return tuple(File(path=f"{_PROGRAMS}/{name}", content=content) for name, content in _guest(_LIVE))
+
+
+def _server_programs(design: Design, _app: AppDesign, host: Host, instance: Instance) -> tuple[Program, ...]:
+    if instance.component == "origin":
+        return (nginx_program(instance, gated=True),)
+    assert design.file_system is not None
+    words = {
+        "host": host.name,
+        "user": _USER,
+        "pool": design.file_system.data_pools[0],
+        "namespace": _LOCK_NAMESPACE,
+        "file-system": design.file_system.name,
+        "path": _DIRECTORY,
+    }
+    options = tuple(word for name, value in words.items() for word in (f"--{name}", value))
+    argv = ("python3", f"/{_PROGRAMS}/channel.py", *options)
+    return (Program(name=instance.name, argv=argv, gated=True, priority=650),)
+
+
+def _making(app: AppDesign) -> Making:
+    assert isinstance(app.settings, StreamingSettings)
+    source = app.settings.media
+    given = ("--media", "{source}") if source is not None else ()
+    return Making(
+        bucket=MEDIA_BUCKET,
+        files=tuple(File(path=name, content=content) for name, content in _guest(_PACKING)),
+        argv=("python3", "pack_media.py", "--out", "{out}", *given),
+        source=source,
+    )
+
+
+def _located(settings: AppSettings, base: PurePath) -> AppSettings:
+    assert isinstance(settings, StreamingSettings)
+    if settings.media is None:
+        return settings
+    return settings.model_copy(update={"media": str(base / settings.media)})
+
+
+STREAMING = App(
+    name="streaming",
+    settings=StreamingSettings,
+    place=place_streaming,
+    server_files=_server_files,
+    server_programs=_server_programs,
+    cache_control=cache_control,
+    media_type=media_type,
+    located=_located,
+    making=_making,
+    packages=("ffmpeg", "fonts-dejavu-core"),
+)

@@ -1,0 +1,157 @@
+"""The live channel on one origin: encodes while this host holds the lease, waits for it otherwise.
+
+One such process runs on each origin. The lease is looked after here, encoding is ffmpeg's, and what goes to
+CephFS is the publisher's, in a thread of its own, so that a file system that hangs never delays a renewal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import rados
+
+if TYPE_CHECKING:
+    from rookery.apps.streaming.guest.encoder import Encoder
+    from rookery.apps.streaming.guest.lease import Lease
+    from rookery.apps.streaming.guest.publisher import Publisher
+    from rookery.apps.streaming.guest.share import Share
+else:  # on a server, these files lie side by side in a folder that is no package
+    from encoder import Encoder
+    from lease import Lease
+    from publisher import Publisher
+    from share import Share
+
+_RENEW = 1.0  # seconds between renewals
+_TRY = 0.5  # seconds between tries to take the lease, while another holds it
+_PAUSE = 5.0  # seconds in which a leader that failed leaves the lease to others
+_END = 3.0  # seconds that the publisher gets to finish what it is writing
+
+log = logging.getLogger("channel")
+
+
+class Channel:
+    """This host's part in the channel."""
+
+    def __init__(self, *, host: str, lease: Lease, share: Share, encoder: Encoder) -> None:
+        self._host = host
+        self._lease = lease
+        self._share = share
+        self._encoder = encoder
+        self._publisher: Publisher | None = None
+        self._not_before = 0.0
+        self._following = False
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        """Lead or follow until `stopping` is set."""
+        while not self.stopping.is_set():
+            if self._publisher is None:
+                self._follow()
+            else:
+                self._go_on(self._publisher)
+            self.stopping.wait(_TRY if self._publisher is None else _RENEW)
+        self._stand_down("told to stop")
+
+    def _follow(self) -> None:
+        if time.monotonic() < self._not_before:
+            return
+        if self._lease.take():
+            self._following = False
+            log.info("leading: this host encodes from now on")
+            self._encoder.start()
+            self._publisher = Publisher(
+                host=self._host, source=self._encoder.folder, share=self._share, lease=self._lease
+            )
+            self._publisher.start()
+        elif not self._following:
+            self._following = True
+            log.info("following: another host encodes")
+
+    def _go_on(self, publisher: Publisher) -> None:
+        """Renew, unless there is a reason to leave the lead to others."""
+        if not self._lease.held:
+            # Taking it again would not tell whether another host led meanwhile.
+            self._stand_down("the lease could not be renewed in time")
+        elif publisher.error:
+            self._stand_down(f"publishing failed: {publisher.error}")
+        elif not self._encoder.running:
+            self._stand_down("ffmpeg ended by itself")
+        else:
+            self._lease.take()
+            return
+        self._not_before = time.monotonic() + _PAUSE
+
+    def _stand_down(self, reason: str) -> None:
+        """Stop encoding and publishing, and give the lease up once nothing writes any more."""
+        if self._publisher is None:
+            return
+        self._encoder.kill()
+        if not self._publisher.end(_END):
+            # It cannot be ended within this process. Its signature stands: a successor fences it.
+            log.error("not leading any more: %s; a write to CephFS hangs, so this process ends", reason)
+            os._exit(1)
+        self._publisher = None
+        self._lease.release()
+        log.info("not leading any more: %s", reason)
+
+    def watch(self) -> None:
+        """Kill ffmpeg before the lease ends, whatever the main thread is waiting for."""
+        while True:
+            time.sleep(0.2)
+            if self._publisher is not None and not self._lease.held and self._encoder.running:
+                log.error("the lease runs out without an answer from RADOS: ffmpeg is killed")
+                self._encoder.kill()
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="The live channel on one origin.")
+    parser.add_argument("--host", required=True, help="this host's name")
+    parser.add_argument("--user", required=True, help="cephx user, without 'client.'")
+    parser.add_argument("--pool", required=True, help="pool of the lease's object")
+    parser.add_argument("--namespace", required=True, help="namespace of the lease's object")
+    parser.add_argument("--file-system", default="cephfs", help="the CephFS that has the folder")
+    parser.add_argument("--path", default="/live", help="the folder to publish to, within the file system")
+    parser.add_argument("--size", default="640x360", help="size of the picture")
+    parser.add_argument("--work", type=Path, default=Path("/run/live-channel"), help="the encoder's folder")
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = arguments()
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ"
+    )
+    width, height = (int(part) for part in given.size.split("x"))
+    try:
+        lease = Lease(user=given.user, pool=given.pool, namespace=given.namespace, host=given.host)
+    except rados.Error as error:
+        raise SystemExit(f"no connection to the cluster: {error}") from error
+    channel = Channel(
+        host=given.host,
+        lease=lease,
+        share=Share(user=given.user, file_system=given.file_system, path=given.path),
+        encoder=Encoder(host=given.host, width=width, height=height, folder=given.work),
+    )
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        channel.stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    threading.Thread(target=channel.watch, name="watch", daemon=True).start()
+    channel.run()
+    lease.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Loop devices: a file as a block device, through the kernel's own calls (man 4 loop).
+
+`losetup` resolves a path before it opens it, and so cannot take a file of another mount namespace; here the
+file comes open. A device let go of while it is mounted goes by itself when that mount does, whatever becomes
+of us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rookery.errors import NotPossibleError
+
+_CONTROL = "/dev/loop-control"
+_GET_FREE = 0x4C82
+_CONFIGURE = 0x4C0A
+_SET_CAPACITY = 0x4C07
+_AUTOCLEAR, _DIRECT_IO = 4, 16
+_TRIES = 20  # another process may take the free device first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockDevice:
+    """A block device of the machine: its node's path, and its number as the kernel writes it in one."""
+
+    path: str
+    number: int
+
+
+@contextlib.contextmanager
+def attached(file: int) -> Iterator[BlockDevice]:
+    """Attach an open file to a free loop device, without the page cache in between.
+
+    The device is held inside the `with`; past it the device lasts as long as something else holds it.
+    """
+    handle = _attach(file)
+    try:
+        path = str(Path(f"/proc/self/fd/{handle}").readlink())
+        yield BlockDevice(path=path, number=os.fstat(handle).st_rdev)
+    finally:
+        os.close(handle)
+
+
+def _attach(file: int) -> int:
+    try:
+        control = os.open(_CONTROL, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise NotPossibleError(
+            f"there are no loop devices on this machine: {error}",
+            hint="Load the kernel's module: `modprobe loop`.",
+        ) from None
+    try:
+        for _ in range(_TRIES):
+            handle = os.open(f"/dev/loop{fcntl.ioctl(control, _GET_FREE)}", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.ioctl(handle, _CONFIGURE, _configuration(file))
+            except OSError as error:
+                os.close(handle)
+                if error.errno != errno.EBUSY:
+                    raise
+            else:
+                return handle
+    finally:
+        os.close(control)
+    raise NotPossibleError("no loop device is free", hint="Detach some: `losetup` lists them.")
+
+
+def _configuration(file: int) -> bytes:
+    """Return a `struct loop_config`: the file, the default block size, and the flags of its info."""
+    config = bytearray(304)
+    struct.pack_into("=II", config, 0, file, 0)
+    struct.pack_into("=QQQQQIIII", config, 8, 0, 0, 0, 0, 0, 0, 0, 0, _DIRECT_IO | _AUTOCLEAR)
+    return bytes(config)
+
+
+def adopt_size(device: str) -> None:
+    """Let a device take over that its file has grown."""
+    handle = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(handle, _SET_CAPACITY, 0)
+    finally:
+        os.close(handle)
+
+
+def devices_of(folder: Path) -> tuple[str, ...]:
+    """Return the loop devices that stand on a file below `folder`. Asked one by one in /sys: `losetup -a`
+    hangs where one device's file is on a dead FUSE server."""
+    found = []
+    for device in Path("/sys/block").glob("loop*"):
+        with contextlib.suppress(OSError):
+            backing = (device / "loop" / "backing_file").read_text().strip()
+            if backing.startswith(f"{folder}/"):
+                found.append(f"/dev/{device.name}")
+    return tuple(sorted(found))

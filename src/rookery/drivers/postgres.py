@@ -1,0 +1,69 @@
+"""PostgreSQL as a client of the system reaches it: over TLS, verified by the system's own authority."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from rookery.errors import RookeryError
+
+if TYPE_CHECKING:
+    import psycopg
+
+_LIMIT = 5  # seconds to connect, and for a silent network to be noticed
+
+
+class DatabaseError(RookeryError):
+    """The database refused or did not answer; says what it said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """One way into a database. `ca_file` vouches for the server; an empty one asks for no TLS at all."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str
+    ca_file: str
+
+    def with_password(self, password: str) -> Door:
+        return replace(self, password=password)
+
+    def in_clear(self) -> Door:
+        return replace(self, ca_file="")
+
+
+@contextmanager
+def connected(door: Door) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A connection where each statement is its own transaction; raises DatabaseError."""
+    import psycopg
+
+    try:
+        connection = psycopg.connect(
+            host=door.host,
+            port=door.port,
+            dbname=door.database,
+            user=door.user,
+            password=door.password,
+            connect_timeout=_LIMIT,
+            tcp_user_timeout=_LIMIT * 1000,
+            application_name="rookery",
+            autocommit=True,
+            sslmode="verify-full" if door.ca_file else "disable",
+            sslrootcert=door.ca_file or None,
+        )
+        with connection:
+            yield connection
+    except psycopg.Error as error:
+        raise DatabaseError(" ".join(str(error).split())) from None
+
+
+def query(door: Door, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run one statement over a connection of its own; return its rows."""
+    with connected(door) as connection:
+        cursor = connection.execute(sql.encode(), values)
+        return cursor.fetchall() if cursor.description else []

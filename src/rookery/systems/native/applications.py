@@ -1,0 +1,160 @@
+"""The applications' steps on the native platform: what they make, start, and put where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rookery.apps.table import APPS
+from rookery.design.model import AppDesign, Design, Share
+from rookery.drivers.ceph import CephSession
+from rookery.drivers.files import read_users
+from rookery.drivers.http import Browser
+from rookery.drivers.runc import Runc
+from rookery.drivers.supervisor import Supervisor
+from rookery.drivers.waiting import Look, wait_for
+from rookery.files import Program
+from rookery.plan.step import Step
+from rookery.projections.native.server import server_programs, share_programs
+from rookery.systems.native import database, objects
+from rookery.systems.native.identity import Identity
+from rookery.systems.native.image_build import image_root
+from rookery.systems.native.making import ensure_made, made_folder, made_index
+from rookery.systems.native.paths import LabPaths
+from rookery.systems.native.volumes import Volumes, is_mount_point
+from rookery.systems.protocol import Report
+
+_SHARE_LIMIT = 60.0  # seconds to mount CephFS
+
+
+class Applications:
+    """The applications of one lab. `ceph` opens an administrator's session, `exec_argv` gives the command
+    that runs another on a host."""
+
+    def __init__(
+        self,
+        design: Design,
+        paths: LabPaths,
+        runc: Runc,
+        *,
+        identity: Callable[[], Identity],
+        ceph: Callable[[], CephSession],
+        exec_argv: Callable[[str, Sequence[str]], list[str]],
+    ) -> None:
+        self._design = design
+        self._paths = paths
+        self._runc = runc
+        self._identity = identity
+        self._ceph = ceph
+        self._exec_argv = exec_argv
+        self.volumes = Volumes(design, paths, runc)
+
+    def attach(self, step: Step, report: Report) -> None:
+        """Attach a volume to its host."""
+        volume = next(volume for volume in self._design.volumes if volume.name == step.target)
+        self.volumes.ensure(volume, self._ceph(), self._identity(), report)
+
+    def make(self, step: Step, report: Report) -> None:
+        """Make the content that a program makes."""
+        making = APPS[step.target].making(self._app(step.target))
+        assert making is not None
+        ensure_made(making, self._paths, self._runc, report)
+
+    def start(self, step: Step, report: Report) -> None:
+        """Mount the application's shares, then start what waited for its storage."""
+        app = self._app(step.target)
+        for share in app.shares:
+            self._share(share, report)
+        for host, program in self._gated(app):
+            self._supervisor(host).start(program.name)
+
+    def create_databases(self, report: Report) -> None:
+        primary = self._primary(report)
+        database.create_databases(self._design, self._identity(), self._exec_argv, primary)
+
+    def put(self, step: Step, report: Report) -> None:
+        """Bring the application's content into its buckets and its schema into its database."""
+        app = self._app(step.target)
+        if app.buckets:
+            identity = self._identity()
+            objects.publish_app(self._design, app, identity, ca_file=self._paths.ca, report=report)
+        if app.databases and app.service is None:
+            self._apply_schema(app, report)
+        if app.service is not None:
+            with self._browser() as browser:
+                database.wait_replicas(self._design, browser, report)
+
+    def facts(self) -> set[str]:
+        """Return the facts of the applications' steps that can be seen without doing them again."""
+        found = {f"volume:{v.name}" for v in self._design.volumes if self.volumes.is_ready(v)}
+        for app in self._design.apps:
+            making = APPS[app.name].making(app)
+            if making is not None and made_folder(making).is_dir():
+                found.add(f"made:{app.name}")
+            if all(self._runs(host, program) for host, program in self._gated(app)):
+                found.add(f"started:{app.name}")
+        return found
+
+    def _apply_schema(self, app: AppDesign, report: Report) -> None:
+        made = {name: made_index(self._app(name)) for name in app.uses}
+        sql = APPS[app.name].schema(self._design, app, made)
+        if not sql:
+            return
+        report("schema and first rows")
+        database.run_sql(self._exec_argv, self._primary(report), app.databases[0].name, sql, timeout=600)
+
+    def _primary(self, report: Report) -> str:
+        """Return the host of the primary, once there is one."""
+        with self._browser() as browser:
+            return database.wait_primary(self._design, browser, report)
+
+    def _share(self, share: Share, report: Report) -> None:
+        """Make a share's directory and mount it on its hosts."""
+        system = self._design.file_system
+        assert system is not None
+        uid, gid = read_users(image_root())[share.owner]
+        self._ceph().operation(
+            "cephfs-folder", file_system=system.name, path=share.directory, uid=uid, gid=gid
+        )
+        for host in share.hosts:
+            self._supervisor(host).start(f"share-{share.name}")
+
+        def look() -> Look[bool]:
+            missing = [host for host in share.hosts if not self._is_mounted(host, share.path)]
+            return Look(seen=f"not yet on {', '.join(missing)}", value=None if missing else True)
+
+        wait_for(f"share {share.name}", look, limit=_SHARE_LIMIT, report=report)
+
+    def _gated(self, app: AppDesign) -> list[tuple[str, Program]]:
+        """Return host and program of what the application's `started` step starts."""
+        shares = {f"share-{share.name}" for share in app.shares}
+        found = []
+        for host in self._design.servers:
+            own = {instance.name for instance in host.instances if instance.app == app.name}
+            names = {program.name for program in share_programs(self._design, host)} & shares | own
+            programs = (p for p in server_programs(self._design, host) if p.gated and p.name in names)
+            # A share goes first: what is started after it may use it.
+            found += [(host.name, p) for p in sorted(programs, key=lambda p: p.priority)]
+        return found
+
+    def _runs(self, host: str, program: Program) -> bool:
+        try:
+            states = self._supervisor(host).programs()
+        except (OSError, KeyError):
+            return False
+        return any(state.name == program.name and state.state == "RUNNING" for state in states)
+
+    def _is_mounted(self, host: str, path: str) -> bool:
+        return is_mount_point(Path(f"/proc/{self._pid(host)}/root{path}"))
+
+    def _supervisor(self, host: str) -> Supervisor:
+        return Supervisor(self._pid(host))
+
+    def _pid(self, host: str) -> int:
+        return self._runc.running()[self._paths.container(host)]
+
+    def _app(self, name: str) -> AppDesign:
+        return next(app for app in self._design.apps if app.name == name)
+
+    def _browser(self) -> Browser:
+        return Browser(str(self._paths.ca))

@@ -1,0 +1,108 @@
+"""The database on the native platform: who is primary, and the databases and roles that applications ask for.
+
+SQL runs as the superuser on the primary's own host, over its local socket: there is no other way in for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+
+from rookery.apps.database.patroni import API_PORT
+from rookery.apps.database.settings import DatabaseSettings
+from rookery.design.model import Database, Design
+from rookery.drivers.http import Browser
+from rookery.drivers.process import run
+from rookery.drivers.waiting import Look, wait_for
+from rookery.systems.native.identity import Identity
+from rookery.systems.protocol import Member, Report
+
+_PRIMARY_LIMIT = 120.0  # seconds, initdb on a busy machine included
+_REPLICAS_LIMIT = 180.0
+_AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
+_PSQL = ("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-")
+
+Exec = Callable[[str, Sequence[str]], list[str]]
+"""Gives the command that runs another on a host."""
+
+
+def members(design: Design, browser: Browser) -> tuple[Member, ...]:
+    """Return the members as the first instance that answers tells them; none where all are silent."""
+    service = design.database
+    assert service is not None
+    for _, address in service.instances:
+        answer = browser.get(f"https://{address}:{API_PORT}/cluster")
+        if answer.status == 200:
+            return tuple(
+                Member(name=entry["name"], role=entry["role"], state=entry["state"])
+                for entry in json.loads(answer.body)["members"]
+            )
+    return ()
+
+
+def wait_primary(design: Design, browser: Browser, report: Report) -> str:
+    """Wait until there is a primary that takes writes; return its host's name."""
+
+    def look() -> Look[str]:
+        seen = members(design, browser)
+        leaders = [m.name for m in seen if m.is_primary]
+        return Look(seen=_in_words(seen), value=leaders[0] if leaders else None)
+
+    return wait_for("a primary", look, limit=_PRIMARY_LIMIT, report=report)
+
+
+def wait_replicas(design: Design, browser: Browser, report: Report) -> None:
+    """Wait until every instance is the primary or follows it, one synchronously where that is asked."""
+    service = design.database
+    settings = next(app.settings for app in design.apps if app.service is not None)
+    assert service is not None
+    assert isinstance(settings, DatabaseSettings)
+    wants_standby = settings.synchronous and len(service.instances) > 1
+
+    def look() -> Look[bool]:
+        seen = members(design, browser)
+        done = len(seen) == len(service.instances) and all(m.is_primary or m.follows for m in seen)
+        done = done and (not wants_standby or any(m.role == "sync_standby" for m in seen))
+        return Look(seen=_in_words(seen), value=done or None)
+
+    wait_for("the replicas", look, limit=_REPLICAS_LIMIT, report=report)
+
+
+def _in_words(seen: Iterable[Member]) -> str:
+    return ", ".join(f"{m.name} {m.role} {m.state}" for m in seen) or "no instance answers"
+
+
+def create_databases(design: Design, identity: Identity, exec_argv: Exec, primary: str) -> None:
+    """Make the databases and roles that the applications ask for, on the primary."""
+    parts = [
+        "SET log_min_error_statement = panic;"
+    ]  # a failing statement with a password stays out of the log
+    for database in design.databases:
+        parts += _role(database.user, f"LOGIN PASSWORD '{identity[f'database.user.{database.user}']}'")
+        if not database.owns:
+            parts += _role(database.owner, "NOLOGIN")
+        parts += _database(database)
+    run_sql(exec_argv, primary, "postgres", "\n".join(parts))
+
+
+def run_sql(exec_argv: Exec, host: str, database: str, sql: str, *, timeout: float = 120.0) -> None:
+    """Run SQL as the superuser on the primary; raises CommandError with psql's words."""
+    run(exec_argv(host, (*_AS_POSTGRES, *_PSQL, f"--dbname={database}")), stdin=sql, timeout=timeout)
+
+
+def _role(name: str, options: str) -> list[str]:
+    missing = f"NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}')"
+    return [
+        f"SELECT 'CREATE ROLE \"{name}\"' WHERE {missing} \\gexec",
+        f'ALTER ROLE "{name}" {options};',
+    ]
+
+
+def _database(database: Database) -> list[str]:
+    name, owner = database.name, database.owner
+    missing = f"NOT EXISTS (SELECT FROM pg_database WHERE datname = '{name}')"
+    return [
+        f'SELECT \'CREATE DATABASE "{name}" OWNER "{owner}"\' WHERE {missing} \\gexec',
+        f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC;',
+        f'GRANT CONNECT, TEMPORARY ON DATABASE "{name}" TO "{database.user}";',
+    ]

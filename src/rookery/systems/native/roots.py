@@ -1,0 +1,27 @@
+"""The root of a container of ours: an overlay over the shared image, with files laid into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rookery.drivers import mounts
+from rookery.drivers.files import read_users, write_files
+from rookery.files import File
+from rookery.systems.native.image_build import image_root
+from rookery.systems.native.paths import ServerPaths
+
+
+def lay_root(place: ServerPaths, files: Iterable[File]) -> dict[str, tuple[int, int]]:
+    """Mount a container's root and write `files` into it; return uid and gid of the image's users.
+
+    What an earlier life changed of its root is kept, what it left mounted is unmounted.
+    """
+    for folder in (place.upper, place.work, place.root):
+        folder.mkdir(parents=True, exist_ok=True)
+    for point in mounts.mount_points(place.root):
+        mounts.unmount(point)
+    image = image_root()
+    mounts.mount_overlay(lower=image, upper=place.upper, work=place.work, at=place.root)
+    users = read_users(image)
+    write_files(place.root, files, users=users)
+    return users

@@ -1,0 +1,123 @@
+"""The database under loss: what was acknowledged stays, and writers wait for seconds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rookery.drivers.postgres import DatabaseError, Door, query
+from rookery.run.ledger import Ledger
+from rookery.run.workspace import open_running
+from rookery.systems.native.lab import NativeSystem
+from tests.lab.conftest import Lab, bring_up, rookery, write_spec
+
+NAME = "test-database"
+TEXT = """\
+hosts: {storage: {drives: [{count: 1, size: 20GB}]}}
+apps: {database: {volume: 10GB}}
+"""
+LIMIT = 90.0  # seconds; far above what is expected: how long it takes is measured in bench/failover.py
+RIGHTS = """\
+SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication FROM pg_roles WHERE rolname = current_user"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    yield from bring_up(tmp_path_factory.mktemp("lab"), NAME, TEXT)
+
+
+@pytest.fixture
+def system(lab: Lab) -> Iterator[NativeSystem]:
+    system = NativeSystem(open_running(lab.name).design)
+    yield system
+    system.close()
+    done = rookery("up", str(lab.spec))  # what a test broke is whole again for the next
+    assert done.code == 0, done.err + done.out
+
+
+def door(system: NativeSystem) -> Door:
+    service = system.design.database
+    assert service is not None
+    return Door(
+        host=service.address,
+        port=service.port,
+        database="load",
+        user="load",
+        password=system.database_credentials("load").password,
+        ca_file=str(system.ca_file),
+    )
+
+
+def primary(system: NativeSystem) -> str:
+    return next((member.name for member in system.members() if member.is_primary), "")
+
+
+def kill_server(system: NativeSystem, host: str) -> None:
+    os.kill(system.runc.running()[system.paths.container(host)], signal.SIGKILL)
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {LIMIT:.0f} s for {what}"
+        time.sleep(0.1)
+
+
+def test_losing_the_primarys_host_under_writes_loses_no_acknowledged_row(system: NativeSystem) -> None:
+    old = primary(system)
+    with Ledger(door(system), "host-lost") as ledger:
+        until(lambda: ledger.acknowledged > 50, "the first rows")
+        before = ledger.acknowledged
+        kill_server(system, old)
+        until(lambda: ledger.acknowledged > before + 50, "rows after the loss")
+    account = ledger.account()
+    assert account.lost == ()
+    assert account.acknowledged > before
+    assert account.errors, "a writer cannot but notice"
+    assert primary(system) not in ("", old)
+
+
+def test_a_killed_postgres_comes_back_with_all_that_was_acknowledged(system: NativeSystem) -> None:
+    with Ledger(door(system), "process-killed") as ledger:
+        until(lambda: ledger.acknowledged > 50, "the first rows")
+        before = ledger.acknowledged
+        system.execute(primary(system), ("pkill", "-KILL", "-x", "postgres"))
+        until(lambda: ledger.acknowledged > before + 50, "rows after the kill")
+    assert ledger.account().lost == ()
+
+
+def test_the_volume_grows_under_writes(lab: Lab, system: NativeSystem, tmp_path: Path) -> None:
+    host = primary(system)
+    point = f"/proc/{system.runc.running()[system.paths.container(host)]}/root/var/lib/postgresql"
+    before = os.statvfs(point)
+    larger = write_spec(tmp_path, NAME, TEXT.replace("10GB", "12GB"))
+    with Ledger(door(system), "growing") as ledger:
+        until(lambda: ledger.acknowledged > 20, "the first rows")
+        done = rookery("up", str(larger))
+        assert done.code == 0, done.err + done.out
+    after = os.statvfs(point)
+    assert after.f_blocks * after.f_frsize > 1.15 * before.f_blocks * before.f_frsize
+    account = ledger.account()
+    assert account.lost == ()
+    assert account.errors == ()
+    lab.spec.write_text(larger.read_text())
+
+
+def test_a_volume_cannot_shrink_and_nothing_is_touched(lab: Lab, tmp_path: Path) -> None:
+    smaller = write_spec(tmp_path, NAME, TEXT.replace("10GB", "5GB"))
+    done = rookery("up", str(smaller))
+    assert done.code == 3
+    assert "would become smaller, and a file system in use cannot" in done.err
+
+
+def test_a_role_reaches_its_own_database_alone(system: NativeSystem) -> None:
+    load = door(system)
+    with pytest.raises(DatabaseError, match="permission denied for database"):
+        query(replace(load, database="verify"), "SELECT 1")
+    assert query(load, RIGHTS) == [(False, False, False, False)]

@@ -1,0 +1,428 @@
+"""Streaming: what is packed and how it is served, the live channel's playlist, its origins."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from rookery.apps.streaming import media
+from rookery.apps.streaming.origin import ORIGIN_PORT, render_origin
+from rookery.apps.streaming.settings import StreamingSettings
+from rookery.design.build import build_design
+from rookery.design.model import Instance
+from rookery.errors import InputError
+from rookery.spec.parse import parse_spec
+
+GUEST = Path(media.__file__).parent / "guest"
+IMAGES = Path("/var/lib/rookery/images")
+
+
+@contextlib.contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+def guest(name: str) -> ModuleType:
+    """Return a program of the servers as a module; there, they lie side by side in one folder."""
+    with _importable(GUEST):
+        return importlib.import_module(name)
+
+
+def test_settings_are_as_a_spec_writes_them() -> None:
+    assert StreamingSettings() == StreamingSettings(media=None, channel=True, origins=None)
+    assert StreamingSettings.model_validate({"media": "films", "channel": False, "origins": 3}).origins == 3
+    for wrong in ({"origins": 0}, {"origins": 1000}, {"origins": True}, {"film": "x"}):
+        with pytest.raises(ValidationError):
+            StreamingSettings.model_validate(wrong)
+
+
+# The index and how files are served
+
+
+def entry(**changes: object) -> dict[str, object]:
+    usual = {
+        "id": "dawn-1",
+        "name": "Dawn",
+        "kind": "video",
+        "seconds": 19.96,
+        "master": "dawn-1/master.m3u8",
+        "poster": "dawn-1/poster.jpg",
+        "renditions": [],
+        "note": "The sun comes up.",
+    }
+    return usual | changes
+
+
+def index(*entries: object) -> str:
+    return json.dumps({"titles": list(entries)})
+
+
+def test_an_index_is_read_into_titles() -> None:
+    dawn = media.Title(
+        id="dawn-1",
+        name="Dawn",
+        kind="video",
+        seconds=20,
+        master="dawn-1/master.m3u8",
+        poster="dawn-1/poster.jpg",
+        note="The sun comes up.",
+    )
+    assert media.parse_index(index(entry())) == (dawn,)
+    assert media.parse_index(index()) == ()
+    assert media.parse_index(index(entry(seconds=0.2)))[0].seconds == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<html>", "index.json: is no JSON: Expecting value: line 1 column 1 (char 0)"),
+        ("[]", "index.json: has no list of titles"),
+        ('{"titles": {}}', "index.json: has no list of titles"),
+        (index(3), "index.json: titles[0]: is no title"),
+        (index(entry(name="")), "index.json: titles[0].name: must be a text"),
+        (index(entry(kind="game")), "index.json: titles[0].kind: must be video or audio"),
+        (index(entry(kind=["video"])), "index.json: titles[0].kind: must be video or audio"),
+        (index(entry(seconds=True)), "index.json: titles[0].seconds: must be a number above 0"),
+        (index(entry(seconds=float("inf"))), "index.json: titles[0].seconds: must be a number above 0"),
+        (index(entry(note=1)), "index.json: titles[0].note: must be a text"),
+        (
+            index(entry(master="../x/master.m3u8")),
+            "index.json: titles[0].master: ../x/master.m3u8 leaves the folder of the index",
+        ),
+        (index(entry(), entry()), "index.json: titles: dawn-1 is there twice"),
+        (
+            index(entry(id=1), entry(seconds=0)),
+            """\
+index.json: titles[0].id: must be a text
+    index.json: titles[1].seconds: must be a number above 0""",
+        ),
+    ],
+)
+def test_nonsense_in_an_index_is_named(text: str, said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        media.parse_index(text)
+    assert str(raised.value) == said
+
+
+def test_each_file_has_its_type_and_its_lifetime() -> None:
+    year, minute = "public, max-age=31536000, immutable", "public, max-age=60"
+    assert {path: (media.media_type(path), media.cache_control(path)) for path in FILES} == {
+        "index.json": ("application/json", "public, max-age=5"),
+        "dawn-1/master.m3u8": ("application/vnd.apple.mpegurl", minute),
+        "dawn-1/720p/index.m3u8": ("application/vnd.apple.mpegurl", minute),
+        "dawn-1/720p/0001.m4s": ("video/iso.segment", year),
+        "dawn-1/720p/init.mp4": ("video/mp4", year),
+        "dawn-1/poster.jpg": ("image/jpeg", year),
+        "dawn-1/other": ("application/octet-stream", year),
+    }
+
+
+FILES = (
+    "index.json",
+    "dawn-1/master.m3u8",
+    "dawn-1/720p/index.m3u8",
+    "dawn-1/720p/0001.m4s",
+    "dawn-1/720p/init.mp4",
+    "dawn-1/poster.jpg",
+    "dawn-1/other",
+)
+
+
+def test_a_recipe_s_name_follows_the_programs_and_the_media() -> None:
+    names = [name for name, _ in media.guest_files()]
+    assert names == sorted(names)
+    assert {"pack_media.py", "channel.py", "films.json"} <= set(names)
+    one, two = ("a.mp4", b"1"), ("b.mp4", b"2")
+    plain = media.recipe_digest()
+    assert re.fullmatch(r"[0-9a-f]{16}", plain)
+    assert media.recipe_digest([one, two]) == media.recipe_digest([two, one])
+    different = {plain, media.recipe_digest([one]), media.recipe_digest([("a.mp", b"41")])}
+    assert len(different) == 3
+
+
+# Sources and their renditions
+
+
+def test_generated_titles_have_paths_and_graphs_of_their_own() -> None:
+    titles = guest("sources").generated()
+    assert [bool(title.picture) for title in titles] == [True] * 3 + [False] * 2
+    assert len({title.id for title in titles}) == 5
+    for title in titles:
+        assert re.fullmatch(r"[a-z-]+-[0-9a-f]{8}", title.id)
+        assert title.graph.count("[sound]") == 1
+        assert title.graph.count("[picture]") == (1 if title.picture else 0)
+        assert title.note.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [
+        (1280, 720, ["720p 1280x720", "480p 854x480", "360p 640x360"]),
+        (1920, 1080, ["1080p 1920x1080", "720p 1280x720", "480p 854x480"]),
+        (854, 480, ["480p 854x480", "360p 640x360", "240p 428x240"]),
+        (720, 1280, ["720p 720x1280", "480p 480x854", "360p 360x640"]),
+        (200, 150, ["150p 200x150", "144p 192x144", "96p 128x96"]),
+        (40, 20, ["20p 40x20"]),
+    ],
+)
+def test_rungs_follow_the_source_and_never_enlarge_it(width: int, height: int, expected: list[str]) -> None:
+    picture = guest("sources").Picture(width=width, height=height, rate=Fraction(25))
+    made = guest("ladder").rungs(picture)
+    assert [f"{rung.name} {rung.width}x{rung.height}" for rung in made] == expected
+    assert [rung.rate for rung in made] == sorted((rung.rate for rung in made), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("stream", "expected"),
+    [
+        ({"width": 641, "height": 359}, (640, 358, Fraction(25))),
+        (
+            {"width": 720, "height": 576, "sample_aspect_ratio": "64:45", "avg_frame_rate": "30000/1001"},
+            (720, 404, Fraction(30000, 1001)),
+        ),
+        (
+            {"width": 640, "height": 360, "side_data_list": [{"rotation": -90}], "avg_frame_rate": "0/0"},
+            (360, 640, Fraction(25)),
+        ),
+        ({"width": 640, "height": 360, "avg_frame_rate": "240/1"}, (640, 360, Fraction(60))),
+    ],
+)
+def test_a_picture_is_upright_and_square(stream: dict[str, Any], expected: tuple[object, ...]) -> None:
+    picture = guest("sources")._picture(stream)
+    assert (picture.width, picture.height, picture.rate) == expected
+
+
+def test_names_become_titles_and_paths() -> None:
+    sources = guest("sources")
+    assert sources.readable("the_old-nest.final") == "The old nest final"
+    assert sources.slug("Krähe & Ästchen (2).v3") == "krahe-astchen-2-v3"
+    assert sources.slug("鳥") == "title"
+
+
+# Packing, with ffmpeg
+
+
+def _in_image() -> list[str]:
+    """Return what runs a program in the servers' image."""
+    roots = sorted(path for path in IMAGES.glob("*/") if (path / "usr/bin/ffmpeg").exists())
+    if not roots:
+        return []
+    # In a mount namespace of its own: the image stays untouched, and nothing stays mounted.
+    script = (
+        "mount -t tmpfs none /mnt && mkdir /mnt/up /mnt/work /mnt/root && "
+        f"mount -t overlay overlay -o lowerdir={roots[0]},upperdir=/mnt/up,workdir=/mnt/work /mnt/root && "
+        'mount --bind "$0" /mnt/root/srv && exec chroot /mnt/root "$@"'
+    )
+    return ["unshare", "--mount", "sh", "-c", script]
+
+
+@pytest.fixture(scope="module", name="room")
+def _room(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], str]:
+    """A folder with the programs, what runs a command beside it, and the folder's name for that command."""
+    room = tmp_path_factory.mktemp("pack")
+    shutil.copytree(GUEST, room / "guest", ignore=shutil.ignore_patterns("__pycache__"))
+    (room / "media").mkdir()
+    inside = _in_image()
+    if inside:
+        # The ffmpeg that packs in earnest comes first; this machine's own may be another version.
+        tried = subprocess.run([*inside, str(room), "ffmpeg", "-version"], capture_output=True, check=False)
+        if not tried.returncode:
+            return room, [*inside, str(room)], "/srv"
+    if shutil.which("ffmpeg") and shutil.which("ffprobe"):
+        return room, [], str(room)
+    pytest.skip("there is no ffmpeg here, and no image of the servers that may be entered")
+
+
+def call(room: tuple[Path, list[str], str], *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*room[1], *command], capture_output=True, text=True, check=False, timeout=300)
+
+
+def pack(room: tuple[Path, list[str], str], folder: str) -> subprocess.CompletedProcess[str]:
+    base = room[2]
+    arguments = ("--out", f"{base}/out", "--media", f"{base}/{folder}")
+    return call(room, "python3", f"{base}/guest/pack_media.py", *arguments)
+
+
+def make(room: tuple[Path, list[str], str], path: str, *arguments: str) -> None:
+    (room[0] / path).parent.mkdir(parents=True, exist_ok=True)
+    made = call(room, "ffmpeg", "-v", "error", "-nostdin", *arguments, f"{room[2]}/{path}")
+    assert made.returncode == 0, made.stderr
+
+
+@pytest.fixture(scope="module", name="packed")
+def _packed(room: tuple[Path, list[str], str]) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    clouds = ("-f", "lavfi", "-i", "mandelbrot=s=322x180:r=12")
+    tone = ("-f", "lavfi", "-i", "sine=r=22050:d=5")
+    make(room, "media/a/The_old nest.mp4", *clouds, *tone, "-t", "5", "-pix_fmt", "yuv420p")
+    make(room, "media/silent.mkv", *clouds, "-t", "3", "-pix_fmt", "yuv420p")
+    make(room, "media/song.flac", *tone)
+    (room[0] / "media/.hidden").write_text("not looked at")
+    (room[0] / "out/old").mkdir(parents=True)
+    (room[0] / "out/index.json").write_text("of an earlier run")
+    return room[0] / "out", pack(room, "media")
+
+
+def test_a_folder_is_packed(packed: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out, done = packed
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "1 of 3: The old nest\n2 of 3: Silent\n3 of 3: Song\n"
+    titles = media.parse_index((out / "index.json").read_text())
+    assert [(title.name, title.kind, title.seconds) for title in titles] == [
+        ("The old nest", "video", 5),
+        ("Silent", "video", 3),
+        ("Song", "audio", 5),
+    ]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*(t.id for t in titles), "index.json"])
+    for title in titles:
+        assert (out / title.poster).read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_the_master_playlist_says_what_there_is(
+    packed: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    out = packed[0]
+    told = json.loads((out / "index.json").read_text())["titles"]
+    shapes = [[(r["name"], r["width"], r["height"]) for r in title["renditions"]] for title in told]
+    sizes = [("180p", 322, 180), ("144p", 258, 144), ("96p", 172, 96)]
+    assert shapes == [[*sizes, ("sound", 0, 0)], sizes, [("128k", 0, 0), ("64k", 0, 0)]]
+    first, silent, _ = ((out / title["master"]).read_text() for title in told)
+    # The fastest preset uses nothing that the baseline profile lacks, and the encoder says so.
+    assert re.findall(r'CODECS="([^"]+)"', first)[0].startswith("avc1.42")
+    assert first.count('mp4a.40.2"') == 4
+    assert first.count('AUDIO="sound"') == 4
+    assert "mp4a" not in silent
+    assert re.findall(r"RESOLUTION=(\d+x\d+),FRAME-RATE=([\d.]+)", first) == [
+        ("322x180", "12.000"),
+        ("258x144", "12.000"),
+        ("172x96", "12.000"),
+    ]
+    for peak, average in re.findall(r"[:]BANDWIDTH=(\d+),AVERAGE-BANDWIDTH=(\d+)", first):
+        assert int(peak) >= int(average) > 0
+
+
+def test_segments_are_aligned_and_there(packed: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    out = packed[0]
+    for title in json.loads((out / "index.json").read_text())["titles"]:
+        cuts = set()
+        for rendition in title["renditions"]:
+            folder = out / title["id"] / rendition["name"]
+            text = (folder / "index.m3u8").read_text()
+            named = [line for line in text.splitlines() if line and not line.startswith("#")]
+            assert {"init.mp4", "index.m3u8", *named} == {path.name for path in folder.iterdir()}
+            assert '#EXT-X-MAP:URI="init.mp4"' in text
+            assert text.endswith("#EXT-X-ENDLIST\n")
+            if rendition["width"]:
+                cuts.add(tuple(re.findall(r"#EXTINF:([\d.]+)", text)))
+        assert len(cuts) <= 1, "every rendition is cut at the same times"
+
+
+def test_what_cannot_be_read_is_named_all_at_once(
+    room: tuple[Path, list[str], str], packed: tuple[Path, subprocess.CompletedProcess[str]]
+) -> None:
+    assert packed[1].returncode == 0
+    broken = room[0] / "broken"
+    broken.mkdir()
+    (broken / "a.mp4").write_bytes(b"this is no film" * 50)
+    (broken / "notes.txt").write_text("neither is this\n")
+    done = pack(room, "broken")
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        f"{room[2]}/broken/a.mp4",
+        f"{room[2]}/broken/notes.txt",
+    ]
+    assert "ffprobe cannot read it: Invalid data found when processing input" in lines[0]
+    empty = room[0] / "empty"
+    empty.mkdir()
+    assert pack(room, "empty").stderr == f"{room[2]}/empty: has no film and no piece of music\n"
+
+
+# The live channel
+
+
+def segments(playlist: Any) -> list[str]:
+    return [segment.name for segment in playlist.segments]
+
+
+def extended(playlist: Any, *names: str, breaks: bool = False) -> Any:
+    live = guest("live_playlist")
+    for number, name in enumerate(names):
+        at = f"2026-01-02T03:04:{number:02d}.000+0000"
+        one = live.Segment(name=name, seconds=2.0, at=at, breaks=breaks and number == 0)
+        playlist = playlist.extended(one, window=3)
+    return playlist
+
+
+def test_the_window_moves_and_numbers_only_grow() -> None:
+    live = guest("live_playlist")
+    one = extended(live.Playlist(first=100), "a", "b", "c", "d", breaks=True)
+    assert (one.first, one.following, one.broken, segments(one)) == (101, 104, 1, ["b", "c", "d"])
+    # Another leader goes on where the last one stopped.
+    other = extended(live.parse_playlist(live.render_playlist(one)), "e", breaks=True)
+    assert (other.first, other.broken, segments(other)) == (102, 1, ["c", "d", "e"])
+    assert live.render_playlist(other) == LIVE
+
+
+LIVE = """\
+#EXTM3U
+#EXT-X-VERSION:6
+#EXT-X-TARGETDURATION:2
+#EXT-X-MEDIA-SEQUENCE:102
+#EXT-X-DISCONTINUITY-SEQUENCE:1
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXTINF:2.000000,
+#EXT-X-PROGRAM-DATE-TIME:2026-01-02T03:04:02.000+0000
+c
+#EXTINF:2.000000,
+#EXT-X-PROGRAM-DATE-TIME:2026-01-02T03:04:03.000+0000
+d
+#EXT-X-DISCONTINUITY
+#EXTINF:2.000000,
+#EXT-X-PROGRAM-DATE-TIME:2026-01-02T03:04:00.000+0000
+e
+"""
+
+
+@pytest.mark.parametrize(
+    "text", ["", "#EXTM3U\n", "<html>\n", LIVE.removesuffix("\n"), "#EXTM3U\n#EXTINF:x\n"]
+)
+def test_a_torn_playlist_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        guest("live_playlist").parse_playlist(text)
+
+
+# Origins
+
+
+def test_an_origin_serves_the_folder_and_says_whether_it_can() -> None:
+    spec = parse_spec("apiVersion: rookery/v1\n", file="x", read_pattern=lambda _: ("", ""), settings={})
+    design = build_design(spec, placers={})
+    host = design.hosts[0]
+    instance = Instance(app="streaming", component="origin", memory=1, ports=(ORIGIN_PORT,))
+    text = render_origin(design, host, instance)
+    assert f"listen {ORIGIN_PORT} ssl;" in text
+    assert f"pid /run/{instance.name}.pid;" in text
+    assert f"/var/log/nginx/{instance.name}.error.log" in text
+    assert "aio threads=cephfs;" in text
+    assert "application/vnd.apple.mpegurl m3u8;" in text
+    assert 'Cache-Control "public, max-age=1" always;' in text
+    assert 'Cache-Control "public, max-age=3600, immutable";' in text
+    assert text.count('Access-Control-Allow-Origin "*" always;') == 3
+    assert text.count("{") == text.count("}")
