@@ -45,7 +45,7 @@ class Bench:
         self.primary = next(member.name for member in system.members() if member.is_primary)
         service = system.design.database
         assert service is not None
-        self.password = system.database_credentials("load").password
+        self.password = system.database_door("load").password
         doors = {
             "ha": (service.address, service.port),
             "floor": (dict(service.instances)[self.primary], FLOOR_PORT),
@@ -97,7 +97,8 @@ class Bench:
         return float(found[1])
 
     def _pgbench(self, service: str, *options: str) -> str:
-        argv = ("env", f"PGSERVICE={service}", "pgbench", *options)
+        # It takes the database from its arguments or the user's name, not from the service.
+        argv = ("env", f"PGSERVICE={service}", "pgbench", *options, "load")
         return self.system.execute(self.client, argv, timeout=300)
 
     def replicate(self, *, synchronously: bool) -> None:

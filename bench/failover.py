@@ -24,27 +24,12 @@ from pathlib import Path
 import harness
 from harness import FailedError, Row
 from rookery.apps.database.patroni import LOOP
-from rookery.drivers.postgres import Door
 from rookery.run.ledger import Account, Ledger
 from rookery.run.workspace import open_running
 from rookery.systems.native.lab import NativeSystem
 
 LIMIT = 20.0
 PATIENCE = 90.0  # seconds; past them it is no failover
-
-
-def door(system: NativeSystem) -> Door:
-    service = system.design.database
-    assert service is not None
-    credentials = system.database_credentials("load")
-    return Door(
-        host=service.address,
-        port=service.port,
-        database="load",
-        user=credentials.user,
-        password=credentials.password,
-        ca_file=str(system.ca_file),
-    )
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
@@ -60,7 +45,7 @@ def lose_primary(system: NativeSystem, *, number: int, rounds: int) -> Account:
     primary = next((member.name for member in system.members() if member.is_primary), "")
     if not primary:
         raise FailedError("there is no primary to lose")
-    with Ledger(door(system), f"bench-{number}") as ledger:
+    with Ledger(system.database_door("load"), f"bench-{number}") as ledger:
         until(lambda: ledger.acknowledged > 50, "the first rows")
         time.sleep(LOOP * number / rounds)
         before = ledger.acknowledged

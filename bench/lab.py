@@ -89,7 +89,9 @@ def program_name(command_line: bytes) -> str:
         word.partition(":")[0].partition(" ")[0] for word in command_line.decode(errors="replace").split("\0")
     ]
     names = [PurePath(word).name for word in words]
-    return names[1 if len(names) > 1 and names[0].startswith("python") else 0]
+    if len(names) > 1 and names[0].startswith("python"):
+        names = names[2 if names[1] == "-m" else 1 :]
+    return names[0]
 
 
 def measure_plan(samples: Samples, spec: Path) -> None:

@@ -145,18 +145,6 @@ FILES = (
 )
 
 
-def test_a_recipe_s_name_follows_the_programs_and_the_media() -> None:
-    names = [name for name, _ in media.guest_files()]
-    assert names == sorted(names)
-    assert {"pack_media.py", "channel.py", "films.json"} <= set(names)
-    one, two = ("a.mp4", b"1"), ("b.mp4", b"2")
-    plain = media.recipe_digest()
-    assert re.fullmatch(r"[0-9a-f]{16}", plain)
-    assert media.recipe_digest([one, two]) == media.recipe_digest([two, one])
-    different = {plain, media.recipe_digest([one]), media.recipe_digest([("a.mp", b"41")])}
-    assert len(different) == 3
-
-
 # Sources and their renditions
 
 
@@ -415,7 +403,7 @@ def test_an_origin_serves_the_folder_and_says_whether_it_can() -> None:
     spec = parse_spec("apiVersion: rookery/v1\n", file="x", read_pattern=lambda _: ("", ""), settings={})
     design = build_design(spec, placers={})
     host = design.hosts[0]
-    instance = Instance(app="streaming", component="origin", memory=1, ports=(ORIGIN_PORT,))
+    instance = Instance(app="streaming", component="origin", memory=1, resident=1, ports=(ORIGIN_PORT,))
     text = render_origin(design, host, instance)
     assert f"listen {ORIGIN_PORT} ssl;" in text
     assert f"pid /run/{instance.name}.pid;" in text

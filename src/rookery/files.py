@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,20 @@ class File:
     @classmethod
     def text(cls, path: str, text: str, *, mode: int = 0o644, owner: str = "root") -> File:
         return cls(path=path, content=text.encode(), mode=mode, owner=owner)
+
+
+def packaged(
+    folder: Traversable, prefix: str = "", *, names: Collection[str] = (), mode: int = 0o644
+) -> tuple[File, ...]:
+    """Return files that ship with this program, from one folder of it and sorted by name.
+
+    They land below `prefix`; `names` are those to take, by default all that lie in the folder itself.
+    """
+    kept = names or [entry.name for entry in folder.iterdir() if entry.is_file()]
+    top = f"{prefix}/" if prefix else ""
+    return tuple(
+        File(path=top + name, content=(folder / name).read_bytes(), mode=mode) for name in sorted(kept)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rookery.drivers.postgres import DatabaseError, Door, query
+from rookery.drivers.postgres import DatabaseError, query
 from rookery.run.ledger import Ledger
 from rookery.run.workspace import open_running
 from rookery.systems.native.lab import NativeSystem
@@ -41,19 +41,6 @@ def system(lab: Lab) -> Iterator[NativeSystem]:
     assert done.code == 0, done.err + done.out
 
 
-def door(system: NativeSystem) -> Door:
-    service = system.design.database
-    assert service is not None
-    return Door(
-        host=service.address,
-        port=service.port,
-        database="load",
-        user="load",
-        password=system.database_credentials("load").password,
-        ca_file=str(system.ca_file),
-    )
-
-
 def primary(system: NativeSystem) -> str:
     return next((member.name for member in system.members() if member.is_primary), "")
 
@@ -71,7 +58,7 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 def test_losing_the_primarys_host_under_writes_loses_no_acknowledged_row(system: NativeSystem) -> None:
     old = primary(system)
-    with Ledger(door(system), "host-lost") as ledger:
+    with Ledger(system.database_door("load"), "host-lost") as ledger:
         until(lambda: ledger.acknowledged > 50, "the first rows")
         before = ledger.acknowledged
         kill_server(system, old)
@@ -84,7 +71,7 @@ def test_losing_the_primarys_host_under_writes_loses_no_acknowledged_row(system:
 
 
 def test_a_killed_postgres_comes_back_with_all_that_was_acknowledged(system: NativeSystem) -> None:
-    with Ledger(door(system), "process-killed") as ledger:
+    with Ledger(system.database_door("load"), "process-killed") as ledger:
         until(lambda: ledger.acknowledged > 50, "the first rows")
         before = ledger.acknowledged
         system.execute(primary(system), ("pkill", "-KILL", "-x", "postgres"))
@@ -97,7 +84,7 @@ def test_the_volume_grows_under_writes(lab: Lab, system: NativeSystem, tmp_path:
     point = f"/proc/{system.runc.running()[system.paths.container(host)]}/root/var/lib/postgresql"
     before = os.statvfs(point)
     larger = write_spec(tmp_path, NAME, TEXT.replace("10GB", "12GB"))
-    with Ledger(door(system), "growing") as ledger:
+    with Ledger(system.database_door("load"), "growing") as ledger:
         until(lambda: ledger.acknowledged > 20, "the first rows")
         done = rookery("up", str(larger))
         assert done.code == 0, done.err + done.out
@@ -117,7 +104,7 @@ def test_a_volume_cannot_shrink_and_nothing_is_touched(lab: Lab, tmp_path: Path)
 
 
 def test_a_role_reaches_its_own_database_alone(system: NativeSystem) -> None:
-    load = door(system)
+    load = system.database_door("load")
     with pytest.raises(DatabaseError, match="permission denied for database"):
         query(replace(load, database="verify"), "SELECT 1")
     assert query(load, RIGHTS) == [(False, False, False, False)]

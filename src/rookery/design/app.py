@@ -46,6 +46,14 @@ class Surroundings:
         return self.workers[:count]
 
 
+def storage_off(path: str, why: str, kind: str, *, otherwise: str = "") -> InputError:
+    """Return the error of an application at `path` that needs a `kind` of storage that the spec turns off."""
+    return InputError(
+        f"{path}: {why}, and {kind} storage is off",
+        hint=f"Set storage.{kind}.enabled to true, or {otherwise or f'remove {path}'}.",
+    )
+
+
 Place = Callable[[AppSettings, Surroundings], AppDesign]
 """Place an application; raises InputError where the design lacks what it needs."""
 

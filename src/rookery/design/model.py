@@ -62,12 +62,18 @@ class Daemon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One running copy of an application's component on a host (`cdn-edge` on worker-a)."""
+    """One running copy of an application's component on a host (`cdn-edge` on worker-a).
+
+    `memory` is what it is given; `resident` what it takes in a small lab, lightly loaded, as measured. A
+    component that `elects` another decides by majority which instance of that component is primary.
+    """
 
     app: str
     component: str
     memory: int
+    resident: int
     ports: tuple[int, ...]
+    elects: str = ""
 
     @property
     def name(self) -> str:

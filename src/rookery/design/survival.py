@@ -17,11 +17,7 @@ from itertools import combinations
 from typing import Literal
 
 from rookery.design.capacity import NEARFULL, gigabytes, heals_on, host_raw, mixed_usable
-from rookery.design.model import DaemonKind, Design, Drive, Host, Pool, Role
-
-# The one component whose instances are a majority or nothing, and the one that it chooses the primary of.
-COORDINATOR = "database-etcd"
-_COORDINATED = "database-postgres"
+from rookery.design.model import DaemonKind, Design, Drive, Host, Instance, Pool, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +66,13 @@ class _State:
         self.weights: Counter[int] = Counter()
         self.daemons: Counter[DaemonKind] = Counter()
         self.instances: Counter[str] = Counter()
+        self.electing: dict[str, Instance] = {}
         self.roles: Counter[Role] = Counter()
         for host in hosts:
             self.weights.update([raw] if (raw := host_raw(host, device_class)) else [])
             self.daemons.update(daemon.kind for daemon in host.daemons)
             self.instances.update(instance.name for instance in host.instances)
+            self.electing.update((one.name, one) for one in host.instances if one.elects)
             self.roles.update(host.roles)
 
 
@@ -231,7 +229,7 @@ def _daemons(design: Design, before: _State, gone: _State) -> Iterator[_Said]:
 
 
 def _instances(design: Design, before: _State, gone: _State) -> Iterator[_Said]:
-    names = sorted(gone.instances.keys() - {COORDINATOR})
+    names = sorted(gone.instances.keys() - gone.electing.keys())
     for name in names:
         total = before.instances[name]
         left = total - gone.instances[name]
@@ -255,20 +253,20 @@ def _instances(design: Design, before: _State, gone: _State) -> Iterator[_Said]:
 
 
 def _coordinators(before: _State, gone: _State) -> Iterator[_Said]:
-    """Speak of etcd: without it the primary goes on while it reaches all others, and none takes over."""
-    if not gone.instances[COORDINATOR]:
-        return
-    total = before.instances[COORDINATOR]
-    left = total - gone.instances[COORDINATOR]
-    text = f"{left} of {total} {COORDINATOR} instances are left"
-    if 2 * left > total:
-        yield _Said(about="note", well=True, text=f"{text}, a majority")
-    elif gone.instances[_COORDINATED]:
-        text = f"{text}, no majority, and a database instance is lost as well: the database stops"
-        yield _Said(about="service", well=False, text=text)
-    else:
-        text = f"{text}, no majority: the database goes on, without failover"
-        yield _Said(about="note", well=False, text=text)
+    """Speak of who decides which instance is primary: without a majority, a primary goes on only while it
+    reaches all others, and none takes over."""
+    for name, instance in sorted(gone.electing.items()):
+        total = before.instances[name]
+        left = total - gone.instances[name]
+        text = f"{left} of {total} {name} instances are left"
+        if 2 * left > total:
+            yield _Said(about="note", well=True, text=f"{text}, a majority")
+        elif gone.instances[instance.elects]:
+            text += f", no majority, and a {instance.app} instance is lost as well: the {instance.app} stops"
+            yield _Said(about="service", well=False, text=text)
+        else:
+            text += f", no majority: the {instance.app} goes on, without failover"
+            yield _Said(about="note", well=False, text=text)
 
 
 def _control_plane(design: Design, before: _State, gone: _State) -> Iterator[_Said]:

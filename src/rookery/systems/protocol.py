@@ -14,6 +14,7 @@ from typing import Protocol
 from rookery.activity.model import Figures, Job
 from rookery.design.model import Design
 from rookery.drivers.ceph import CephSession
+from rookery.drivers.postgres import Door
 from rookery.plan.step import Observation, Step
 
 Report = Callable[[str], None]
@@ -135,7 +136,9 @@ class System(Protocol):
 
     def s3_credentials(self, user: str) -> Credentials: ...
 
-    def database_credentials(self, user: str) -> Credentials: ...
+    def database_door(self, user: str, *, reads: bool = False) -> Door:
+        """Return how `user` reaches the database of its name: the primary, or with `reads` a replica."""
+        ...
 
     def members(self) -> tuple[Member, ...]:
         """The database's instances; none where no instance answers."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 from rookery.apps.app import App, Secrets
 from rookery.apps.catalogue.schema import render_schema
@@ -15,7 +14,7 @@ from rookery.apps.streaming.media import parse_index
 from rookery.design.app import Surroundings
 from rookery.design.model import AppDesign, Database, Design, Frontend, Host, Instance, Route
 from rookery.errors import InputError
-from rookery.files import File, Program
+from rookery.files import File, Program, packaged
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
 
@@ -26,7 +25,7 @@ _FOLDER = "etc/rookery/catalogue"
 _CONFIG = f"{_FOLDER}/catalogue.json"
 # nginx's user, which the image has: the service needs nothing of it but to be nobody else's.
 _OWNER = "www-data"
-_API = Instance(app="catalogue", component="api", memory=192 * MIB, ports=(API_PORT,))
+_API = Instance(app="catalogue", component="api", memory=192 * MIB, resident=65 * MIB, ports=(API_PORT,))
 
 
 def place_catalogue(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
@@ -78,20 +77,9 @@ def _server_files(design: Design, _app: AppDesign, host: Host, _instance: Instan
             "passwordFile": f"/{_FOLDER}/password",
         },
     }
-    return (File.text(_CONFIG, json.dumps(config, indent=1) + "\n"), *_program_files())
-
-
-def _program_files() -> tuple[File, ...]:
-    top = files("rookery.apps.catalogue") / "service" / "catalogue"
-    return tuple(
-        File(path=f"{_PROGRAMS}/catalogue/{entry.name}", content=entry.read_bytes())
-        for entry in _modules(top)
-    )
-
-
-def _modules(folder: Traversable) -> tuple[Traversable, ...]:
-    return tuple(
-        sorted((e for e in folder.iterdir() if e.name.endswith(".py")), key=lambda entry: entry.name)
+    return (
+        File.text(_CONFIG, json.dumps(config, indent=1) + "\n"),
+        *packaged(files("rookery.apps.catalogue") / "service" / "catalogue", f"{_PROGRAMS}/catalogue"),
     )
 
 

@@ -10,9 +10,8 @@ from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PORT, render_nginx
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site import cache_control, render_site
 from rookery.apps.nginx import config_path, nginx_program
-from rookery.design.app import Surroundings
+from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import AppDesign, Bucket, Design, Frontend, Host, Instance
-from rookery.errors import InputError
 from rookery.files import File, Program
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
@@ -28,13 +27,14 @@ def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
     """Put one edge on each worker, or as many as the spec asks for, and claim the site's bucket."""
     assert isinstance(settings, CdnSettings)
     if surroundings.object_store is None:
-        raise InputError(
-            "apps.cdn: its site lives in a bucket, and object storage is off",
-            hint="Set storage.object.enabled to true, or remove apps.cdn.",
-        )
+        raise storage_off("apps.cdn", "its site lives in a bucket", "object")
     hosts = surroundings.some_workers(settings.edges, len(surroundings.workers), "apps.cdn.edges")
     edge = Instance(
-        app="cdn", component="edge", memory=_EDGE_MEMORY, ports=(HTTPS_PORT, DIRECT_PORT, HEALTH_PORT)
+        app="cdn",
+        component="edge",
+        memory=_EDGE_MEMORY,
+        resident=15 * MIB,
+        ports=(HTTPS_PORT, DIRECT_PORT, HEALTH_PORT),
     )
     return AppDesign(
         name="cdn",

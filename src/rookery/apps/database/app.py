@@ -9,7 +9,7 @@ from __future__ import annotations
 from rookery.apps.app import App, Secret, SecretKind, Secrets
 from rookery.apps.database import etcd, patroni
 from rookery.apps.database.settings import DatabaseSettings
-from rookery.design.app import Surroundings
+from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import (
     AppDesign,
     Database,
@@ -20,7 +20,6 @@ from rookery.design.model import (
     Instance,
     Volume,
 )
-from rookery.errors import InputError
 from rookery.files import File, Program
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
@@ -33,19 +32,24 @@ _POSTGRES = Instance(
     app="database",
     component="postgres",
     memory=512 * MIB,
+    resident=45 * MIB,
     ports=(patroni.POSTGRES_PORT, patroni.API_PORT),
 )
-_ETCD = Instance(app="database", component="etcd", memory=128 * MIB, ports=(etcd.CLIENT_PORT, etcd.PEER_PORT))
+_ETCD = Instance(
+    app="database",
+    component="etcd",
+    memory=128 * MIB,
+    resident=25 * MIB,
+    ports=(etcd.CLIENT_PORT, etcd.PEER_PORT),
+    elects=_POSTGRES.name,
+)
 
 
 def place_database(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
     """Put an instance with a volume on each of up to three workers, and etcd on the control plane."""
     assert isinstance(settings, DatabaseSettings)
     if surroundings.block_pools is None:
-        raise InputError(
-            "apps.database: its data lives on block volumes, and block storage is off",
-            hint="Set storage.block.enabled to true, or remove apps.database.",
-        )
+        raise storage_off("apps.database", "its data lives on block volumes", "block")
     hosts = surroundings.some_workers(settings.instances, _MOST_INSTANCES, "apps.database.instances")
     coordinators = _odd(surroundings.control_plane)
     return AppDesign(

@@ -11,7 +11,7 @@ from rookery.apps.nginx import config_path, nginx_program
 from rookery.apps.streaming.media import cache_control, media_type
 from rookery.apps.streaming.origin import ORIGIN_PORT, render_origin
 from rookery.apps.streaming.settings import StreamingSettings
-from rookery.design.app import Surroundings
+from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import (
     AppDesign,
     Bucket,
@@ -23,8 +23,7 @@ from rookery.design.model import (
     Route,
     Share,
 )
-from rookery.errors import InputError
-from rookery.files import File, Program
+from rookery.files import File, Program, packaged
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
 
@@ -36,21 +35,21 @@ _DIRECTORY, _MOUNT = "/live", "/srv/live"
 # Where the lock lies that says which host encodes: objects of their own, apart from all files.
 _LOCK_NAMESPACE = "live"
 _PROGRAMS = "usr/lib/rookery/streaming"
+_GUEST = files("rookery.apps.streaming") / "guest"
 # What is made is made again when one of these changes, so what only the channel needs stands apart.
 _PACKING = ("films.json", "ladder.py", "music.py", "pack_media.py", "silhouettes.py", "sources.py")
 _LIVE = ("channel.py", "encoder.py", "lease.py", "live_playlist.py", "publisher.py", "share.py")
-_ORIGIN = Instance(app="streaming", component="origin", memory=64 * MIB, ports=(ORIGIN_PORT,))
-_CHANNEL = Instance(app="streaming", component="channel", memory=192 * MIB, ports=())
+_ORIGIN = Instance(
+    app="streaming", component="origin", memory=64 * MIB, resident=10 * MIB, ports=(ORIGIN_PORT,)
+)
+_CHANNEL = Instance(app="streaming", component="channel", memory=192 * MIB, resident=50 * MIB, ports=())
 
 
 def place_streaming(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
     """Claim the bucket of films and music; put the live channel on two workers with a folder they share."""
     assert isinstance(settings, StreamingSettings)
     if surroundings.object_store is None:
-        raise InputError(
-            "apps.streaming: its films live in a bucket, and object storage is off",
-            hint="Set storage.object.enabled to true, or remove apps.streaming.",
-        )
+        raise storage_off("apps.streaming", "its films live in a bucket", "object")
     readers = tuple(address for _, address in surroundings.workers)
     vod = Route(path=f"/{MEDIA_BUCKET}/", bucket=MEDIA_BUCKET)
     design = AppDesign(
@@ -67,9 +66,11 @@ def place_streaming(settings: AppSettings, surroundings: Surroundings) -> AppDes
 def _with_channel(design: AppDesign, settings: StreamingSettings, surroundings: Surroundings) -> AppDesign:
     system = surroundings.file_system
     if system is None:
-        raise InputError(
-            "apps.streaming.channel: the live channel lives on CephFS, and file storage is off",
-            hint="Set storage.file.enabled to true, or apps.streaming.channel to false.",
+        raise storage_off(
+            "apps.streaming.channel",
+            "the live channel lives on CephFS",
+            "file",
+            otherwise="apps.streaming.channel to false",
         )
     hosts = surroundings.some_workers(settings.origins, _MOST_ORIGINS, "apps.streaming.origins")
     names = tuple(name for name, _ in hosts)
@@ -100,17 +101,11 @@ def _channel_user(system: FileSystem, hosts: tuple[str, ...]) -> CephUser:
     )
 
 
-def _guest(names: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
-    """Return programs of the guest folder with their content."""
-    folder = files("rookery.apps.streaming") / "guest"
-    return tuple((name, (folder / name).read_bytes()) for name in names)
-
-
 def _server_files(design: Design, _app: AppDesign, host: Host, instance: Instance) -> tuple[File, ...]:
     if instance.component == "origin":
         text = render_origin(design, host, instance)
         return (File.text(config_path(instance), text),)
-    return tuple(File(path=f"{_PROGRAMS}/{name}", content=content) for name, content in _guest(_LIVE))
+    return packaged(_GUEST, _PROGRAMS, names=_LIVE)
 
 
 def _server_programs(design: Design, _app: AppDesign, host: Host, instance: Instance) -> tuple[Program, ...]:
@@ -136,7 +131,7 @@ def _making(app: AppDesign) -> Making:
     given = ("--media", "{source}") if source is not None else ()
     return Making(
         bucket=MEDIA_BUCKET,
-        files=tuple(File(path=name, content=content) for name, content in _guest(_PACKING)),
+        files=packaged(_GUEST, names=_PACKING),
         argv=("python3", "pack_media.py", "--out", "{out}", *given),
         source=source,
     )

@@ -5,12 +5,9 @@ The titles themselves are described once, in guest/films.json; everything here i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Literal, cast
 
@@ -29,7 +26,6 @@ _TYPES = {
     ".png": "image/png",
     ".ts": "video/mp2t",
 }
-_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,26 +121,3 @@ def cache_control(path: str) -> str:
     if str(name) == INDEX:
         return "public, max-age=5"
     return "public, max-age=60" if name.suffix in {".m3u8", ".json"} else _YEAR
-
-
-def guest_files() -> tuple[tuple[str, bytes], ...]:
-    """Return the programs and data that run on servers, as name and content, sorted by name."""
-    folder = files("rookery.apps.streaming") / "guest"
-    found = ((entry.name, entry.read_bytes()) for entry in folder.iterdir() if entry.is_file())
-    return tuple(sorted(found))
-
-
-def recipe_digest(media: Iterable[tuple[str, bytes]] = ()) -> str:
-    """Return a name for what packing makes: the same name stands for the same output.
-
-    `media` is the user's folder as relative path and digest of each file, in any order; empty where titles
-    are generated.
-    """
-    total = hashlib.sha256()
-    programs = ((name, hashlib.sha256(content).digest()) for name, content in guest_files())
-    for kind, entries in ((b"program", programs), (b"media", sorted(media))):
-        for path, digest in entries:
-            for part in (kind, path.encode(), digest):
-                # With its length before it, no part can pass for another's beginning.
-                total.update(len(part).to_bytes(8, "big") + part)
-    return total.hexdigest()[:_DIGITS]

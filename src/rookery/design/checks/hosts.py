@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from rookery.design.capacity import Loss, room_after
 from rookery.design.checks.finding import Remark, Subject, error, info, warning
 from rookery.design.model import Design, Drive, Pool, Role
-from rookery.design.survival import COORDINATOR
 from rookery.units import MIB, format_size
 
 # kubeadm's preflight refuses a control plane below these: NumCPU and Mem in its checks.
@@ -161,7 +160,7 @@ def apps_on_one_host(subject: Subject) -> Iterator[Remark]:
     for app in subject.design.apps:
         hosts: dict[str, set[str]] = {}
         for host, instance in app.placements:
-            if instance.name != COORDINATOR:  # without it the database goes on; RK110, RK111
+            if not instance.elects:  # without it, what it elects goes on; RK110, RK111
                 hosts.setdefault(instance.component, set()).add(host)
         for component, names in hosts.items():
             if len(names) == 1:

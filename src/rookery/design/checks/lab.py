@@ -16,16 +16,6 @@ RESIDENT: Mapping[DaemonKind, int] = {
     DaemonKind.MDS: 20 * MIB,
     DaemonKind.RGW: 90 * MIB,
 }
-RESIDENT_INSTANCES: Mapping[str, int] = {
-    "catalogue-api": 65 * MIB,
-    "cdn-edge": 15 * MIB,
-    "database-etcd": 25 * MIB,
-    "database-postgres": 45 * MIB,
-    "streaming-channel": 50 * MIB,
-    "streaming-origin": 10 * MIB,
-}
-# For an instance that was not measured.
-RESIDENT_INSTANCE = 50 * MIB
 # The daemon outside the servers that attaches a volume.
 RESIDENT_VOLUME = 60 * MIB
 RESIDENT_SUPERVISOR = 25 * MIB
@@ -40,11 +30,7 @@ def expected_memory(design: Design) -> int:
     """Return the resident memory to expect of the whole lab, lightly loaded, in bytes."""
     server = RESIDENT_SUPERVISOR + (RESIDENT_KUBERNETES if design.platform == "kubernetes" else 0)
     daemons = sum(RESIDENT[daemon.kind] for host in design.hosts for daemon in host.daemons)
-    instances = sum(
-        RESIDENT_INSTANCES.get(instance.name, RESIDENT_INSTANCE)
-        for host in design.hosts
-        for instance in host.instances
-    )
+    instances = sum(instance.resident for host in design.hosts for instance in host.instances)
     volumes = len(design.volumes) * RESIDENT_VOLUME
     return daemons + instances + volumes + len(design.hosts) * server
 

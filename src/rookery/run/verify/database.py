@@ -38,7 +38,7 @@ def primary(subject: Subject) -> Evidence:
 
 def round_trip(subject: Subject) -> Evidence:
     """A row is committed through the balancer's port for writes, and read back over a new connection."""
-    door = _door(subject, reads=False)
+    door = subject.system.database_door(_USER)
     with _probe(door, subject.mark):
         back = query(door, "SELECT inet_server_addr()::text FROM probe WHERE mark = %s", (subject.mark,))
     if len(back) != 1:
@@ -53,14 +53,14 @@ def replica_reads(subject: Subject) -> Evidence:
     assert service is not None
     if len(service.instances) < 2:
         return not_observed("there is one instance only")
-    door = _door(subject, reads=True)
+    door = subject.system.database_door(_USER, reads=True)
     with connected(door) as reader:
         asked = reader.execute(b"SELECT pg_is_in_recovery(), inet_server_addr()::text")
         recovering, address = asked.fetchall()[0]
         host = _host_at(subject, address)
         if not recovering:
             return failed(f"the port for reads leads to the primary, {host}")
-        with _probe(_door(subject, reads=False), subject.mark + "-replica") as mark:
+        with _probe(subject.system.database_door(_USER), subject.mark + "-replica") as mark:
             began = time.monotonic()
             while not reader.execute(b"SELECT FROM probe WHERE mark = %s", (mark,)).fetchall():
                 if time.monotonic() - began > _LAG_LIMIT:
@@ -86,7 +86,7 @@ def _probe(door: Door, mark: str) -> Iterator[str]:
 
 def strangers_refused(subject: Subject) -> Evidence:
     """A wrong password is refused, and so is the right one without TLS; on the hosts themselves too."""
-    door = _door(subject, reads=False)
+    door = subject.system.database_door(_USER)
     service = subject.design.database
     assert service is not None
     wrong = _refusal(door.with_password(f"not-{subject.mark}"), "SELECT 1")
@@ -109,20 +109,6 @@ def _refusal(door: Door, sql: str) -> str:
     except DatabaseError as error:
         return error.what
     return ""
-
-
-def _door(subject: Subject, *, reads: bool) -> Door:
-    service = subject.design.database
-    assert service is not None
-    credentials = subject.system.database_credentials(_USER)
-    return Door(
-        host=service.address,
-        port=service.read_port if reads else service.port,
-        database=_USER,
-        user=credentials.user,
-        password=credentials.password,
-        ca_file=str(subject.system.ca_file),
-    )
 
 
 def _host_at(subject: Subject, address: str) -> str:

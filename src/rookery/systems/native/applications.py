@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from rookery.apps.table import APPS
@@ -87,11 +88,12 @@ class Applications:
     def facts(self) -> set[str]:
         """Return the facts of the applications' steps that can be seen without doing them again."""
         found = {f"volume:{v.name}" for v in self._design.volumes if self.volumes.is_ready(v)}
+        running = cache(self._running)  # each supervisor is asked once
         for app in self._design.apps:
             making = APPS[app.name].making(app)
             if making is not None and made_folder(making).is_dir():
                 found.add(f"made:{app.name}")
-            if all(self._runs(host, program) for host, program in self._gated(app)):
+            if all(program.name in running(host) for host, program in self._gated(app)):
                 found.add(f"started:{app.name}")
         return found
 
@@ -137,12 +139,13 @@ class Applications:
             found += [(host.name, p) for p in sorted(programs, key=lambda p: p.priority)]
         return found
 
-    def _runs(self, host: str, program: Program) -> bool:
+    def _running(self, host: str) -> frozenset[str]:
+        """Return the names of the programs that run on a host."""
         try:
             states = self._supervisor(host).programs()
         except (OSError, KeyError):
-            return False
-        return any(state.name == program.name and state.state == "RUNNING" for state in states)
+            return frozenset()
+        return frozenset(state.name for state in states if state.state == "RUNNING")
 
     def _is_mounted(self, host: str, path: str) -> bool:
         return is_mount_point(Path(f"/proc/{self._pid(host)}/root{path}"))

@@ -13,6 +13,7 @@ from rookery.design.model import DaemonKind, Design
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.files import read_users, write_files, write_whole
 from rookery.drivers.http import Browser
+from rookery.drivers.postgres import Door
 from rookery.drivers.process import run
 from rookery.drivers.runc import Runc
 from rookery.drivers.supervisor import Supervisor
@@ -128,8 +129,17 @@ class NativeSystem:
         identity = self.identity
         return Credentials(user=identity[f"s3.{user}.access"], password=identity[f"s3.{user}.secret"])
 
-    def database_credentials(self, user: str) -> Credentials:
-        return Credentials(user=user, password=self.identity[f"database.user.{user}"])
+    def database_door(self, user: str, *, reads: bool = False) -> Door:
+        service = self._design.database
+        assert service is not None
+        return Door(
+            host=service.address,
+            port=service.read_port if reads else service.port,
+            database=user,
+            user=user,
+            password=self.identity[f"database.user.{user}"],
+            ca_file=str(self.ca_file),
+        )
 
     def members(self) -> tuple[Member, ...]:
         with Browser(str(self.ca_file)) as browser:
@@ -239,7 +249,7 @@ class NativeSystem:
             return self.s3_credentials(self._design.buckets[0].owner)
         if frontend.startswith("database"):
             # Where people may try things: a database of its own, not the applications'.
-            return self.database_credentials("load")
+            return Credentials(user="load", password=self.identity["database.user.load"])
         return None
 
     def _host_status(self, name: str, pids: dict[str, int]) -> HostStatus:

@@ -31,7 +31,7 @@ from rookery.drivers.network import Cable, ensure_namespace
 from rookery.drivers.runc import Container, Runc
 from rookery.drivers.waiting import Look, wait_for
 from rookery.errors import RookeryError, WaitError
-from rookery.files import File
+from rookery.files import File, packaged
 from rookery.projections.native.ceph_conf import render_ceph_conf
 from rookery.systems.native.identity import Identity
 from rookery.systems.native.paths import LabPaths, ServerPaths
@@ -182,20 +182,13 @@ class NativeActivity:
 
     def _files(self, job: Job) -> Iterator[File]:
         identity = self._identity()
-        yield from _program()
+        yield from packaged(files("rookery.activity") / "guest" / "generator", f"{_PROGRAM}/generator")
         yield File.text(_JOB, render_job(job), mode=0o600)
         yield File.text(f"etc/rookery/{SECRETS_FILE}", json.dumps(_secrets(job, identity)), mode=0o600)
         yield File.text(CA_FILE.lstrip("/"), identity["ca.crt"])
         yield File.text("etc/ceph/ceph.conf", render_ceph_conf(self._design, fsid=identity["fsid"]))
         key = render_keyring([(f"client.{USER}", identity[f"cephx.client.{USER}"], ())])
         yield File.text(f"etc/ceph/ceph.client.{USER}.keyring", key, mode=0o600)
-
-
-def _program() -> Iterator[File]:
-    folder = files("rookery.activity") / "guest" / "generator"
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.name.endswith(".py"):
-            yield File(path=f"{_PROGRAM}/generator/{entry.name}", content=entry.read_bytes())
 
 
 def _secrets(job: Job, identity: Identity) -> dict[str, str]:

@@ -14,7 +14,7 @@ from rookery.drivers.network import Bridge, Cable, ensure_bridges, ensure_namesp
 from rookery.drivers.runc import Container, Runc
 from rookery.drivers.supervisor import Supervisor
 from rookery.drivers.waiting import Look, wait_for
-from rookery.files import File
+from rookery.files import File, packaged
 from rookery.projections.native.server import SCRIPTS, render_server
 from rookery.systems.native.identity import Identity, cephx_entities
 from rookery.systems.native.paths import LabPaths
@@ -132,12 +132,7 @@ def _ensure_drive(path: Path, size: int, owner: tuple[int, int]) -> None:
 
 
 def _scripts() -> tuple[File, ...]:
-    folder = files("rookery.systems.native") / "guest"
-    return tuple(
-        File(path=f"{SCRIPTS.lstrip('/')}/{entry.name}", content=entry.read_bytes(), mode=0o755)
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
-        if entry.is_file()
-    )
+    return packaged(files("rookery.systems.native") / "guest", SCRIPTS.lstrip("/"), mode=0o755)
 
 
 def secret_files(design: Design, host: Host, identity: Identity) -> tuple[File, ...]:
