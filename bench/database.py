@@ -8,7 +8,8 @@ How: pgbench (its TPC-B-like script, scale 10, 8 clients, TLS, from the control 
 - the database as it is by default, where a second instance confirms each commit.
 
 Fair, because host, volume, settings and client are the same; the three take turns in each round, so that each
-meets the same caches. The floor is idle while the others are measured; its server has the same neighbours.
+meets the same caches. Before each turn a checkpoint is made on all of them and everything is written out, so
+that nobody pays for what another left in memory. The floor is idle while the others are measured.
 
 Run as root: PYTHONPATH=src python bench/database.py [--rounds 3] [--seconds 15] [--json]
 """
@@ -26,6 +27,7 @@ from dataclasses import replace
 import harness
 from harness import FailedError, Row
 from rookery.apps.database.patroni import PARAMETERS, VERSION
+from rookery.apps.database.patroni import SOCKETS as PEER_SOCKETS
 from rookery.run.workspace import open_running
 from rookery.systems.native.lab import NativeSystem
 
@@ -87,8 +89,19 @@ class Bench:
     def fill(self, service: str) -> None:
         self._pgbench(service, "--initialize", "--quiet", f"--scale={SCALE}")
 
+    def settle(self) -> None:
+        """Write out what earlier work left in memory, on both instances and the floor."""
+        service = self.system.design.database
+        assert service is not None
+        places = [(name, PEER_SOCKETS, "5432") for name, _ in service.instances]
+        for host, sockets, port in (*places, (self.primary, SOCKETS, str(FLOOR_PORT))):
+            psql = ("psql", "-h", sockets, "-p", port, "-U", "postgres", "-qc", "CHECKPOINT")
+            self.system.execute(host, (*AS_POSTGRES, *psql), timeout=120)
+            self.system.execute(host, ("sync",), timeout=120)
+
     def rate(self, service: str, seconds: int) -> float:
         """Return the transactions per second that pgbench gets."""
+        self.settle()
         clients = (f"--client={CLIENTS}", "--jobs=2", f"--time={seconds}")
         said = self._pgbench(service, *clients, "--protocol=prepared")
         found = re.search(r"^tps = ([\d.]+)", said, re.MULTILINE)

@@ -40,6 +40,9 @@ def packaged(
     )
 
 
+NOT_TOLD = "-"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """One program that a server's supervisor keeps running.
@@ -47,6 +50,9 @@ class Program:
     `user` is empty where the program drops its privileges itself; `environment` holds name and value pairs;
     `priority` orders starts within one server, lowest first. A `gated` program does not start with its
     server: it waits until what it needs (a pool, a volume, a database) is there, and is started then.
+
+    `told` is the signal that makes it read its files anew (`HUP`) where they change while it runs; without
+    one it is started again. `NOT_TOLD` is for one that goes on as it began.
     """
 
     name: str
@@ -55,3 +61,12 @@ class Program:
     environment: tuple[tuple[str, str], ...] = ()
     priority: int = 500
     gated: bool = False
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a server: files, and the programs that are told when one of these changes."""
+
+    files: tuple[File, ...]
+    programs: tuple[Program, ...] = ()

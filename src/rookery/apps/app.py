@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import PurePath
 
 from rookery.design.app import Place
+from rookery.design.change import Obstacle
 from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program
 from rookery.spec.model import AppSettings
@@ -84,6 +85,10 @@ def _no_schema(_design: Design, _app: AppDesign, _made: Mapping[str, str]) -> st
     return ""
 
 
+def _any_change(_before: AppDesign, _after: AppDesign) -> str:
+    return ""
+
+
 def _fresh_for_a_minute(_path: str) -> str:
     return "public, max-age=60"
 
@@ -105,6 +110,8 @@ class App:
 
     `schema` is SQL for its database, which may run again. It gets the index of what other applications
     made (`index.json` among their content), by their names.
+
+    `obstacle` says why a change of it cannot be made while it runs, empty where it can.
     """
 
     name: str
@@ -124,3 +131,4 @@ class App:
     making: Callable[[AppDesign], Making | None] = _nothing_made
     schema: Callable[[Design, AppDesign, Mapping[str, str]], str] = _no_schema
     packages: tuple[str, ...] = ()
+    obstacle: Obstacle = _any_change

@@ -29,4 +29,4 @@ def nginx_program(instance: Instance, *, gated: bool = False) -> Program:
     # in its process group, which has its number.
     clear = f'[ ! -s {pid} ] || pkill -KILL -g "$(cat {pid})" -x nginx'
     start = f"exec nginx -e stderr -c /{config_path(instance)} -g 'daemon off;'"
-    return Program(name=instance.name, argv=("sh", "-c", f"{clear}; {start}"), gated=gated)
+    return Program(name=instance.name, argv=("sh", "-c", f"{clear}; {start}"), gated=gated, told="HUP")

@@ -10,9 +10,11 @@ from rookery.apps.cdn.app import CDN
 from rookery.apps.database.app import DATABASE
 from rookery.apps.streaming.app import STREAMING
 from rookery.design.app import Placers
+from rookery.design.change import Obstacles
 from rookery.spec.parse import SettingsTable
 
 APPS: Mapping[str, App] = {app.name: app for app in (DATABASE, STREAMING, CATALOGUE, CDN)}
 
 SETTINGS: SettingsTable = {name: app.settings for name, app in APPS.items()}
+OBSTACLES: Obstacles = {name: app.obstacle for name, app in APPS.items()}
 PLACERS: Placers = {name: app.place for name, app in APPS.items()}

@@ -7,28 +7,34 @@ from pathlib import Path
 import click
 
 from rookery.cli.options import complete_spec, output_option, terminal_width
+from rookery.design.model import Design
 from rookery.errors import ExitCode, InputError
 from rookery.plan.step import Step
+from rookery.projections.simulation import Simulation
 from rookery.run.workspace import Workspace
 
 
 @click.command()
 @click.argument("spec", required=False, shell_complete=complete_spec)
+@click.option("--simulate", is_flag=True, help="Place the data with Ceph's own tools, at any size; as root.")
 @output_option
-def plan(spec: str | None, output: str) -> int:
+def plan(spec: str | None, *, simulate: bool, output: str) -> int:
     """Show the design of SPEC: hosts, pools, what it survives, what the checks say, what is left to do.
 
-    Nothing is changed. SPEC is a file, or a pattern's name; without it the default example.
+    Nothing is changed. SPEC is a file, or a pattern's name; without it the default example. A simulation
+    shows how evenly drives fill, and how much data moves when drives or nodes are lost or added.
 
     \b
     rookery plan
     rookery plan my.yaml
     rookery plan object-heavy --output json | jq .survival
+    rookery plan big.yaml --simulate
     """
     from rich.console import Console
 
     from rookery.cli import show
     from rookery.cli.data import plan_data, to_json
+    from rookery.cli.simulation_table import simulation_view
     from rookery.design.checks import Severity
     from rookery.run.up import findings_here
     from rookery.run.workspace import open_spec
@@ -37,18 +43,28 @@ def plan(spec: str | None, output: str) -> int:
     design = workspace.design
     findings = findings_here(design)
     steps = _steps_left(workspace)
+    simulation = _simulation(design) if simulate else None
     if output == "json":
-        click.echo(to_json(plan_data(design, findings, steps)))
+        data = plan_data(design, findings, steps)
+        click.echo(to_json(data if simulation is None else {**data, "simulation": simulation}))
     else:
         show.print_blocks(
             Console(width=terminal_width(), highlight=False),
             ("", show.design_view(design)),
             ("What it survives", show.survival_view(design)),
             ("What the checks say", show.findings_view(findings)),
+            *([("How data is placed", simulation_view(simulation))] if simulation is not None else []),
             ("What `rookery up` will do", show.steps_view(steps)),
         )
     errors = any(finding.severity is Severity.ERROR for finding in findings)
     return ExitCode.INPUT_WRONG if errors else ExitCode.DONE
+
+
+def _simulation(design: Design) -> Simulation:
+    """Simulate, and say on standard error what is under way: thousands of OSDs take a minute."""
+    from rookery.run.simulate import simulate
+
+    return simulate(design, lambda text: click.echo(click.style(f"  {text}", dim=True), err=True))
 
 
 def _steps_left(workspace: Workspace) -> tuple[Step, ...] | None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
+from rookery.cli.journaling import Keeping, Record, journal_options, recorded
 from rookery.cli.options import complete_running, output_option, terminal_width
 from rookery.errors import ExitCode, InputError
+from rookery.run.journal import spec_digest
+from rookery.units import format_seconds
 
 if TYPE_CHECKING:
     from rookery.activity.model import Figures
+    from rookery.spec.model import Spec
     from rookery.systems.native.lab import NativeSystem
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(s|min|m|h|d)")
@@ -50,6 +56,7 @@ def load() -> None:
     show_default=True,
     help="How long, such as 90s, 10m or 1h30m.",
 )
+@journal_options
 @output_option
 def start(
     *,
@@ -59,6 +66,7 @@ def start(
     churn: float | None,
     space: str,
     duration: str,
+    keeping: Keeping,
     output: str,
 ) -> int:
     """Start a load, and return when it runs.
@@ -75,12 +83,9 @@ def start(
         space=parse_space(space),
         seconds=parse_duration(duration),
     )
-    running = _open(system)
-    talk = Console(stderr=True, highlight=False, width=terminal_width())
-    try:
-        figures = start_load(running, wishes, talk.print)
-    finally:
-        running.close()
+    with _about(system, keeping) as (running, record):
+        figures = start_load(running, wishes, _say)
+        record.did = f"load started: {_settings_words(figures)}"
     _show(figures, output)
     return ExitCode.DONE
 
@@ -96,7 +101,7 @@ def load_status(*, system: str | None, watch: bool, output: str) -> int:
     """
     from rookery.run.load import load_figures
 
-    running = _open(system)
+    running, _ = _open(system)
     while True:
         figures = load_figures(running)
         if watch and output == "text":
@@ -117,24 +122,25 @@ def load_status(*, system: str | None, watch: bool, output: str) -> int:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Copy the run's record, JSON with its figures over time, to this file.",
 )
+@journal_options
 @output_option
-def stop(*, system: str | None, keep: bool, record: Path | None, output: str) -> int:
+def stop(*, system: str | None, keep: bool, record: Path | None, keeping: Keeping, output: str) -> int:
     """End the load, remove what it made, and show its figures.
 
     Exit status 4: a transaction that was acknowledged is not there.
     """
     from rookery.run.load import record_file, stop_load
 
-    running = _open(system)
-    talk = Console(stderr=True, highlight=False, width=terminal_width())
-    try:
-        figures = stop_load(running, talk.print, keep=keep, record=record)
-    finally:
-        running.close()
+    with _about(system, keeping) as (running, entry):
+        figures = stop_load(running, _say, keep=keep, record=record)
+        entry.did = f"load stopped, begun {figures.began}, {format_seconds(figures.seconds)}"
+        entry.report = record or record_file(running, figures)
+        code = ExitCode.VIOLATED if figures.books == "violated" else ExitCode.DONE
+        entry.ends(code, _counts_words(figures))
     _show(figures, output)
     if output == "text":
-        click.echo(f"\nrecord  {record or record_file(running, figures)}")
-    return ExitCode.VIOLATED if figures.books == "violated" else ExitCode.DONE
+        click.echo(f"\nrecord  {entry.report}")
+    return code
 
 
 def parse_duration(text: str) -> float | None:
@@ -159,13 +165,39 @@ def parse_space(text: str) -> int:
         raise InputError(f"--space {text}: no size", hint="Write it like 500MB or 2GiB.") from None
 
 
-def _open(system: str | None) -> NativeSystem:
+def _open(system: str | None) -> tuple[NativeSystem, Spec]:
     from rookery.run.preflight import require_root
     from rookery.run.up import find_system
     from rookery.run.workspace import open_running
 
     require_root()
-    return find_system(open_running(system).design)
+    workspace = open_running(system)
+    return find_system(workspace.design), workspace.spec
+
+
+@contextlib.contextmanager
+def _about(system: str | None, keeping: Keeping) -> Iterator[tuple[NativeSystem, Record]]:
+    """Yield the running system with what the journal will say of the command."""
+    running, spec = _open(system)
+    with (
+        contextlib.closing(running),
+        recorded(keeping, system=running.design.name, digest=spec_digest(spec)) as record,
+    ):
+        yield running, record
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, highlight=False, width=terminal_width()).print(text)
+
+
+def _settings_words(figures: Figures) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in figures.settings if value)
+
+
+def _counts_words(figures: Figures) -> str:
+    counts = [f"{kind.name} {kind.count}" for kind in figures.kinds]
+    words = [*counts, f"{figures.errors} errors", *([f"books {figures.books}"] if figures.books else [])]
+    return ", ".join(words)
 
 
 def _show(figures: Figures, output: str) -> None:

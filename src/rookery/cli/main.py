@@ -12,7 +12,11 @@ import traceback
 import click
 
 from rookery import __version__
+from rookery.cli.changing import diff, drift
+from rookery.cli.cost import cost, prices
 from rookery.cli.designing import init, patterns, plan, schema
+from rookery.cli.drawing import diagram
+from rookery.cli.journaling import journal
 from rookery.cli.loading import load
 from rookery.cli.running import down, open_service, shell, status, up, verify
 from rookery.cli.testing import test
@@ -70,8 +74,8 @@ def completion(kind: str) -> None:
     click.echo(found(cli, {}, "rookery", "_ROOKERY_COMPLETE").source())
 
 
-_RUNNING = (up, status, verify, open_service, shell, load, down)
-_DESIGNING = (plan, patterns, init, schema)
+_RUNNING = (up, status, drift, verify, open_service, shell, load, down, journal)
+_DESIGNING = (plan, diff, diagram, patterns, init, schema, cost, prices)
 for command in (*_RUNNING, *_DESIGNING, completion, test):
     cli.add_command(command)
 

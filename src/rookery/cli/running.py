@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
+from rookery.cli.journaling import Keeping, Record, journal_options, recorded
 from rookery.cli.options import complete_host, complete_running, complete_spec, output_option, terminal_width
 from rookery.errors import ExitCode
+from rookery.run.journal import spec_digest
 from rookery.run.verify.result import Outcome, Result
+
+if TYPE_CHECKING:
+    from rookery.run.down import Departure
+    from rookery.run.up import Arrival
+    from rookery.run.workspace import Workspace
+    from rookery.systems.native.lab import NativeSystem
 
 
 @click.command()
 @click.argument("spec", required=False, shell_complete=complete_spec)
+@journal_options
 @output_option
-def up(spec: str | None, output: str) -> int:
+def up(spec: str | None, keeping: Keeping, output: str) -> int:
     """Bring the system of SPEC up, and prove that it works.
 
     What runs already is kept, what is missing is made: after an interruption the same command goes on.
@@ -28,42 +40,58 @@ def up(spec: str | None, output: str) -> int:
     rookery up my.yaml --output json > result.json
     """
     from rookery.cli import show
-    from rookery.cli.data import to_json, up_data
-    from rookery.cli.progress import ConsoleProgress
     from rookery.run.preflight import require_lab_machine
-    from rookery.run.up import bring_up, find_system, findings_here, steps_left
+    from rookery.run.up import find_system
     from rookery.run.workspace import open_spec
 
     workspace = open_spec(spec)
-    design = workspace.design
-    system = find_system(design)
+    system = find_system(workspace.design)
     require_lab_machine()
+    beside = Path(workspace.source) if spec is not None and Path(workspace.source).is_file() else None
+    digest = spec_digest(workspace.spec)
+    with recorded(keeping, system=workspace.design.name, digest=digest, beside=beside, begins=True) as record:
+        arrival = _bring_up(workspace, system, record)
+        _show_arrival(arrival, system, output)
+        return record.ends(_verdict(arrival.results), show.results_summary(arrival.results))
+
+
+def _bring_up(workspace: Workspace, system: NativeSystem, record: Record) -> Arrival:
+    """Say what is about to be done, then do it."""
+    from rookery.cli import show
+    from rookery.cli.progress import ConsoleProgress
+    from rookery.run.up import bring_up, findings_here, steps_left
+
     talk = Console(stderr=True, highlight=False, width=terminal_width())
     steps = steps_left(system)
     system.close()
-    findings = findings_here(design)
+    record.did = f"{len(steps)} of {len(system.steps())} steps: {', '.join(step.id for step in steps)}"
     show.print_blocks(
         talk,
-        ("", show.design_view(design)),
-        ("What the checks say", show.findings_view(findings)),
+        ("", show.design_view(workspace.design)),
+        ("What the checks say", show.findings_view(findings_here(workspace.design))),
         (f"{len(steps)} steps", show.steps_view(steps)),
     )
     talk.print()
     with ConsoleProgress(talk, len(steps)) as progress:
-        arrival = bring_up(workspace, progress)
-    endpoints = system.endpoints()
+        return bring_up(workspace, progress)
+
+
+def _show_arrival(arrival: Arrival, system: NativeSystem, output: str) -> None:
+    from rookery.cli import show
+    from rookery.cli.data import to_json, up_data
+
+    design, endpoints = system.design, system.endpoints()
     if output == "json":
         click.echo(to_json(up_data(design, arrival, endpoints)))
-    else:
-        show.print_blocks(
-            Console(highlight=False, width=terminal_width()),
-            ("What runs where", show.status_view(system.hosts(), design)),
-            ("Verified: " + show.results_summary(arrival.results), show.results_view(arrival.results)),
-            ("Where to go", show.endpoints_view(endpoints)),
-            ("", f"certificates are signed by {system.ca_file}"),
-            ("Time", show.times_view(arrival)),
-        )
-    return _verdict(arrival.results)
+        return
+    show.print_blocks(
+        Console(highlight=False, width=terminal_width()),
+        ("What runs where", show.status_view(system.hosts(), design)),
+        ("Verified: " + show.results_summary(arrival.results), show.results_view(arrival.results)),
+        ("Where to go", show.endpoints_view(endpoints)),
+        ("", f"certificates are signed by {system.ca_file}"),
+        ("Time", show.times_view(arrival)),
+    )
 
 
 @click.command()
@@ -193,36 +221,61 @@ def shell(host: str, command: Sequence[str], system: str | None) -> int:
 @click.command()
 @click.argument("system", required=False, shell_complete=complete_running)
 @click.option("--all", "everything", is_flag=True, help="Take down every system on this machine.")
+@journal_options
 @output_option
-def down(system: str | None, *, everything: bool, output: str) -> int:
+def down(system: str | None, *, everything: bool, keeping: Keeping, output: str) -> int:
     """Take a system down, and look again whether anything is left.
 
     SYSTEM is its name or its spec; it may be left out where only one runs. Exit status 0 means that nothing
     of it is on this machine any more. All of its data is gone.
     """
     from rookery.cli.data import down_data, to_json
-    from rookery.run.down import bring_down
+    from rookery.run.preflight import require_root
     from rookery.run.workspace import name_of, running_names
+
+    require_root()
+    names = running_names() if everything else (name_of(system),)
+    departures = []
+    for name in names:
+        departures.append(_take_down(name, keeping))
+        if output == "text":
+            click.echo(_departure_text(name, departures[-1]))
+    if output == "json":
+        reports = [down_data(name, departure) for name, departure in zip(names, departures, strict=True)]
+        click.echo(to_json(reports if everything else reports[0]))
+    return ExitCode.FAILED if any(departure.left for departure in departures) else ExitCode.DONE
+
+
+def _take_down(name: str, keeping: Keeping) -> Departure:
+    from rookery.run.down import bring_down
+
+    with recorded(keeping, system=name, digest=_running_digest(name)) as record:
+        departure = bring_down(name)
+        record.did = f"{len(departure.found)} things removed"
+        record.empty = not departure.found
+        left = f"{len(departure.left)} things are still there" if departure.left else "nothing left"
+        record.ends(ExitCode.FAILED if departure.left else ExitCode.DONE, left)
+    return departure
+
+
+def _running_digest(name: str) -> str:
+    """Return the digest of a running system's spec, nothing where the spec cannot be read any more."""
+    from rookery.errors import InputError
+    from rookery.run.workspace import open_running
+
+    with contextlib.suppress(InputError):
+        return spec_digest(open_running(name).spec)
+    return ""
+
+
+def _departure_text(name: str, departure: Departure) -> str:
     from rookery.units import format_seconds
 
-    names = running_names() if everything else (name_of(system),)
-    status_code = ExitCode.DONE
-    reports = []
-    for name in names:
-        departure = bring_down(name)
-        reports.append(down_data(name, departure))
-        if departure.left:
-            status_code = ExitCode.FAILED
-        if output == "text":
-            took = format_seconds(departure.seconds)
-            if departure.left:
-                click.echo(f"{name}: {len(departure.left)} things are still there after {took}:")
-                click.echo("\n".join(f"  {left.kind} {left.name}" for left in departure.left))
-            else:
-                click.echo(f"{name}: {len(departure.found)} things removed, nothing left, {took}")
-    if output == "json":
-        click.echo(to_json(reports if everything else reports[0]))
-    return status_code
+    took = format_seconds(departure.seconds)
+    if not departure.left:
+        return f"{name}: {len(departure.found)} things removed, nothing left, {took}"
+    left = "\n".join(f"  {left.kind} {left.name}" for left in departure.left)
+    return f"{name}: {len(departure.left)} things are still there after {took}:\n{left}"
 
 
 def _verdict(results: Sequence[Result]) -> int:

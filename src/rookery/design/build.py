@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rookery.design.app import Placers, Surroundings
+from rookery.design.kept import Kept
 from rookery.design.model import (
     AppDesign,
     DaemonKind,
@@ -34,17 +35,19 @@ from rookery.spec.model import Machine, Platform, Spec
 from rookery.units import GB, MIB
 
 FILE_SYSTEM_NAME = "cephfs"
+_NOTHING = Kept()
 
 
-def build_design(spec: Spec, *, placers: Placers) -> Design:
+def build_design(spec: Spec, *, placers: Placers, kept: Kept = _NOTHING) -> Design:
     """Compute the complete design of a spec.
 
-    `placers` says for each application's name how it takes part. Raises InputError where no design exists
+    `placers` says for each application's name how it takes part; `kept` is where daemons of a running system
+    stand already. Raises InputError where no design exists
     at all (no host to run on, no address left); what is possible but unwise is left to the checks.
     """
     platform: Platform = spec.platform or ("native" if spec.provider == "lab" else "kubernetes")
     network = _network(spec)
-    hosts = _hosts(spec, network)
+    hosts = _hosts(spec, network, kept)
     pools = _pools(spec, platform)
     surroundings = _surroundings(spec, network, hosts, pools)
     apps = _apps(spec, placers, surroundings)
@@ -116,7 +119,7 @@ def _network(spec: Spec) -> Network:
     )
 
 
-def _hosts(spec: Spec, network: Network) -> tuple[Host, ...]:
+def _hosts(spec: Spec, network: Network, kept: Kept) -> tuple[Host, ...]:
     """Return the servers with their daemons, in the order control plane, workers, storage."""
     control, workers, storage = spec.hosts.control_plane, spec.hosts.workers, spec.hosts.storage
     public = Addresses(network.public, "network.public")
@@ -130,7 +133,7 @@ def _hosts(spec: Spec, network: Network) -> tuple[Host, ...]:
     drives = build_drives(storage.drives)
     names = tuple(storage_name(number) for number in range(storage.count))
     reserve = int(storage.memory) * (len(storage_roles) - 1) // 4
-    daemons = place_daemons(spec.storage, names, drives, int(storage.memory), reserve=reserve)
+    daemons = place_daemons(spec.storage, names, drives, int(storage.memory), reserve=reserve, kept=kept)
     return (
         *(
             _host(control_plane_name(n), (Role.CONTROL_PLANE,), public.control_plane(n), control)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 
+from rookery.design.kept import Kept
 from rookery.design.model import Daemon, DaemonKind, Drive
 from rookery.spec import model as spec_model
 from rookery.units import GIB, MIB
@@ -39,6 +41,8 @@ MEMORY_NEEDS: Mapping[DaemonKind, MemoryNeed] = {
     DaemonKind.RGW: MemoryNeed(recommended=1 * GIB, least=256 * MIB),
 }
 
+_NOTHING = Kept()
+
 # What the operating system and its services keep for themselves, in bytes.
 SYSTEM_MEMORY = 256 * MIB
 
@@ -65,21 +69,49 @@ def place_daemons(
     memory: int,
     *,
     reserve: int = 0,
+    kept: Kept = _NOTHING,
 ) -> dict[str, tuple[Daemon, ...]]:
     """Return the daemons of each storage host; `memory` is what each of these hosts has, in bytes.
 
-    `reserve` bytes of it are for the host's further roles (a worker's applications, a control plane).
+    `reserve` bytes of it are for the host's further roles (a worker's applications, a control plane). What a
+    running system has already, `kept`, stays where it is.
     """
+    kinds = _place_kinds(_counts(storage), hosts, kept)
+    free = count(max(kept.numbers.values(), default=-1) + 1)
+    places = ((host, drive.name) for host in hosts for drive in drives)
+    numbers = {place: kept.numbers[place] if place in kept.numbers else next(free) for place in places}
+    return {
+        host: _host_daemons(
+            host,
+            tuple(kinds[host]),
+            {drive.name: numbers[host, drive.name] for drive in drives},
+            memory,
+            reserve=reserve,
+        )
+        for host in hosts
+    }
+
+
+def _place_kinds(
+    counts: tuple[tuple[DaemonKind, int], ...], hosts: tuple[str, ...], kept: Kept
+) -> dict[str, list[DaemonKind]]:
+    """Return the kinds of daemons of each host: those that are kept first, then what is missing."""
     kinds: dict[str, list[DaemonKind]] = {host: [] for host in hosts}
     turn = 0
-    for kind, count in _counts(storage):
-        for number in range(count):
-            kinds[hosts[(turn + number) % len(hosts)]].append(kind)
-        turn += count
-    return {
-        host: _host_daemons(host, number, tuple(kinds[host]), drives, memory, reserve=reserve)
-        for number, host in enumerate(hosts)
-    }
+    for kind, wanted in counts:
+        left = wanted
+        for host in hosts:
+            there = min(kept.kinds.get(host, ()).count(kind), left)
+            kinds[host] += [kind] * there
+            left -= there
+        for number in range(left):
+            if kept.kinds:
+                host = min(hosts, key=lambda name: (kinds[name].count(kind), len(kinds[name])))
+            else:
+                host = hosts[(turn + number) % len(hosts)]
+            kinds[host].append(kind)
+        turn += wanted
+    return kinds
 
 
 def _counts(storage: spec_model.Storage) -> tuple[tuple[DaemonKind, int], ...]:
@@ -95,14 +127,13 @@ def _counts(storage: spec_model.Storage) -> tuple[tuple[DaemonKind, int], ...]:
 
 def _host_daemons(
     host: str,
-    number: int,
     kinds: tuple[DaemonKind, ...],
-    drives: tuple[Drive, ...],
+    numbers: Mapping[str, int],
     memory: int,
     *,
     reserve: int,
 ) -> tuple[Daemon, ...]:
-    """Return one host's daemons: its OSDs share the memory that the others leave."""
+    """Return one host's daemons: its OSDs, by drive and number, share the memory that the others leave."""
     others: list[Daemon] = []
     for kind in kinds:
         seen = sum(daemon.kind is kind for daemon in others)
@@ -117,11 +148,11 @@ def _host_daemons(
         )
     left = memory - reserve - SYSTEM_MEMORY - sum(daemon.memory for daemon in others)
     need = MEMORY_NEEDS[DaemonKind.OSD]
-    target = min(max(left // len(drives), need.least), need.recommended)
+    target = min(max(left // len(numbers), need.least), need.recommended)
     target -= target % MIB
     osds = tuple(
-        Daemon(kind=DaemonKind.OSD, id=str(number * len(drives) + index), memory=target, drive=drive.name)
-        for index, drive in enumerate(drives)
+        Daemon(kind=DaemonKind.OSD, id=str(number), memory=target, drive=drive)
+        for drive, number in numbers.items()
     )
     return (*others, *osds)
 

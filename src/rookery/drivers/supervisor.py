@@ -74,6 +74,35 @@ class Supervisor:
             for info in answer
         )
 
+    def adopt(self) -> tuple[str, ...]:
+        """Let the supervisor take its changed configuration over, as `supervisorctl update` does.
+
+        Programs that are new are started unless they wait to be; those that are gone are stopped, those that
+        run otherwise now are started again. Returns the names of the latter that ran before.
+        """
+        ran = {state.name for state in self.programs() if state.state == "RUNNING"}
+        answer: Any = self._proxy.supervisor.reloadConfig()
+        added, changed, removed = answer[0]
+        for name in (*removed, *changed):
+            self._proxy.supervisor.stopProcessGroup(name)
+            self._proxy.supervisor.removeProcessGroup(name)
+        for name in (*changed, *added):
+            self._proxy.supervisor.addProcessGroup(name)
+        again = tuple(name for name in changed if name in ran)
+        for name in again:
+            self.start(name)
+        return again
+
+    def tell(self, name: str, signal: str) -> None:
+        """Send a program that runs a signal (`HUP`), or without one start it again."""
+        if name not in {state.name for state in self.programs() if state.state == "RUNNING"}:
+            return
+        if signal:
+            self._proxy.supervisor.signalProcess(name, signal)
+        else:
+            self._proxy.supervisor.stopProcess(name)
+            self.start(name)
+
     def start(self, name: str) -> None:
         """Start a program that does not run; one that runs already is left alone."""
         try:

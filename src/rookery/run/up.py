@@ -7,11 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from rookery.apps.table import APPS
-from rookery.design.change import changed_parts, only_grows, shrunk_volumes
+from rookery.apps.table import APPS, OBSTACLES
+from rookery.design.change import Change, changes
 from rookery.design.checks import Finding, Severity, check_design
 from rookery.design.model import Design
-from rookery.drivers.files import write_whole
 from rookery.drivers.machine import read_machine
 from rookery.errors import InputError, NotPossibleError
 from rookery.plan.step import Step, plan_rest
@@ -20,7 +19,7 @@ from rookery.run.lock import hold
 from rookery.run.preflight import require_lab_machine
 from rookery.run.verify.result import Result
 from rookery.run.verify.table import verify
-from rookery.run.workspace import Workspace, open_running, running_names
+from rookery.run.workspace import Workspace, note_system, open_running, running_names
 from rookery.systems.native.lab import NativeSystem
 from rookery.systems.native.paths import LabPaths, home
 from rookery.systems.protocol import System
@@ -72,7 +71,7 @@ def bring_up(workspace: Workspace, progress: Progress) -> Arrival:
     _require_content(design)
     with hold(design.name):
         _refuse_changes(workspace)
-        _keep_spec(workspace, system.paths.spec)
+        note_system(workspace)
         try:
             timings = apply_steps(steps_left(system), system.apply, progress)
             looking = time.monotonic()
@@ -104,25 +103,22 @@ def _refuse_errors(findings: tuple[Finding, ...], system: NativeSystem) -> None:
         )
 
 
-def _refuse_changes(workspace: Workspace) -> None:
-    """Refuse a spec that differs from the one that the system of this name was begun with, unless the system
-    can become that as it runs. Half applying it would leave a system that is neither.
-    """
+def changes_to(workspace: Workspace) -> tuple[Change, ...]:
+    """Return how a spec differs from what the system of its name was last asked to be."""
     name = workspace.design.name
     if name not in running_names() or not LabPaths(name=name).spec.exists():
-        return
-    before, after = open_running(name).design, workspace.design
-    if only_grows(before, after):
-        return
-    if smaller := shrunk_volumes(before, after):
+        return ()
+    return changes(open_running(name).design, workspace.design, OBSTACLES)
+
+
+def _refuse_changes(workspace: Workspace) -> None:
+    """Refuse a spec that a running system cannot become. Half applying it would leave one that is neither."""
+    blocked = [change for change in changes_to(workspace) if change.obstacle]
+    if blocked:
+        name = workspace.design.name
         raise NotPossibleError(
-            f"{', '.join(smaller)} would become smaller, and a file system in use cannot",
-            hint="Leave the size as it is, or take the system down and bring it up anew.",
-        )
-    if parts := changed_parts(before, after):
-        raise NotPossibleError(
-            f"{name} runs from another design (its {', '.join(parts)} differ), and changing that in place"
-            " is not possible yet: volumes can grow",
+            f"{name} runs, and not all of this can be changed in place",
+            details=tuple(f"{change}: {change.obstacle}" for change in blocked),
             hint=f"Give the new spec another name, or run `rookery down {name}` first (its data goes too).",
         )
 
@@ -137,10 +133,3 @@ def _require_content(design: Design) -> None:
                 f"apps.{app.name}: there is no folder {folder} to publish",
                 hint="Correct the path in the spec.",
             )
-
-
-def _keep_spec(workspace: Workspace, path: Path) -> None:
-    """Note what this system is asked to be, for the commands that come without a spec."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o711)
-    write_whole(path, workspace.spec.model_dump_json(by_alias=True, indent=1, exclude_unset=True).encode())

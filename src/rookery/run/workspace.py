@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from pydantic import ValidationError
 
 from rookery.apps.table import APPS, PLACERS, SETTINGS
 from rookery.design.build import build_design
+from rookery.design.kept import Kept, keep, kept_data, parse_kept
 from rookery.design.model import Design
+from rookery.drivers.files import write_whole
 from rookery.drivers.network import namespace_names
 from rookery.errors import InputError
 from rookery.spec.load import load_pattern, load_spec, pattern_names
@@ -32,15 +35,33 @@ class Workspace:
 
 
 def open_spec(target: str | None) -> Workspace:
-    """Return the workspace of a spec's path or a pattern's name; of the default example for None."""
+    """Return the workspace of a spec's path or a pattern's name; of the default example for None.
+
+    Where a system of its name runs, what stands there is kept in the design.
+    """
+    spec, source = _read_spec(target)
+    return _workspace(spec, source, read_kept(spec.name))
+
+
+def open_changed(target: str, before: Design) -> Workspace:
+    """Return what a system of the design `before` becomes with a spec: it keeps its name, and what stands."""
+    spec, source = _read_spec(target)
+    return _workspace(spec.model_copy(update={"name": before.name}), source, keep(before))
+
+
+def _read_spec(target: str | None) -> tuple[Spec, str]:
+    """Return a spec with its paths made absolute, and where it came from."""
     if target is None:
         target = str(_DEFAULT_SPEC) if _DEFAULT_SPEC.exists() else _DEFAULT_PATTERN
     if target in pattern_names() and not Path(target).exists():
-        return _workspace(load_pattern(target, settings=SETTINGS), f"pattern {target}", Path())
-    path = Path(target)
-    if path.is_dir():
-        path /= "demo.yaml"
-    return _workspace(load_spec(path, settings=SETTINGS), str(path), path.parent)
+        spec, source, base = load_pattern(target, settings=SETTINGS), f"pattern {target}", Path()
+    else:
+        path = Path(target)
+        if path.is_dir():
+            path /= "demo.yaml"
+        spec, source, base = load_spec(path, settings=SETTINGS), str(path), path.parent
+    located = {name: APPS[name].located(settings, base.absolute()) for name, settings in spec.apps.chosen()}
+    return spec.model_copy(update={"apps": spec.apps.model_copy(update=located)}), source
 
 
 def running_names() -> tuple[str, ...]:
@@ -73,7 +94,26 @@ def open_running(target: str | None) -> Workspace:
             f"{saved} is not a spec of this version",
             hint=f"`rookery down {name}` removes the system all the same.",
         ) from None
-    return Workspace(spec=spec, design=build_design(spec, placers=PLACERS), source=str(saved))
+    return _workspace(spec, str(saved), read_kept(name))
+
+
+def read_kept(name: str) -> Kept:
+    """Return where the daemons of a system on this machine stand; nothing where there is no such system."""
+    try:
+        return parse_kept(json.loads(LabPaths(name=name).kept.read_text()))
+    except FileNotFoundError:
+        return Kept()
+
+
+def note_system(workspace: Workspace) -> None:
+    """Note what a system is asked to be and where its daemons stand, for all later commands."""
+    paths = LabPaths(name=workspace.design.name)
+    paths.folder.mkdir(parents=True, exist_ok=True)
+    paths.folder.chmod(0o711)
+    kept = json.dumps(kept_data(keep(workspace.design)), indent=1)
+    write_whole(paths.kept, kept.encode())
+    spec = workspace.spec.model_dump_json(by_alias=True, indent=1, exclude_unset=True)
+    write_whole(paths.spec, spec.encode())
 
 
 def name_of(target: str | None) -> str:
@@ -93,7 +133,5 @@ def _is_spec(target: str) -> bool:
     return target in pattern_names() or Path(target).is_file() or "/" in target or target.endswith(".yaml")
 
 
-def _workspace(spec: Spec, source: str, base: Path) -> Workspace:
-    located = {name: APPS[name].located(settings, base.absolute()) for name, settings in spec.apps.chosen()}
-    spec = spec.model_copy(update={"apps": spec.apps.model_copy(update=located)})
-    return Workspace(spec=spec, design=build_design(spec, placers=PLACERS), source=source)
+def _workspace(spec: Spec, source: str, kept: Kept) -> Workspace:
+    return Workspace(spec=spec, design=build_design(spec, placers=PLACERS, kept=kept), source=source)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -86,6 +87,24 @@ class Member:
         return self.role != "leader" and self.state == "streaming"
 
 
+class DeviationKind(StrEnum):
+    """How what runs deviates from the design."""
+
+    MISSING = "missing"
+    EXTRA = "extra"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """One thing that is not as designed: `item` of `subject` (a host, or `cluster`), itself where empty."""
+
+    kind: DeviationKind
+    subject: str
+    what: str
+    item: str = ""
+
+
 class Activity(Protocol):
     """The load on a system: at most one run at a time."""
 
@@ -131,6 +150,10 @@ class System(Protocol):
         ...
 
     def hosts(self) -> tuple[HostStatus, ...]: ...
+
+    def drift(self) -> tuple[Deviation, ...]:
+        """Return how what runs deviates from the design."""
+        ...
 
     def endpoints(self) -> tuple[Endpoint, ...]: ...
 

@@ -150,6 +150,19 @@ def _server_programs(_design: Design, app: AppDesign, host: Host, instance: Inst
     return (patroni.program(instance),)
 
 
+def _obstacle(before: AppDesign, after: AppDesign) -> str:
+    old, new = before.settings, after.settings
+    assert before.service is not None
+    assert after.service is not None
+    assert isinstance(old, DatabaseSettings)
+    assert isinstance(new, DatabaseSettings)
+    if before.service.coordinators != after.service.coordinators:
+        return "etcd's members are fixed when it starts"
+    if old.synchronous != new.synchronous:
+        return "Patroni keeps this in etcd; `patronictl edit-config` on a worker changes it"
+    return ""
+
+
 DATABASE = App(
     name="database",
     settings=DatabaseSettings,
@@ -158,6 +171,7 @@ DATABASE = App(
     private_files=_private_files,
     server_programs=_server_programs,
     secrets=_secrets,
+    obstacle=_obstacle,
     packages=(
         "etcd-client",
         "etcd-server",

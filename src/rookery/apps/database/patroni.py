@@ -73,7 +73,8 @@ PARAMETERS: dict[str, object] = {
 
 
 def program(instance: Instance) -> Program:
-    return Program(name=instance.name, argv=("/usr/lib/rookery/start-patroni",), priority=600, gated=True)
+    argv = ("/usr/lib/rookery/start-patroni",)
+    return Program(name=instance.name, argv=argv, priority=600, gated=True, told="HUP")
 
 
 def server_files(design: Design, app: AppDesign, host: Host) -> tuple[File, ...]:

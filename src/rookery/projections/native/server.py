@@ -5,15 +5,16 @@ Keys and certificates are made when the system is and laid beside these files by
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rookery.apps.table import APPS
 from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
-from rookery.files import File, Program
+from rookery.files import NOT_TOLD, File, Part, Program
 from rookery.projections.native.ceph_conf import mon_addresses, render_ceph_conf
 from rookery.projections.native.haproxy import render_dashboard_tls, render_haproxy
 from rookery.projections.native.supervisor_conf import render_supervisor_conf
 
 SCRIPTS = "/usr/lib/rookery"
-_DASHBOARD_TLS = "etc/rookery/dashboard-tls.cfg"
 
 # Monitors first: everything else waits for them.
 _PRIORITY = {
@@ -27,43 +28,55 @@ _PRIORITY = {
 
 def render_server(design: Design, host: Host, *, fsid: str) -> tuple[File, ...]:
     """Return the files of `host`; paths are relative to the server's root."""
-    programs = server_programs(design, host)
-    files = [
-        File.text("etc/hostname", f"{host.name}\n"),
-        File.text("etc/hosts", _hosts_file(design)),
-        File.text("etc/motd", _motd(design, host)),
-        File.text("etc/profile.d/rookery.sh", _profile(design)),
-        File.text("etc/supervisor/supervisord.conf", render_supervisor_conf(programs)),
-    ]
-    if Role.LOAD_BALANCER in host.roles:
-        files.append(File.text("etc/haproxy/haproxy.cfg", render_haproxy(design, host)))
-    else:
-        files.append(File.text("etc/ceph/ceph.conf", render_ceph_conf(design, fsid=fsid)))
-    if host.daemons_of(DaemonKind.MON):
-        lines = (f"{name} {addresses}\n" for name, addresses in mon_addresses(design))
-        files.append(File.text("etc/rookery/monitors", "".join(lines)))
-    if _serves_dashboard(design, host):
-        files.append(File.text(_DASHBOARD_TLS, render_dashboard_tls(host)))
-    for app in design.apps:
-        for instance in host.instances:
-            if instance.app == app.name:
-                files += APPS[app.name].server_files(design, app, host, instance)
-    return tuple(files)
+    return tuple(file for part in server_parts(design, host, fsid=fsid) for file in part.files)
 
 
 def server_programs(design: Design, host: Host) -> tuple[Program, ...]:
     """Return the programs that the supervisor of `host` keeps running."""
-    programs = [daemon_program(daemon) for daemon in host.daemons]
+    parts = (*_own_parts(design, host, fsid=""), *_app_parts(design, host))
+    return tuple(program for part in parts for program in part.programs)
+
+
+def server_parts(design: Design, host: Host, *, fsid: str) -> tuple[Part, ...]:
+    """Return everything that `host` holds, in parts: which programs read which files."""
+    parts = (*_own_parts(design, host, fsid=fsid), *_app_parts(design, host))
+    programs = tuple(program for part in parts for program in part.programs)
+    supervisor = File.text("etc/supervisor/supervisord.conf", render_supervisor_conf(programs))
+    common = (
+        File.text("etc/hostname", f"{host.name}\n"),
+        File.text("etc/hosts", _hosts_file(design)),
+        File.text("etc/motd", _motd(design, host)),
+        File.text("etc/profile.d/rookery.sh", _profile(design)),
+        supervisor,
+    )
+    return (Part(files=common), *parts)
+
+
+def _own_parts(design: Design, host: Host, *, fsid: str) -> Iterator[Part]:
+    """Yield the parts that are no application's."""
     if Role.LOAD_BALANCER in host.roles:
-        programs.append(_haproxy("haproxy", "etc/haproxy/haproxy.cfg"))
-    if _serves_dashboard(design, host):
-        programs.append(_haproxy("dashboard-tls", _DASHBOARD_TLS))
-    programs += share_programs(design, host)
+        config = File.text("etc/haproxy/haproxy.cfg", render_haproxy(design, host))
+        yield Part(files=(config,), programs=(_haproxy("haproxy", config),))
+        return
+    files = [File.text("etc/ceph/ceph.conf", render_ceph_conf(design, fsid=fsid))]
+    if host.daemons_of(DaemonKind.MON):
+        lines = (f"{name} {addresses}\n" for name, addresses in mon_addresses(design))
+        files.append(File.text("etc/rookery/monitors", "".join(lines)))
+    yield Part(files=tuple(files), programs=tuple(daemon_program(daemon) for daemon in host.daemons))
+    if design.dashboard and host.daemons_of(DaemonKind.MGR):
+        config = File.text("etc/rookery/dashboard-tls.cfg", render_dashboard_tls(host))
+        yield Part(files=(config,), programs=(_haproxy("dashboard-tls", config),))
+    yield Part(files=(), programs=share_programs(design, host))
+
+
+def _app_parts(design: Design, host: Host) -> Iterator[Part]:
     for app in design.apps:
         for instance in host.instances:
             if instance.app == app.name:
-                programs += APPS[app.name].server_programs(design, app, host, instance)
-    return tuple(programs)
+                yield Part(
+                    files=APPS[app.name].server_files(design, app, host, instance),
+                    programs=APPS[app.name].server_programs(design, app, host, instance),
+                )
 
 
 def share_programs(design: Design, host: Host) -> tuple[Program, ...]:
@@ -75,6 +88,7 @@ def share_programs(design: Design, host: Host) -> tuple[Program, ...]:
             argv=(f"{SCRIPTS}/mount-share", share.name, share.user, share.directory, share.path),
             priority=550,
             gated=True,
+            told=NOT_TOLD,
         )
         for app in design.apps
         for share in app.shares
@@ -82,12 +96,9 @@ def share_programs(design: Design, host: Host) -> tuple[Program, ...]:
     )
 
 
-def _serves_dashboard(design: Design, host: Host) -> bool:
-    return design.dashboard and bool(host.daemons_of(DaemonKind.MGR))
-
-
-def _haproxy(name: str, config: str) -> Program:
-    return Program(name=name, argv=("haproxy", "-db", "-f", f"/{config}"))
+def _haproxy(name: str, config: File) -> Program:
+    """Return a HAProxy whose master hands over to new workers when told of a change: connections stay."""
+    return Program(name=name, argv=("haproxy", "-W", "-db", "-f", f"/{config.path}"), told="USR2")
 
 
 def daemon_program(daemon: Daemon) -> Program:
@@ -98,6 +109,7 @@ def daemon_program(daemon: Daemon) -> Program:
         argv=(f"{SCRIPTS}/start-{daemon.kind}", daemon.id, *argument),
         priority=_PRIORITY[daemon.kind],
         gated=daemon.kind is DaemonKind.RGW,
+        told=NOT_TOLD,
     )
 
 

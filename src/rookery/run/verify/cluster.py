@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import time
 
 from rookery.design.model import DaemonKind
 from rookery.drivers.ceph import CephError
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 
 _SKEW_LIMIT = 0.05  # seconds: Ceph's mon_clock_drift_allowed
+_MOVING_LIMIT = 20.0  # seconds
 
 
 def quorum(subject: Subject) -> Evidence:
@@ -56,11 +58,20 @@ def osds(subject: Subject) -> Evidence:
 
 
 def placement_groups(subject: Subject) -> Evidence:
-    states = subject.system.ceph().mon("pg stat")["pg_summary"]["num_pg_by_state"]
-    words = ", ".join(f"{state['num']} {state['name']}" for state in states)
+    """Every PG is active+clean. One that the balancer moves is not, for a moment; it gets that moment."""
     wanted = sum(pool.pg_num for pool in subject.design.pools)
-    clean = sum(state["num"] for state in states if state["name"] == "active+clean")
-    return judged(clean >= wanted and len(states) == 1, f"{words}; the design has {wanted}")
+    began = time.monotonic()
+    while True:
+        states = subject.system.ceph().mon("pg stat")["pg_summary"]["num_pg_by_state"]
+        clean = sum(state["num"] for state in states if state["name"] == "active+clean")
+        good = clean >= wanted and len(states) == 1
+        waited = time.monotonic() - began
+        if good or waited > _MOVING_LIMIT:
+            break
+        time.sleep(0.5)
+    words = ", ".join(f"{state['num']} {state['name']}" for state in states)
+    after = f" after {waited:.0f} s" if waited > 1 else ""
+    return judged(good, f"{words}{after}; the design has {wanted}")
 
 
 def pools(subject: Subject) -> Evidence:

@@ -130,8 +130,8 @@ def _device_classes(ceph: CephSession) -> dict[str, str]:
 
 
 def create_pools(ceph: CephSession, design: Design) -> None:
-    """Create the pools of the design that are missing, all at once."""
-    there = {pool["pool_name"] for pool in ceph.mon("osd pool ls", detail="detail")}
+    """Create the pools of the design that are missing, all at once; give the others their number of PGs."""
+    there = {pool["pool_name"]: pool for pool in ceph.mon("osd pool ls", detail="detail")}
     for name in sorted({pool.device_class for pool in design.pools if pool.device_class}):
         rule: dict[str, Any] = {"name": _rule(name), "root": "default", "type": "host", "class": name}
         ceph.mon("osd crush rule create-replicated", **rule)
@@ -139,6 +139,17 @@ def create_pools(ceph: CephSession, design: Design) -> None:
         if pool.erasure_code is not None:
             ceph.mon("osd erasure-code-profile set", name=_profile(pool), profile=_profile_of(pool))
     _together(lambda pool: _create_pool(ceph, pool, exists=pool.name in there), design.pools)
+    for pool in design.pools:
+        if pool.name in there and there[pool.name]["pg_num_target"] != pool.pg_num:
+            _set_pgs(ceph, pool.name, pool.pg_num, seen=there[pool.name])
+
+
+def _set_pgs(ceph: CephSession, pool: str, wanted: int, *, seen: dict[str, Any]) -> None:
+    """Let Ceph split or merge the PGs of a pool, which it does at its own pace."""
+    if seen["options"].get("pg_num_min", 0) > wanted:
+        # `fs new` asks for 16 at least of pools that have 1: it only counts once somebody changes the number.
+        ceph.mon("osd pool set", pool=pool, var="pg_num_min", val=str(min(wanted, seen["pg_num"])))
+    ceph.mon("osd pool set", pool=pool, var="pg_num", val=str(wanted))
 
 
 def _create_pool(ceph: CephSession, pool: Pool, *, exists: bool) -> None:
@@ -181,7 +192,7 @@ def create_file_system(ceph: CephSession, design: Design, report: Report) -> Non
         ceph.mon("fs new", fs_name=wanted.name, metadata=wanted.metadata_pool, data=wanted.data_pools[0])
     for pool in wanted.data_pools[1:]:
         ceph.mon("fs add_data_pool", fs_name=wanted.name, pool=pool, accept=(errno.EEXIST,))
-    if wanted.active_mds > 1:
+    if int(ceph.mon("fs get", fs_name=wanted.name)["mdsmap"]["max_mds"]) != wanted.active_mds:
         ceph.mon("fs set", fs_name=wanted.name, var="max_mds", val=str(wanted.active_mds))
     _wait_mds(ceph, wanted, len(design.with_daemon(DaemonKind.MDS)), report)
     if len(wanted.data_pools) > 1:
@@ -228,15 +239,43 @@ def create_dashboard_user(ceph: CephSession, password: str) -> None:
 
 
 def wait_healthy(ceph: CephSession, design: Design, report: Report) -> None:
-    """Wait for HEALTH_OK with every PG of the design's pools active+clean."""
-    pgs = sum(pool.pg_num for pool in design.pools)
+    """Wait for HEALTH_OK with every PG of the design's pools active+clean.
+
+    What the managers say of PGs lags behind the OSD map, where PGs are split and moved: it counts once they
+    have reported twice since the map has been as designed.
+    """
+    since: int | None = None
 
     def look() -> Look[bool]:
+        nonlocal since
+        reports = _reports(ceph)
+        if not have_their_pgs(ceph, design):
+            since = None
+            return Look(seen="PGs are being split")
+        since = reports if since is None else since
         health, clean, total = health_of(ceph.mon("status"))
-        done = health == "HEALTH_OK" and clean == total and total >= pgs
-        return Look(seen=f"{health}, {clean} of {pgs} PGs active+clean", value=True if done else None)
+        done = health == "HEALTH_OK" and clean == total and reports >= since + 2
+        return Look(seen=f"{health}, {clean} of {total} PGs active+clean", value=True if done else None)
 
     wait_for("HEALTH_OK", look, limit=_HEALTH_LIMIT, report=report)
+
+
+def _reports(ceph: CephSession) -> int:
+    """Return how many times the managers have put together what the OSDs say of their PGs."""
+    try:
+        return int(ceph.mgr("pg dump", dumpcontents=["summary"])["pg_map"]["version"])
+    except CephError:
+        return 0  # a manager has just taken over; it counts from its predecessor's number on
+
+
+def have_their_pgs(ceph: CephSession, design: Design) -> bool:
+    """Tell whether every pool has as many PGs as designed, and all of them are placed as such."""
+    pools = {pool["pool_name"]: pool for pool in ceph.mon("osd pool ls", detail="detail")}
+    counts = ("pg_num", "pg_num_target", "pg_placement_num")
+    return all(
+        pool.name in pools and {pools[pool.name][count] for count in counts} == {pool.pg_num}
+        for pool in design.pools
+    )
 
 
 def health_of(status: dict[str, Any]) -> tuple[str, int, int]:

@@ -24,15 +24,18 @@ from rookery.plan.step import Observation, Step
 from rookery.projections.native.server import SCRIPTS, program_name, server_programs
 from rookery.systems.native import bootstrap, database, objects
 from rookery.systems.native.applications import Applications
+from rookery.systems.native.drift import find_drift
 from rookery.systems.native.identity import Identity, ensure_identity, keep_secrets, load_identity
 from rookery.systems.native.image_build import ensure_image, image_root
 from rookery.systems.native.load import NativeActivity
 from rookery.systems.native.observe import observe_native
 from rookery.systems.native.paths import LabPaths
+from rookery.systems.native.refresh import refresh_server
 from rookery.systems.native.servers import ensure_network, gateway_keyring, start_server
 from rookery.systems.native.sockets import tcp_listeners
 from rookery.systems.protocol import (
     Credentials,
+    Deviation,
     Endpoint,
     HostStatus,
     Listener,
@@ -113,6 +116,9 @@ class NativeSystem:
     def hosts(self) -> tuple[HostStatus, ...]:
         pids = self.runc.running()
         return tuple(self._host_status(host.name, pids) for host in self._design.hosts)
+
+    def drift(self) -> tuple[Deviation, ...]:
+        return find_drift(self)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         balancer = self._design.load_balancer
@@ -197,12 +203,19 @@ class NativeSystem:
         write_whole(self.paths.ca, identity["ca.crt"].encode())
 
     def _start(self, name: str, report: Report) -> None:
-        start_server(
-            self._design,
-            self._design.host(name),
-            self.paths,
-            identity=self.identity,
-            runc=self.runc,
+        """Start a server; one that runs is brought to what the design says now."""
+        design, host, identity = self._design, self._design.host(name), self.identity
+        pid = self.runc.running().get(self.paths.container(name))
+        if pid is None:
+            start_server(design, host, self.paths, identity=identity, runc=self.runc, report=report)
+            return
+        refresh_server(
+            design,
+            host,
+            self.paths.server(name),
+            identity=identity,
+            pid=pid,
+            execute=lambda argv: self.execute(name, argv),
             report=report,
         )
 

@@ -12,12 +12,14 @@ from rookery.plan.step import Observation
 from rookery.systems.native.bootstrap import (
     LAST_SETTING,
     have_classes,
+    have_their_pgs,
     health_of,
     is_dashboard_announced,
     is_dashboard_user_there,
 )
-from rookery.systems.native.identity import has_s3_keys, is_complete, s3_users
+from rookery.systems.native.identity import cephx_entities, has_s3_keys, is_complete, s3_users
 from rookery.systems.native.image_build import image_root
+from rookery.systems.native.refresh import is_as_designed
 from rookery.systems.native.servers import host_cables
 
 if TYPE_CHECKING:
@@ -51,7 +53,13 @@ def _machine_facts(system: NativeSystem) -> set[str]:
         facts.add("network")
     running = system.runc.running()
     facts |= system.applications.facts()
-    facts |= {f"server:{host.name}" for host in design.hosts if paths.container(host.name) in running}
+    if "identity" in facts:
+        facts |= {
+            f"server:{host.name}"
+            for host in design.hosts
+            if (pid := running.get(paths.container(host.name))) is not None
+            and is_as_designed(design, host, paths.server(host.name), system.identity, pid)
+        }
     return facts
 
 
@@ -66,14 +74,15 @@ def _ceph_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
         facts.add("settings")
     osds = {daemon.id for _, daemon in design.with_daemon(DaemonKind.OSD)}
     dump = {str(osd["osd"]): osd for osd in ceph.mon("osd dump")["osds"]}
-    if osds <= set(dump):
+    known = {entry["entity"] for entry in ceph.mon("auth ls")["auth_dump"]}
+    if osds <= set(dump) and {name for name in cephx_entities(design) if name != "mon."} <= known:
         facts.add("registered")
     up = all(osd in dump and dump[osd]["up"] and dump[osd]["in"] for osd in osds)
     if up and have_classes(ceph, design):
         facts.add("osds")
     facts |= _service_facts(system, ceph)
     health, clean, total = health_of(status)
-    if health == "HEALTH_OK" and clean == total and total >= sum(pool.pg_num for pool in design.pools):
+    if health == "HEALTH_OK" and clean == total and have_their_pgs(ceph, design):
         facts.add("healthy")
     return facts
 
@@ -89,7 +98,9 @@ def _service_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
     facts = set()
     pools = {pool["pool_name"]: pool for pool in ceph.mon("osd pool ls", detail="detail")}
     if all(
-        pool.name in pools and pool.application in pools[pool.name]["application_metadata"]
+        pool.name in pools
+        and pool.application in pools[pool.name]["application_metadata"]
+        and pools[pool.name]["pg_num_target"] == pool.pg_num
         for pool in design.pools
     ):
         facts.add("pools")

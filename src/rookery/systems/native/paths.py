@@ -56,6 +56,11 @@ class LabPaths:
         """The spec as resolved at `up`, from which later commands design the lab again."""
         return self.folder / "spec.json"
 
+    @property
+    def kept(self) -> Path:
+        """Where the lab's daemons stand and how its OSDs are numbered, whatever its spec says later."""
+        return self.folder / "kept.json"
+
     def server(self, host: str) -> ServerPaths:
         return ServerPaths(folder=self.folder / "servers" / host)
 
@@ -121,6 +126,11 @@ class ServerPaths:
     @property
     def drives(self) -> Path:
         return self.folder / "drives"
+
+    @property
+    def laid(self) -> Path:
+        """Which files it runs by, as digests: what to change when the design changes."""
+        return self.folder / "laid.json"
 
     @property
     def console(self) -> Path:

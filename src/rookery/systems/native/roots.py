@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 
 from rookery.drivers import mounts
-from rookery.drivers.files import read_users, write_files
+from rookery.drivers.files import read_users, write_files, write_whole
 from rookery.files import File
 from rookery.systems.native.image_build import image_root
 from rookery.systems.native.paths import ServerPaths
@@ -25,3 +27,24 @@ def lay_root(place: ServerPaths, files: Iterable[File]) -> dict[str, tuple[int, 
     users = read_users(image)
     write_files(place.root, files, users=users)
     return users
+
+
+def digests(files: Iterable[File]) -> dict[str, str]:
+    """Return a digest of each file with its owner and mode, by path."""
+    return {
+        file.path: hashlib.sha256(f"{file.owner} {file.mode:o} ".encode() + file.content).hexdigest()
+        for file in files
+    }
+
+
+def note_laid(place: ServerPaths, laid: Mapping[str, str]) -> None:
+    """Note which files a container runs by, once it does."""
+    write_whole(place.laid, json.dumps(laid, indent=1, sort_keys=True).encode(), mode=0o600)
+
+
+def read_laid(place: ServerPaths) -> dict[str, str]:
+    """Return what `note_laid` noted last; nothing where it never did."""
+    try:
+        return dict(json.loads(place.laid.read_text()))
+    except FileNotFoundError:
+        return {}

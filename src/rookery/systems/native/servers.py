@@ -18,7 +18,7 @@ from rookery.files import File, packaged
 from rookery.projections.native.server import SCRIPTS, render_server
 from rookery.systems.native.identity import Identity, cephx_entities
 from rookery.systems.native.paths import LabPaths
-from rookery.systems.native.roots import lay_root
+from rookery.systems.native.roots import digests, lay_root, note_laid
 from rookery.systems.protocol import Report
 
 _WAKE_LIMIT = 60.0  # seconds; a busy machine may take several
@@ -82,14 +82,11 @@ def start_server(
     """
     server = paths.server(host.name)
     container_id = paths.container(host.name)
-    if container_id in runc.running():
-        return
     runc.delete(container_id)
-    rendered = render_server(design, host, fsid=identity["fsid"])
-    users = lay_root(server, (*rendered, *_scripts(), *secret_files(design, host, identity)))
-    server.drives.mkdir(exist_ok=True)
+    laid = server_files(design, host, identity)
+    users = lay_root(server, laid)
     for drive in host.drives:
-        _ensure_drive(server.drives / drive.name, drive.size, users["ceph"])
+        ensure_drive(server.drives / drive.name, drive.size, users["ceph"])
     runc.start(
         Container(
             id=container_id,
@@ -107,6 +104,14 @@ def start_server(
         console=server.console,
     )
     _wait_awake(host.name, runc.running()[container_id], report)
+    note_laid(server, digests(laid))
+
+
+def server_files(design: Design, host: Host, identity: Identity) -> tuple[File, ...]:
+    """Return everything that is laid into a server: configuration, our programs, keys."""
+    scripts = packaged(files("rookery.systems.native") / "guest", SCRIPTS.lstrip("/"), mode=0o755)
+    rendered = render_server(design, host, fsid=identity["fsid"])
+    return (*rendered, *scripts, *secret_files(design, host, identity))
 
 
 def _wait_awake(name: str, pid: int, report: Report) -> None:
@@ -120,8 +125,9 @@ def _wait_awake(name: str, pid: int, report: Report) -> None:
     )
 
 
-def _ensure_drive(path: Path, size: int, owner: tuple[int, int]) -> None:
+def ensure_drive(path: Path, size: int, owner: tuple[int, int]) -> None:
     """Make a drive: a sparse file, which takes only what is written to it. One that is there is kept."""
+    path.parent.mkdir(exist_ok=True)
     handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         if os.fstat(handle).st_size < size:
@@ -129,10 +135,6 @@ def _ensure_drive(path: Path, size: int, owner: tuple[int, int]) -> None:
         os.fchown(handle, *owner)
     finally:
         os.close(handle)
-
-
-def _scripts() -> tuple[File, ...]:
-    return packaged(files("rookery.systems.native") / "guest", SCRIPTS.lstrip("/"), mode=0o755)
 
 
 def secret_files(design: Design, host: Host, identity: Identity) -> tuple[File, ...]:
