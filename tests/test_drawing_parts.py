@@ -7,7 +7,6 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -26,7 +25,7 @@ from rookery.projections.drawing.layout import build_picture
 from rookery.run.live import marks_of
 from rookery.spec.load import load_pattern, read_pattern
 from rookery.spec.parse import parse_spec
-from rookery.systems.protocol import HostStatus, ProgramStatus
+from rookery.systems.protocol import Deviation, DeviationKind
 
 DOWN = Mark(kind=MarkKind.DOWN, note="exited")
 FONTS = [font_file(bold=False), font_file(bold=True)]
@@ -137,53 +136,33 @@ def test_names_of_folded_hosts_are_runs() -> None:
 # Marks of a running system.
 
 
-def status(name: str, running: bool = True, **programs: bool) -> HostStatus:
-    return HostStatus(
-        name=name,
-        running=running,
-        programs=tuple(
-            ProgramStatus(host=name, name=program.replace("_", "."), running=on, detail="Exited too quickly")
-            for program, on in programs.items()
-        ),
-        memory=None,
-    )
-
-
-def osd(number: int, *, up: bool = True, taken: bool = True) -> dict[str, Any]:
-    return {"osd": number, "up": int(up), "in": int(taken)}
+def deviation(kind: str, subject: str, item: str, what: str) -> Deviation:
+    return Deviation(kind=DeviationKind(kind), subject=subject, item=item, what=what)
 
 
 def test_a_system_that_is_as_designed_has_no_marks() -> None:
-    hosts = [
-        status(host.name, **{daemon.name.replace(".", "_"): True for daemon in host.daemons})
-        for host in design().hosts
-    ]
-    assert marks_of(design(), hosts, [osd(number) for number in range(8)]) == {}
+    assert marks_of(()) == {}
 
 
-def test_programs_and_hosts_that_are_down_are_marked() -> None:
-    hosts = [status("storage-k", osd_0=False, **{"share-live": False}), status("storage-l", running=False)]
-    osds = [osd(number, up=number not in (0, 2, 3)) for number in range(8)]
-    down = Mark(kind=MarkKind.DOWN, note="Exited too quickly")
-    assert marks_of(design(), hosts, osds) == {
-        "osd.0": down,
-        "storage-k/share-live": down,
-        "storage-l": Mark(kind=MarkKind.DOWN, note="the server is off"),
+def test_each_deviation_is_marked_where_it_is_drawn() -> None:
+    found = (
+        deviation("missing", "storage-l", "", "does not run"),
+        deviation("missing", "storage-k", "osd.0", "exited: too quickly"),
+        deviation("different", "storage-k", "osd.0", "down"),
+        deviation("missing", "worker-a", "cdn-edge", "stopped"),
+        deviation("extra", "storage-k", "vdz", "a drive that is not designed"),
+        deviation("extra", "cluster", "pool mine", "not designed"),
+        deviation("different", "cp-1", "/etc/ceph/ceph.conf", "changed by hand"),
+        deviation("missing", "cp-1", "/etc/hosts", "not there"),
+    )
+    assert marks_of(found) == {
+        "storage-l": Mark(kind=MarkKind.DOWN, note="does not run"),
+        "osd.0": Mark(kind=MarkKind.MISSING, note="exited: too quickly"),
+        "worker-a/cdn-edge": Mark(kind=MarkKind.MISSING, note="stopped"),
+        "storage-k/vdz": Mark(kind=MarkKind.EXTRA, note="a drive that is not designed"),
+        "cluster/pool mine": Mark(kind=MarkKind.EXTRA, note="not designed"),
+        "cp-1": Mark(kind=MarkKind.DIFFERENT, note="/etc/ceph/ceph.conf and 1 more, not as laid"),
     }
-
-
-def test_what_the_monitors_say_of_osds_is_marked() -> None:
-    osds = [osd(0), osd(1, up=False), osd(2, taken=False), *(osd(number) for number in (3, 4, 5, 6, 8))]
-    assert marks_of(design(), [], osds) == {
-        "osd.1": Mark(kind=MarkKind.DOWN, note="the monitors hear nothing of it"),
-        "osd.2": Mark(kind=MarkKind.DIFFERENT, note="it is out: data is kept off it"),
-        "osd.7": Mark(kind=MarkKind.MISSING, note="the monitors do not know it"),
-        "osd.8": Mark(kind=MarkKind.EXTRA),
-    }
-
-
-def test_a_cluster_that_does_not_answer_says_nothing_of_osds() -> None:
-    assert marks_of(design(), [], None) == {}
 
 
 # Lines.

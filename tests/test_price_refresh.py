@@ -682,7 +682,9 @@ def run(*words: str) -> Result:
 def test_refresh_and_then_cost(own: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HCLOUD_TOKEN", SECRET)
     provider.answer = hetzner([[hetzner_type("cx23"), hetzner_type("cpx22")]])
-    result = run("prices", "refresh", "--provider", "hetzner", "--base-url", f"{provider.url}/v1")
+    result = run(
+        "prices", "refresh", "--no-journal", "--provider", "hetzner", "--base-url", f"{provider.url}/v1"
+    )
     assert result.exception is None
     assert result.stdout.splitlines() == [
         "Hetzner, hel1: 2 machine types read",
@@ -711,7 +713,7 @@ def test_the_file_may_be_another(own: Path, provider: Provider, monkeypatch: pyt
     monkeypatch.setenv("HCLOUD_TOKEN", SECRET)
     provider.answer = hetzner([[hetzner_type("cx23")]])
     other = own.parent.parent / "other.json"
-    words = ("prices", "refresh", "--provider", "hetzner", "--base-url", f"{provider.url}/v1")
+    words = ("prices", "refresh", "--no-journal", "--provider", "hetzner", "--base-url", f"{provider.url}/v1")
     assert run(*words, "--output-file", str(other)).exception is None
     assert parse_book(other.read_bytes(), file="other").of("hetzner").newest == TODAY
     assert not own.exists()
@@ -724,10 +726,10 @@ def test_the_file_may_be_another(own: Path, provider: Provider, monkeypatch: pyt
 @pytest.mark.parametrize(("provider_name", "variable"), [("hetzner", "HCLOUD_TOKEN"), ("gcp", "GCP_API_KEY")])
 def test_a_missing_key_is_named(provider_name: str, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(variable, raising=False)
-    error = run("prices", "refresh", "--provider", provider_name).exception
+    error = run("prices", "refresh", "--no-journal", "--provider", provider_name).exception
     assert isinstance(error, NotPossibleError)
     assert error.what == f"{variable} is not set"
     monkeypatch.setenv(variable, "pass\nword")
-    error = run("prices", "refresh", "--provider", provider_name).exception
+    error = run("prices", "refresh", "--no-journal", "--provider", provider_name).exception
     assert isinstance(error, NotPossibleError)
     assert error.what == f"{variable} holds characters that no key has"

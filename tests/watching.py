@@ -17,7 +17,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from rookery.apps.cdn.nginx import _HEADERS
+from rookery.apps.cdn.nginx import HEADERS
 from rookery.apps.cdn.site import render_site
 from rookery.design.model import Design
 from rookery.files import File
@@ -195,7 +195,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
         def reply(self, status: int, media_type: str, body: bytes, known: str) -> None:
             headers = (
-                *_HEADERS,
+                *HEADERS,
                 ("X-Cache", known),
                 ("X-Served-By", "worker-a"),
                 ("Cache-Control", "no-cache"),

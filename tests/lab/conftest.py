@@ -23,7 +23,11 @@ UP_LIMIT = 1500  # seconds; the first one on a machine builds the image
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here starts servers; where that cannot be, it is skipped by name and with the reason."""
+    """Everything here starts servers; where that cannot be, it is skipped by name and with the reason.
+
+    Modules that share the default lab run last and one after the other, so that it runs no longer than they.
+    """
+    items.sort(key=lambda item: Path(__file__).parent in item.path.parents and _shares_the_lab(item))
     reason = ""
     try:
         require_lab_machine()
@@ -103,7 +107,11 @@ def bring_up(folder: Path, name: str, text: str) -> Iterator[Lab]:
     assert find_leftovers(LabPaths(name=name)) == ()
 
 
-@pytest.fixture(scope="module")
+def _shares_the_lab(item: pytest.Item) -> bool:
+    return "lab" in getattr(item, "fixturenames", ()) and not hasattr(getattr(item, "module", None), "lab")
+
+
+@pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The default design, verified."""
     yield from bring_up(tmp_path_factory.mktemp("lab"), "test-default", "pattern: production-minimum\n")

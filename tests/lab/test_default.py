@@ -146,6 +146,36 @@ def test_the_site_is_served_from_the_edges_while_every_gateway_is_gone(lab: Lab)
         browser.close()
 
 
+def test_the_site_has_the_design_as_a_document_that_may_carry_its_style(lab: Lab) -> None:
+    with Browser(lab.ca) as browser:
+        page, start = browser.get(f"{lab.url}document.html"), browser.get(lab.url)
+    assert page.status == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert lab.name in page.body.decode()
+    assert "'unsafe-inline'" in page.headers["content-security-policy"]
+    assert "'unsafe-inline'" not in start.headers["content-security-policy"]
+
+
+def test_drift_sees_what_was_done_by_hand(lab: Lab) -> None:
+    assert rookery("drift", lab.name).code == 0
+    conf = LabPaths(name=lab.name).server("cp-1").root / "etc/ceph/ceph.conf"
+    whole = conf.read_bytes()
+    ceph = ("shell", "cp-1", "--system", lab.name, "--", "ceph", "osd", "pool")
+    try:
+        conf.write_bytes(whole + b"# by hand\n")
+        assert rookery(*ceph, "create", "mine", "1").code == 0
+        found = rookery("drift", lab.name, "--output", "json")
+        assert found.code == 4
+        assert [(one["kind"], one["subject"], one["item"]) for one in found.data["deviations"]] == [
+            ("different", "cp-1", "/etc/ceph/ceph.conf"),
+            ("extra", "cluster", "pool mine"),
+        ]
+    finally:
+        conf.write_bytes(whole)
+        rookery(*ceph, "delete", "mine", "mine", "--yes-i-really-really-mean-it")
+    assert rookery("drift", lab.name).code == 0
+
+
 def test_one_command_at_a_time(lab: Lab) -> None:
     from rookery.run.lock import hold
 

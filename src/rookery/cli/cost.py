@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rookery.cli.journaling import Keeping, journal_options, recorded
 from rookery.cli.options import complete_spec, output_option, terminal_width
 from rookery.errors import ExitCode, InputError, NotPossibleError
 
@@ -105,7 +106,7 @@ def cost(*, spec: str | None, chart: Path | None, output: str, **options: Any) -
     if chart is not None:
         _draw(comparison, chart)
     _print(comparison, question, compare=asked.compare, output=output)
-    return ExitCode.INPUT_WRONG if asked.compare and comparison.unpriced else ExitCode.DONE
+    return ExitCode.DONE if comparison.bills else ExitCode.INPUT_WRONG
 
 
 def _question(spec: str | None, asked: _Options) -> _Question:
@@ -223,7 +224,8 @@ def show_prices(provider: Cloud | None, output: str) -> None:
 @click.option("--provider", type=_PROVIDERS, required=True, help="Whose prices to read.")
 @click.option("--output-file", type=click.Path(path_type=Path, dir_okay=False), help="Where to keep them.")
 @click.option("--base-url", default="", hidden=True, help="Ask here instead of the provider's own API.")
-def refresh(provider: Cloud, output_file: Path | None, base_url: str) -> None:
+@journal_options
+def refresh(provider: Cloud, output_file: Path | None, base_url: str, keeping: Keeping) -> None:
     """Read a provider's prices of today, and keep them for later commands.
 
     Hetzner wants a read token in HCLOUD_TOKEN, GCP an API key in GCP_API_KEY, AWS its usual credentials with
@@ -235,9 +237,12 @@ def refresh(provider: Cloud, output_file: Path | None, base_url: str) -> None:
 
     today = _now().date()
     fetch = fetcher(provider, today=today, base_url=base_url)
-    click.echo(f"asking {provider} for its prices", err=True)
-    done = refresh_prices(provider, fetch, today=today, path=output_file)
-    click.echo("\n".join(cost_tables.refresh_lines(done, today)))
+    with recorded(keeping, system="") as record:
+        click.echo(f"asking {provider} for its prices", err=True)
+        done = refresh_prices(provider, fetch, today=today, path=output_file)
+        lines = list(cost_tables.refresh_lines(done, today))
+        record.ends(ExitCode.DONE, lines[0])
+    click.echo("\n".join(lines))
 
 
 def _now() -> dt.datetime:

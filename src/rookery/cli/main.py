@@ -18,6 +18,7 @@ from rookery.cli.designing import init, patterns, plan, schema
 from rookery.cli.drawing import diagram
 from rookery.cli.journaling import journal
 from rookery.cli.loading import load
+from rookery.cli.rendering import render
 from rookery.cli.running import down, open_service, shell, status, up, verify
 from rookery.cli.testing import test
 from rookery.errors import ExitCode, RookeryError
@@ -75,7 +76,7 @@ def completion(kind: str) -> None:
 
 
 _RUNNING = (up, status, drift, verify, open_service, shell, load, down, journal)
-_DESIGNING = (plan, diff, diagram, patterns, init, schema, cost, prices)
+_DESIGNING = (plan, diff, diagram, render, patterns, init, schema, cost, prices)
 for command in (*_RUNNING, *_DESIGNING, completion, test):
     cli.add_command(command)
 

@@ -1,70 +1,54 @@
-"""How a running system differs from its design, as marks for its drawing."""
+"""How a running system deviates from its design, as marks for its drawing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-from rookery.design.model import DaemonKind, Design
 from rookery.projections.drawing.picture import Mark, MarkKind
 from rookery.run.up import find_system
 from rookery.run.workspace import Workspace
-from rookery.systems.protocol import HostStatus
+from rookery.systems.protocol import Deviation, DeviationKind
+
+_KINDS = {
+    DeviationKind.MISSING: MarkKind.MISSING,
+    DeviationKind.EXTRA: MarkKind.EXTRA,
+    DeviationKind.DIFFERENT: MarkKind.DIFFERENT,
+}
+# Daemons are drawn by Ceph's names, everything else by the name of its host before its own.
+_DAEMONS = ("mon.", "mgr.", "osd.", "mds.", "rgw.")
 
 
 def live_marks(workspace: Workspace) -> Mapping[str, Mark]:
     """Look at the system of a workspace now, and return what differs; nothing where all is as designed."""
     system = find_system(workspace.design)
     try:
-        ceph = system.ceph_or_none()
-        osds = None if ceph is None else ceph.mon("osd dump")["osds"]
-        return marks_of(workspace.design, system.hosts(), osds)
+        return marks_of(system.drift())
     finally:
         system.close()
 
 
-def marks_of(
-    design: Design, hosts: Sequence[HostStatus], osds: Sequence[Mapping[str, Any]] | None
-) -> Mapping[str, Mark]:
-    """Return the marks for what the hosts' supervisors and the monitors say.
+def marks_of(deviations: Iterable[Deviation]) -> Mapping[str, Mark]:
+    """Return a mark for each element of the drawing that deviates, with the first that is said of it.
 
-    `osds` are those of `osd dump`, None where the cluster does not answer. What a host that is off takes with
-    it is not said again.
+    Files share one mark on their host: a drawing shows none of them.
     """
     marks: dict[str, Mark] = {}
-    for status in hosts:
-        if not status.running:
-            marks[status.name] = Mark(kind=MarkKind.DOWN, note="the server is off")
-        for program in status.programs:
-            if not program.running:
-                marks[_element(design, status.name, program.name)] = Mark(
-                    kind=MarkKind.DOWN, note=program.detail
-                )
-    if osds is not None:
-        off = {status.name for status in hosts if not status.running}
-        marks |= _osd_marks(design, off, {f"osd.{osd['osd']}": osd for osd in osds}, seen=set(marks))
+    files: dict[str, list[str]] = {}
+    for deviation in deviations:
+        if deviation.item.startswith("/"):
+            files.setdefault(deviation.subject, []).append(deviation.item)
+        elif not deviation.item and deviation.kind is DeviationKind.MISSING:
+            marks.setdefault(deviation.subject, Mark(kind=MarkKind.DOWN, note=deviation.what))
+        else:
+            mark = Mark(kind=_KINDS[deviation.kind], note=deviation.what)
+            marks.setdefault(_element(deviation), mark)
+    for host, paths in files.items():
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        marks.setdefault(host, Mark(kind=MarkKind.DIFFERENT, note=f"{paths[0]}{more}, not as laid"))
     return marks
 
 
-def _element(design: Design, host: str, program: str) -> str:
-    """Return a program's id in the drawing: a daemon has Ceph's name, all else is named after its host."""
-    daemons = {daemon.name for daemon in design.host(host).daemons}
-    return program if program in daemons else f"{host}/{program}"
-
-
-def _osd_marks(
-    design: Design, off: set[str], there: Mapping[str, Mapping[str, Any]], *, seen: set[str]
-) -> dict[str, Mark]:
-    marks: dict[str, Mark] = {}
-    designed = {osd.name: host.name for host, osd in design.with_daemon(DaemonKind.OSD)}
-    for name, host in designed.items():
-        if host in off or name in seen:
-            continue
-        if name not in there:
-            marks[name] = Mark(kind=MarkKind.MISSING, note="the monitors do not know it")
-        elif not there[name]["up"]:
-            marks[name] = Mark(kind=MarkKind.DOWN, note="the monitors hear nothing of it")
-        elif not there[name]["in"]:
-            marks[name] = Mark(kind=MarkKind.DIFFERENT, note="it is out: data is kept off it")
-    marks |= {name: Mark(kind=MarkKind.EXTRA) for name in there if name not in designed}
-    return marks
+def _element(deviation: Deviation) -> str:
+    if not deviation.item or deviation.item.startswith(_DAEMONS):
+        return deviation.item or deviation.subject
+    return f"{deviation.subject}/{deviation.item}"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rookery.apps.cdn.nginx import DOCUMENT
 from rookery.apps.table import APPS, OBSTACLES
 from rookery.design.change import Change, changes
 from rookery.design.checks import Finding, Severity, check_design
 from rookery.design.model import Design
 from rookery.drivers.machine import read_machine
 from rookery.errors import InputError, NotPossibleError
+from rookery.files import File
 from rookery.plan.step import Step, plan_rest
 from rookery.run.engine import Progress, Timing, apply_steps
 from rookery.run.lock import hold
@@ -42,7 +44,17 @@ def find_system(design: Design) -> NativeSystem:
             f"platform {design.platform} on provider {design.provider} cannot be brought up by this version",
             hint="It can be designed and checked (`rookery plan`); what runs today is the native lab.",
         )
-    return NativeSystem(design)
+    return NativeSystem(design, pages=lambda: (_document(design.name),))
+
+
+def _document(name: str) -> File:
+    """Return the design document of a running system, as its website has it."""
+    from rookery.projections.table import document_page
+    from rookery.run.prices import load_prices
+    from rookery.run.render import render_input
+
+    page = document_page(render_input(open_running(name), load_prices().book))
+    return replace(page, path=DOCUMENT)
 
 
 def findings_here(design: Design) -> tuple[Finding, ...]:

@@ -34,13 +34,14 @@ class Workspace:
     source: str
 
 
-def open_spec(target: str | None) -> Workspace:
+def open_spec(target: str | None, *, as_new: bool = False) -> Workspace:
     """Return the workspace of a spec's path or a pattern's name; of the default example for None.
 
-    Where a system of its name runs, what stands there is kept in the design.
+    Where a system of its name runs, what stands there is kept in the design, unless it is wanted `as_new`:
+    the same on every machine.
     """
     spec, source = _read_spec(target)
-    return _workspace(spec, source, read_kept(spec.name))
+    return _workspace(spec, source, Kept() if as_new else read_kept(spec.name))
 
 
 def open_changed(target: str, before: Design) -> Workspace:

@@ -16,10 +16,14 @@ from rookery.activity.model import Figures, Job
 from rookery.design.model import Design
 from rookery.drivers.ceph import CephSession
 from rookery.drivers.postgres import Door
+from rookery.files import File
 from rookery.plan.step import Observation, Step
 
 Report = Callable[[str], None]
 """Hears, in a few words, what a long step is at."""
+
+Pages = Callable[[], tuple[File, ...]]
+"""Pages about the system that its website gets beside its own; made when they are published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

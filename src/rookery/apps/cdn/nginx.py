@@ -18,16 +18,20 @@ from rookery.design.model import DaemonKind, Design, Host, Instance, Route
 DIRECT_PORT = 8444
 HEALTH_PORT = 8081
 
+# Where the site has the whole design as one document, which is a projection beside it.
+DOCUMENT = "document.html"
+
 # What nginx compresses: text and fonts' and images' text forms. Pictures and WOFF2 are compressed already.
 _COMPRESSED = "text/css text/plain text/javascript application/javascript application/json image/svg+xml"
 
 # Everything on the site comes from the site itself: no script, style or frame from elsewhere.
-_POLICY = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; \
+POLICY = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; \
 object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 
-_HEADERS = (
+# What comes with every answer.
+HEADERS = (
     ("Strict-Transport-Security", "max-age=31536000"),
-    ("Content-Security-Policy", _POLICY),
+    ("Content-Security-Policy", POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
@@ -82,7 +86,13 @@ _FRESH_CACHE = """\
 def render_nginx(design: Design, host: Host, instance: Instance, *, cache_bytes: int) -> str:
     """Return nginx.conf of the edge on `host`, whose cache may take `cache_bytes` of its disk."""
     parts = (
-        _HEAD.format(pid=pid_file(instance), types=_COMPRESSED, cache_bytes=cache_bytes),
+        _HEAD.format(
+            pid=pid_file(instance),
+            types=_COMPRESSED,
+            cache_bytes=cache_bytes,
+            policy=POLICY,
+            document=DOCUMENT,
+        ),
         *_upstreams(design),
         _HEALTH.format(port=HEALTH_PORT, host=host.name),
         _server(design, host),
@@ -119,6 +129,13 @@ http {{
     gzip_comp_level 5;
     gzip_min_length 512;
     gzip_types {types};
+
+    # As it was asked for: on the way to the bucket, a path gets the bucket's name.
+    map $request_uri $content_policy {{
+        default "{policy}";
+        # The design as one file carries its style and its font inside.
+        /{document} "{policy}; style-src 'self' 'unsafe-inline'; font-src data:";
+    }}
 
     proxy_cache_path /var/lib/nginx/cdn levels=1:2 keys_zone=site:8m max_size={cache_bytes}
                      inactive=24h use_temp_path=off;
@@ -160,7 +177,8 @@ def _name(route: Route) -> str:
 def _server(design: Design, host: Host) -> str:
     balancer = design.load_balancer
     assert balancer is not None, "an edge has a frontend, and with it a load balancer"
-    headers = "\n".join(f'        add_header {name} "{value}" always;' for name, value in _HEADERS)
+    said = {POLICY: "$content_policy"}  # which depends on the page
+    headers = "\n".join(f'        add_header {name} "{said.get(v, v)}" always;' for name, v in HEADERS)
     locations = "\n".join((*(_route(design, route) for route in design.routes), _site(design)))
     return f"""\
     server {{

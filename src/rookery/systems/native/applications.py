@@ -23,7 +23,7 @@ from rookery.systems.native.image_build import image_root
 from rookery.systems.native.making import ensure_made, made_folder, made_index
 from rookery.systems.native.paths import LabPaths
 from rookery.systems.native.volumes import Volumes, is_mount_point
-from rookery.systems.protocol import Report
+from rookery.systems.protocol import Pages, Report
 
 _SHARE_LIMIT = 60.0  # seconds to mount CephFS
 
@@ -41,6 +41,7 @@ class Applications:
         identity: Callable[[], Identity],
         ceph: Callable[[], CephSession],
         exec_argv: Callable[[str, Sequence[str]], list[str]],
+        pages: Pages,
     ) -> None:
         self._design = design
         self._paths = paths
@@ -48,6 +49,7 @@ class Applications:
         self._identity = identity
         self._ceph = ceph
         self._exec_argv = exec_argv
+        self._pages = pages
         self.volumes = Volumes(design, paths, runc)
 
     def attach(self, step: Step, report: Report) -> None:
@@ -78,7 +80,9 @@ class Applications:
         app = self._app(step.target)
         if app.buckets:
             identity = self._identity()
-            objects.publish_app(self._design, app, identity, ca_file=self._paths.ca, report=report)
+            objects.publish_app(
+                self._design, app, identity, pages=self._pages, ca_file=self._paths.ca, report=report
+            )
         if app.databases and app.service is None:
             self._apply_schema(app, report)
         if app.service is not None:

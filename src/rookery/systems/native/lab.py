@@ -40,6 +40,7 @@ from rookery.systems.protocol import (
     HostStatus,
     Listener,
     Member,
+    Pages,
     ProgramStatus,
     Report,
 )
@@ -50,7 +51,7 @@ _ANSWER_LIMIT = 60.0
 class NativeSystem:
     """A lab: implements `System` with runc, supervisord and librados."""
 
-    def __init__(self, design: Design) -> None:
+    def __init__(self, design: Design, *, pages: Pages = tuple) -> None:
         self._design = design
         self.paths = LabPaths(name=design.name)
         self.runc = Runc(self.paths.runc_state)
@@ -63,6 +64,7 @@ class NativeSystem:
             identity=lambda: self.identity,
             ceph=self.ceph,
             exec_argv=self.exec_argv,
+            pages=pages,
         )
         self._actions: dict[str, Callable[[Step, Report], None]] = {
             "image": lambda _, report: _ignore(ensure_image(report)),

@@ -15,7 +15,7 @@ from rookery.drivers.process import CommandError, run
 from rookery.errors import InputError
 from rookery.systems.native.identity import Identity, s3_users
 from rookery.systems.native.making import made_folder
-from rookery.systems.protocol import Report
+from rookery.systems.protocol import Pages, Report
 
 _OWN_CACHE = "public, max-age=60"
 _ADMIN = ("radosgw-admin", "--name", "client.admin")
@@ -57,10 +57,18 @@ def create_users(exec_argv: Sequence[str], design: Design) -> dict[str, str]:
     return {name: value for keys in found for name, value in keys.items()}
 
 
-def publish_app(design: Design, app: AppDesign, identity: Identity, *, ca_file: Path, report: Report) -> None:
-    """Make the application's buckets and bring its content into them."""
+def publish_app(
+    design: Design,
+    app: AppDesign,
+    identity: Identity,
+    *,
+    pages: Pages,
+    ca_file: Path,
+    report: Report,
+) -> None:
+    """Make the application's buckets and bring its content into them; to content of ours go `pages`."""
     url = gateway_url(design)
-    contents = dict(app_content(design, app))
+    contents = dict(app_content(design, app, pages))
     for bucket in app.buckets:
         items = contents.get(bucket.name, ())
         client = s3.connect(
@@ -75,7 +83,7 @@ def publish_app(design: Design, app: AppDesign, identity: Identity, *, ca_file: 
         report(f"{sent} of {len(items)} files sent to {bucket.name}")
 
 
-def app_content(design: Design, app: AppDesign) -> tuple[tuple[str, tuple[s3.Item, ...]], ...]:
+def app_content(design: Design, app: AppDesign, pages: Pages) -> tuple[tuple[str, tuple[s3.Item, ...]], ...]:
     """Return what belongs into each bucket of an application."""
     definition = APPS[app.name]
     own, making = definition.folder(app), definition.making(app)
@@ -96,7 +104,7 @@ def app_content(design: Design, app: AppDesign) -> tuple[tuple[str, tuple[s3.Ite
                     media_type=file.media_type,
                     cache_control=definition.cache_control(file.path),
                 )
-                for file in files
+                for file in (*files, *pages())
             ),
         )
         for bucket, files in definition.content(design, app)

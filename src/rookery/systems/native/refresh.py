@@ -19,7 +19,7 @@ from rookery.systems.native.identity import Identity
 from rookery.systems.native.image_build import image_root
 from rookery.systems.native.paths import ServerPaths
 from rookery.systems.native.roots import digests, note_laid, read_laid
-from rookery.systems.native.servers import ensure_drive, server_files
+from rookery.systems.native.servers import ensure_drive, server_files, wait_awake
 from rookery.systems.protocol import Report
 
 Execute = Callable[[Sequence[str]], str]
@@ -58,6 +58,7 @@ def refresh_server(
     write_files(place.root, (file for file in files if file.path in changed), users=users)
     for path in before.keys() - after.keys():
         (place.root / path).unlink(missing_ok=True)
+    wait_awake(host.name, pid, report)  # whoever started it may have been killed before it was
     supervisor = Supervisor(pid)
     started = set(supervisor.adopt())
     for part in server_parts(design, host, fsid=identity["fsid"]):

@@ -103,7 +103,7 @@ def start_server(
         bundle=server.folder,
         console=server.console,
     )
-    _wait_awake(host.name, runc.running()[container_id], report)
+    wait_awake(host.name, runc.running()[container_id], report)
     note_laid(server, digests(laid))
 
 
@@ -114,7 +114,7 @@ def server_files(design: Design, host: Host, identity: Identity) -> tuple[File, 
     return (*rendered, *scripts, *secret_files(design, host, identity))
 
 
-def _wait_awake(name: str, pid: int, report: Report) -> None:
+def wait_awake(name: str, pid: int, report: Report) -> None:
     """Wait until the supervisor of a server answers: only then is the server more than a process."""
     supervisor = Supervisor(pid)
     wait_for(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from rookery.apps.cdn.nginx import DOCUMENT
 from rookery.apps.cdn.pages.facts import (
     PROVIDERS,
     Group,
@@ -42,7 +43,13 @@ def render_blueprint(design: Design, urls: Urls) -> Html:
         f"{servers} on {PROVIDERS[design.provider]}, as the design has them: what each one is for, what runs "
         f"on it, and where it is reached."
     )
-    hero = join((element("h1", "The design"), element("p", lede, class_="lede")))
+    document = element(
+        "p",
+        element("a", "The whole design as one document", href=f"/{DOCUMENT}"),
+        ": with its drawing, what it survives, and what it would cost.",
+        class_="lede",
+    )
+    hero = join((element("h1", "The design"), element("p", lede, class_="lede"), document))
     parts = (_stand(design), _hosts(design), _pools(design), _networks(design), _ports(design))
     body = element("div", join(filter(None, parts), "\n"), class_="wrap")
     return page(design, urls, here="/design.html", title="Design", hero=hero, body=body)

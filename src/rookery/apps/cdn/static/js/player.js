@@ -7,6 +7,7 @@
   if (!page) return;
 
   const AGAIN = 3000; // ms from a failure to the next attempt
+  const COUNTED = 1200; // ms until an edge asks the catalogue anew: what it was told, it tells others for a second
   const PAUSED = 5000; // ms without a new picture, after which the live channel is said to pause
   const SILENT = 20000; // ms without any word of the live channel, after which it is joined anew
   const FRESH = 3; // playlists with something new that did not help: the channel is joined anew then, too
@@ -89,7 +90,7 @@
     const body = JSON.stringify({ id: play.id, seconds: null });
     try {
       await ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body });
-      await count();
+      setTimeout(count, COUNTED);
     } catch (error) {
       const refused = error.status >= 400 && error.status < 500 && error.status !== 429;
       if (left && !refused) setTimeout(() => record(play, left - 1), AGAIN);
