@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -320,6 +321,8 @@ def test_names_that_no_provider_has_are_refused() -> None:
 def test_the_bill_of_every_pattern(name: str) -> None:
     text = render_bill(compared(pattern(name)), today=TODAY)
     golden = GOLDEN / f"{name}.md"
+    if os.environ.get("RENEW_GOLDEN"):
+        golden.write_text(text)
     assert golden.read_text() == text, (
         f"write render_bill() of the pattern to {golden}, and look at the change"
     )

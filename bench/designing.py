@@ -1,0 +1,74 @@
+"""The commands that design and change nothing: how long each takes, for the default and for 1,000 hosts.
+
+How: each command as a user types it, Python's start included, several times; the median counts. The floor is
+the same program when it only says its version: what is above it is the command's own work.
+
+Run: PYTHONPATH=src python bench/designing.py [--rounds 5] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import harness
+from harness import FailedError, Row
+
+LIMIT = 60.0  # seconds; past them something hangs
+LARGE = f"""\
+apiVersion: rookery/v1
+pattern: production-minimum
+name: {harness.NAME}-large
+hosts: {{workers: {{count: 20}}, storage: {{count: 979}}}}
+"""
+
+
+def median(rounds: int, *words: str) -> float:
+    """Return the median of a command's seconds; the first call fills caches and is not counted."""
+    seconds = [harness.require(harness.rookery(*words, limit=LIMIT)).seconds for _ in range(rounds + 1)]
+    return statistics.median(seconds[1:])
+
+
+def measure(rounds: int, folder: Path) -> list[Row]:
+    large = folder / "large.yaml"
+    large.write_text(LARGE)
+    small = folder / "small.yaml"
+    small.write_text(harness.SPEC)
+    drawing, tree = str(folder / "drawing.drawio.svg"), str(folder / "tree")
+    rows = [Row(name="the program's start (`--version`)", value=median(rounds, "--version"), unit="s")]
+    for name, spec, limit in (("default", small, 1.0), ("1,000 hosts", large, 5.0)):
+        commands = {
+            "diagram": (("diagram", str(spec), "-o", drawing), limit),
+            "cost": (("cost", str(spec)), limit),
+            "cost --compare": (("cost", str(spec), "--compare"), limit),
+            "render": (("render", str(spec), "-o", tree), 1.5 if limit == 1.0 else limit),
+            "diff": (("diff", "production-minimum", str(spec)), None),
+        }
+        for command, (words, most) in commands.items():
+            value = median(rounds, *words)
+            rows.append(Row(name=f"`{command}`, {name}", value=value, unit="s", limit=most))
+    return rows
+
+
+def main() -> int:
+    """Print the figures; return 1 where a limit is passed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            rows = measure(max(1, options.rounds), Path(folder))
+    except FailedError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(harness.data(rows), indent=1) if options.json else harness.table(rows))
+    return 0 if all(row.ok for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
