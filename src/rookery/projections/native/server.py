@@ -5,16 +5,19 @@ Keys and certificates are made when the system is and laid beside these files by
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from rookery.apps.table import APPS
-from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
+from rookery.design.model import AppDesign, Daemon, DaemonKind, Design, Host, Instance, Role
 from rookery.files import NOT_TOLD, File, Part, Program
 from rookery.projections.native.ceph_conf import mon_addresses, render_ceph_conf
 from rookery.projections.native.haproxy import render_dashboard_tls, render_haproxy
 from rookery.projections.native.supervisor_conf import render_supervisor_conf
 
 SCRIPTS = "/usr/lib/rookery"
+_BALANCER = "etc/haproxy/haproxy.cfg"
+_DASHBOARD_TLS = "etc/rookery/dashboard-tls.cfg"
 
 # Monitors first: everything else waits for them.
 _PRIORITY = {
@@ -33,50 +36,68 @@ def render_server(design: Design, host: Host, *, fsid: str) -> tuple[File, ...]:
 
 def server_programs(design: Design, host: Host) -> tuple[Program, ...]:
     """Return the programs that the supervisor of `host` keeps running."""
-    parts = (*_own_parts(design, host, fsid=""), *_app_parts(design, host))
-    return tuple(program for part in parts for program in part.programs)
+    return tuple(program for piece in _pieces(design, host) for program in piece.programs)
 
 
 def server_parts(design: Design, host: Host, *, fsid: str) -> tuple[Part, ...]:
     """Return everything that `host` holds, in parts: which programs read which files."""
-    parts = (*_own_parts(design, host, fsid=fsid), *_app_parts(design, host))
-    programs = tuple(program for part in parts for program in part.programs)
-    supervisor = File.text("etc/supervisor/supervisord.conf", render_supervisor_conf(programs))
+    supervisor = render_supervisor_conf(server_programs(design, host))
     common = (
         File.text("etc/hostname", f"{host.name}\n"),
         File.text("etc/hosts", _hosts_file(design)),
         File.text("etc/motd", _motd(design, host)),
         File.text("etc/profile.d/rookery.sh", _profile(design)),
-        supervisor,
+        File.text("etc/supervisor/supervisord.conf", supervisor),
     )
+    parts = (Part(files=piece.files(fsid), programs=piece.programs) for piece in _pieces(design, host))
     return (Part(files=common), *parts)
 
 
-def _own_parts(design: Design, host: Host, *, fsid: str) -> Iterator[Part]:
-    """Yield the parts that are no application's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """A part before its files are rendered from the fsid: who asks for programs alone renders none."""
+
+    programs: tuple[Program, ...]
+    files: Callable[[str], tuple[File, ...]]
+
+
+def _pieces(design: Design, host: Host) -> Iterator[_Piece]:
     if Role.LOAD_BALANCER in host.roles:
-        config = File.text("etc/haproxy/haproxy.cfg", render_haproxy(design, host))
-        yield Part(files=(config,), programs=(_haproxy("haproxy", config),))
+        yield _Piece(
+            programs=(_haproxy("haproxy", _BALANCER),),
+            files=lambda _: (File.text(_BALANCER, render_haproxy(design, host)),),
+        )
         return
-    files = [File.text("etc/ceph/ceph.conf", render_ceph_conf(design, fsid=fsid))]
-    if host.daemons_of(DaemonKind.MON):
-        lines = (f"{name} {addresses}\n" for name, addresses in mon_addresses(design))
-        files.append(File.text("etc/rookery/monitors", "".join(lines)))
-    yield Part(files=tuple(files), programs=tuple(daemon_program(daemon) for daemon in host.daemons))
+    yield _Piece(
+        programs=tuple(daemon_program(daemon) for daemon in host.daemons),
+        files=lambda fsid: _ceph_files(design, host, fsid),
+    )
     if design.dashboard and host.daemons_of(DaemonKind.MGR):
-        config = File.text("etc/rookery/dashboard-tls.cfg", render_dashboard_tls(host))
-        yield Part(files=(config,), programs=(_haproxy("dashboard-tls", config),))
-    yield Part(files=(), programs=share_programs(design, host))
-
-
-def _app_parts(design: Design, host: Host) -> Iterator[Part]:
+        yield _Piece(
+            programs=(_haproxy("dashboard-tls", _DASHBOARD_TLS),),
+            files=lambda _: (File.text(_DASHBOARD_TLS, render_dashboard_tls(host)),),
+        )
+    yield _Piece(programs=share_programs(design, host), files=lambda _: ())
     for app in design.apps:
         for instance in host.instances:
             if instance.app == app.name:
-                yield Part(
-                    files=APPS[app.name].server_files(design, app, host, instance),
-                    programs=APPS[app.name].server_programs(design, app, host, instance),
-                )
+                yield _app_piece(design, app, host, instance)
+
+
+def _ceph_files(design: Design, host: Host, fsid: str) -> tuple[File, ...]:
+    conf = File.text("etc/ceph/ceph.conf", render_ceph_conf(design, fsid=fsid))
+    if not host.daemons_of(DaemonKind.MON):
+        return (conf,)
+    lines = (f"{name} {addresses}\n" for name, addresses in mon_addresses(design))
+    return (conf, File.text("etc/rookery/monitors", "".join(lines)))
+
+
+def _app_piece(design: Design, app: AppDesign, host: Host, instance: Instance) -> _Piece:
+    definition = APPS[app.name]
+    return _Piece(
+        programs=definition.server_programs(design, app, host, instance),
+        files=lambda _: definition.server_files(design, app, host, instance),
+    )
 
 
 def share_programs(design: Design, host: Host) -> tuple[Program, ...]:
@@ -96,9 +117,9 @@ def share_programs(design: Design, host: Host) -> tuple[Program, ...]:
     )
 
 
-def _haproxy(name: str, config: File) -> Program:
+def _haproxy(name: str, config: str) -> Program:
     """Return a HAProxy whose master hands over to new workers when told of a change: connections stay."""
-    return Program(name=name, argv=("haproxy", "-W", "-db", "-f", f"/{config.path}"), told="USR2")
+    return Program(name=name, argv=("haproxy", "-W", "-db", "-f", f"/{config}"), told="USR2")
 
 
 def daemon_program(daemon: Daemon) -> Program:
