@@ -11,6 +11,7 @@ from rookery.design.app import Place
 from rookery.design.change import Obstacle
 from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program
+from rookery.manifest import Item
 from rookery.spec.model import AppSettings
 
 Secrets = Mapping[str, str]
@@ -89,6 +90,10 @@ def _any_change(_before: AppDesign, _after: AppDesign) -> str:
     return ""
 
 
+def _no_items(_design: Design, _app: AppDesign) -> tuple[Item, ...]:
+    return ()
+
+
 def _fresh_for_a_minute(_path: str) -> str:
     return "public, max-age=60"
 
@@ -111,6 +116,9 @@ class App:
     `schema` is SQL for its database, which may run again. It gets the index of what other applications
     made (`index.json` among their content), by their names.
 
+    `cluster_items` are what an instance on a server is on Kubernetes: its objects, releases and waits, in the
+    namespace `media` of `apps/pods.py`, in the order in which they are applied.
+
     `obstacle` says why a change of it cannot be made while it runs, empty where it can.
     """
 
@@ -130,5 +138,6 @@ class App:
     folder: Callable[[AppDesign], str | None] = _no_folder
     making: Callable[[AppDesign], Making | None] = _nothing_made
     schema: Callable[[Design, AppDesign, Mapping[str, str]], str] = _no_schema
+    cluster_items: Callable[[Design, AppDesign], tuple[Item, ...]] = _no_items
     packages: tuple[str, ...] = ()
     obstacle: Obstacle = _any_change

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rookery.design.model import AppDesign, FileSystem, ObjectStore
 from rookery.errors import InputError
-from rookery.spec.model import AppSettings
+from rookery.spec.model import AppSettings, Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Surroundings:
     """
 
     system: str
+    platform: Platform
     control_plane: tuple[tuple[str, str], ...]
     workers: tuple[tuple[str, str], ...]
     balancer: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rookery.design.app import Placers, Surroundings
+from rookery.design.cluster import api_frontend, build_cluster
 from rookery.design.kept import Kept
 from rookery.design.model import (
     AppDesign,
@@ -27,7 +28,14 @@ from rookery.design.naming import (
     storage_name,
     worker_name,
 )
-from rookery.design.placement import DASHBOARD_PORT, RGW_PORT, build_drives, place_daemons
+from rookery.design.placement import (
+    DASHBOARD_PORT,
+    RGW_PORT,
+    SYSTEM_MEMORY,
+    build_drives,
+    place_daemons,
+    system_memory,
+)
 from rookery.design.pools import LAB_PGS_PER_OSD, PRODUCTION_PGS_PER_OSD, build_pools, file_pools
 from rookery.design.users import build_users
 from rookery.errors import InputError
@@ -47,11 +55,13 @@ def build_design(spec: Spec, *, placers: Placers, kept: Kept = _NOTHING) -> Desi
     """
     platform: Platform = spec.platform or ("native" if spec.provider == "lab" else "kubernetes")
     network = _network(spec)
-    hosts = _hosts(spec, network, kept)
+    hosts = _hosts(spec, platform, network, kept)
     pools = _pools(spec, platform)
-    surroundings = _surroundings(spec, network, hosts, pools)
+    surroundings = _surroundings(spec, platform, network, hosts, pools)
     apps = _apps(spec, placers, surroundings)
     frontends = (*(front for app in apps for front in app.frontends), *_ceph_frontends(spec, hosts))
+    if platform == "kubernetes":
+        frontends = (*frontends, api_frontend(hosts))
     hosts = _with_instances(hosts, apps)
     if frontends:
         hosts = (*hosts, _load_balancer(spec, network))
@@ -76,14 +86,16 @@ def build_design(spec: Spec, *, placers: Placers, kept: Kept = _NOTHING) -> Desi
         users=(*users, *(user for app in apps for user in app.users)),
         apps=apps,
         frontends=frontends,
+        kubernetes=build_cluster(spec, hosts) if platform == "kubernetes" else None,
     )
 
 
 def _surroundings(
-    spec: Spec, network: Network, hosts: tuple[Host, ...], pools: tuple[Pool, ...]
+    spec: Spec, platform: Platform, network: Network, hosts: tuple[Host, ...], pools: tuple[Pool, ...]
 ) -> Surroundings:
     return Surroundings(
         system=spec.name,
+        platform=platform,
         control_plane=_pairs(hosts, Role.CONTROL_PLANE),
         workers=_pairs(hosts, Role.WORKER),
         balancer=Addresses(network.public, "network.public").load_balancer,
@@ -119,7 +131,7 @@ def _network(spec: Spec) -> Network:
     )
 
 
-def _hosts(spec: Spec, network: Network, kept: Kept) -> tuple[Host, ...]:
+def _hosts(spec: Spec, platform: Platform, network: Network, kept: Kept) -> tuple[Host, ...]:
     """Return the servers with their daemons, in the order control plane, workers, storage."""
     control, workers, storage = spec.hosts.control_plane, spec.hosts.workers, spec.hosts.storage
     public = Addresses(network.public, "network.public")
@@ -133,6 +145,7 @@ def _hosts(spec: Spec, network: Network, kept: Kept) -> tuple[Host, ...]:
     drives = build_drives(storage.drives)
     names = tuple(storage_name(number) for number in range(storage.count))
     reserve = int(storage.memory) * (len(storage_roles) - 1) // 4
+    reserve += system_memory(platform) - SYSTEM_MEMORY
     daemons = place_daemons(spec.storage, names, drives, int(storage.memory), reserve=reserve, kept=kept)
     return (
         *(

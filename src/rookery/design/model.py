@@ -324,6 +324,23 @@ class AppDesign:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Kubernetes: its minor version (`1.36`), who installs it, its networks, and the domain of its services.
+
+    `endpoint` is where the API server answers, as address:port: the load balancer's address where there is
+    one. Instances of applications are one per host as in the design; which of the hosts, the scheduler says.
+    """
+
+    version: str
+    bootstrap: str
+    endpoint: str
+    pods: str
+    services: str
+    domain: str
+    monitoring: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
     """The whole system. `hosts` are in the order control plane, workers, storage, load balancer."""
 
@@ -341,6 +358,7 @@ class Design:
     users: tuple[CephUser, ...]
     apps: tuple[AppDesign, ...]
     frontends: tuple[Frontend, ...]
+    kubernetes: Cluster | None = None
 
     @property
     def servers(self) -> tuple[Host, ...]:

@@ -13,6 +13,7 @@ from itertools import count
 from rookery.design.kept import Kept
 from rookery.design.model import Daemon, DaemonKind, Drive
 from rookery.spec import model as spec_model
+from rookery.spec.model import Platform
 from rookery.units import GIB, MIB
 
 MON_PORTS = (3300, 6789)
@@ -43,8 +44,15 @@ MEMORY_NEEDS: Mapping[DaemonKind, MemoryNeed] = {
 
 _NOTHING = Kept()
 
-# What the operating system and its services keep for themselves, in bytes.
+# What the operating system and its services keep for themselves, in bytes; and on Kubernetes kubelet, CRI-O,
+# Cilium's agent and proxy, CSI's node plugins beside them.
 SYSTEM_MEMORY = 256 * MIB
+_NODE_MEMORY = 1024 * MIB
+
+
+def system_memory(platform: Platform) -> int:
+    """Return the memory of a server that neither Ceph's daemons nor applications are given, in bytes."""
+    return _NODE_MEMORY if platform == "kubernetes" else SYSTEM_MEMORY
 
 
 def build_drives(kinds: Iterable[spec_model.Drives]) -> tuple[Drive, ...]:

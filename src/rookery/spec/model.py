@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from rookery.units import GB, GIB
+from rookery.versions import KUBERNETES
 
 API_VERSION = "rookery/v1"
 
@@ -179,6 +180,26 @@ class Storage(Model):
     object: ObjectStorage = ObjectStorage()
 
 
+class Kubernetes(Model):
+    """Kubernetes, where the platform is that."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^1\.\d{1,2}$")] = Field(
+        KUBERNETES, description="Minor version; every pinned component was chosen for the default."
+    )
+    bootstrap: Literal["kubeadm", "kubeone"] = Field(
+        "kubeadm", description="Who installs it: kubeadm with CRI-O by Ansible, or KubeOne with containerd."
+    )
+    domain: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")] | None = Field(
+        None,
+        description="Domain of the site (`site.DOMAIN`), S3 and the dashboard; NAME.internal by default.",
+    )
+    pods: Cidr | None = Field(None, description="Network of the pods; 10.244.0.0/16 by default.")
+    services: Cidr = Field("10.96.0.0/12", description="Network of the Services' addresses.")
+    monitoring: bool = Field(
+        default=True, description="Prometheus, Grafana and Alertmanager, with Ceph's rules and dashboards."
+    )
+
+
 class AppSettings(Model):
     """Base of every application's settings; the fields come from the application's own folder."""
 
@@ -205,6 +226,7 @@ class Spec(Model):
     hosts: Hosts = Hosts()
     network: Network = Network()
     storage: Storage = Storage()
+    kubernetes: Kubernetes = Kubernetes()
     apps: Apps = Apps()
 
     @model_validator(mode="after")

@@ -51,7 +51,8 @@ def place_database(settings: AppSettings, surroundings: Surroundings) -> AppDesi
     if surroundings.block_pools is None:
         raise storage_off("apps.database", "its data lives on block volumes", "block")
     hosts = surroundings.some_workers(settings.instances, _MOST_INSTANCES, "apps.database.instances")
-    coordinators = _odd(surroundings.control_plane)
+    # On Kubernetes its API server, and with it the cluster's own etcd, says who is primary.
+    coordinators = _odd(surroundings.control_plane) if surroundings.platform == "native" else ()
     return AppDesign(
         name="database",
         settings=settings,

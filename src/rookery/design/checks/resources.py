@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from rookery.design.checks.finding import Remark, Subject, error, warning
 from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
-from rookery.design.placement import MEMORY_NEEDS, SYSTEM_MEMORY
+from rookery.design.placement import MEMORY_NEEDS, system_memory
+from rookery.spec.model import Platform
 from rookery.units import GIB, format_size
 
 # CPUs that each daemon may be busy with: the requests of Rook's chart (rook-ceph-cluster, values.yaml).
@@ -41,35 +42,38 @@ def _sections(design: Design) -> dict[str, list[Host]]:
     return found
 
 
-def _given(host: Host) -> int:
+def _given(host: Host, platform: Platform) -> int:
     """Return the memory that a host's system, daemons and instances are given, in bytes."""
     daemons = sum(daemon.memory for daemon in host.daemons)
-    return SYSTEM_MEMORY + daemons + sum(instance.memory for instance in host.instances)
+    return system_memory(platform) + daemons + sum(instance.memory for instance in host.instances)
 
 
-def _least(host: Host) -> int:
+def _least(host: Host, platform: Platform) -> int:
     """Return the memory without which a host's daemons and instances do not work, in bytes."""
     daemons = sum(MEMORY_NEEDS[daemon.kind].least for daemon in host.daemons)
-    return SYSTEM_MEMORY + daemons + sum(instance.memory for instance in host.instances)
+    return system_memory(platform) + daemons + sum(instance.memory for instance in host.instances)
 
 
 def short_memory(subject: Subject) -> Iterator[Remark]:
+    platform = subject.design.platform
     for section, hosts in _sections(subject.design).items():
-        worst = max(hosts, key=lambda host: (_least(host), _given(host)))
-        fullest = max(hosts, key=_given)
-        if _least(worst) > worst.memory:
+        least = {host.name: _least(host, platform) for host in hosts}
+        given = {host.name: _given(host, platform) for host in hosts}
+        worst = max(hosts, key=lambda host: (least[host.name], given[host.name]))
+        fullest = max(hosts, key=lambda host: given[host.name])
+        if least[worst.name] > worst.memory:
             yield error(
                 f"{section}.memory",
-                f"What runs on {worst.name} needs at least {format_size(_least(worst))} of memory, and it has"
-                f" {format_size(worst.memory)}. Its daemons would be killed.",
-                f"Set it to {_whole_gib(_least(worst))} or more.",
+                f"What runs on {worst.name} needs at least {format_size(least[worst.name])} of memory, and it"
+                f" has {format_size(worst.memory)}. Its daemons would be killed.",
+                f"Set it to {_whole_gib(least[worst.name])} or more.",
             )
-        elif _given(fullest) > fullest.memory:
+        elif given[fullest.name] > fullest.memory:
             yield warning(
                 f"{section}.memory",
-                f"What runs on {fullest.name} is given {format_size(_given(fullest))} of memory, and it has"
-                f" {format_size(fullest.memory)}. Under load its daemons would be killed.",
-                f"Set it to {_whole_gib(_given(fullest))} or more.",
+                f"What runs on {fullest.name} is given {format_size(given[fullest.name])} of memory, and it"
+                f" has {format_size(fullest.memory)}. Under load its daemons would be killed.",
+                f"Set it to {_whole_gib(given[fullest.name])} or more.",
             )
 
 

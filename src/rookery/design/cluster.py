@@ -1,0 +1,45 @@
+"""The Kubernetes cluster of a design: its networks, its API's address, the domain of its services."""
+
+from __future__ import annotations
+
+from rookery.design.model import Cluster, Frontend, Host, Role
+from rookery.spec.model import Spec
+
+API_PORT = 6443
+# Each node gets a /24 of the pods' network: 256 of them fit the usual one, 4,096 the larger one.
+_PODS = "10.244.0.0/16"
+_MANY_PODS = "10.64.0.0/12"
+_FEW_NODES = 250
+
+
+def build_cluster(spec: Spec, hosts: tuple[Host, ...]) -> Cluster:
+    """Return the cluster that runs on `hosts`, the load balancer among them where there is one.
+
+    Servers that somebody else provides come without a load balancer of ours: the API is reached at the first
+    control plane then.
+    """
+    chosen = spec.kubernetes
+    servers = [host for host in hosts if Role.LOAD_BALANCER not in host.roles]
+    balancer = next((host for host in hosts if Role.LOAD_BALANCER in host.roles), None)
+    first = next(host for host in servers if Role.CONTROL_PLANE in host.roles)
+    door = first if balancer is None or spec.provider == "existing" else balancer
+    return Cluster(
+        version=chosen.version,
+        bootstrap=chosen.bootstrap,
+        endpoint=f"{door.address}:{API_PORT}",
+        pods=chosen.pods or (_PODS if len(servers) <= _FEW_NODES else _MANY_PODS),
+        services=chosen.services,
+        domain=chosen.domain or f"{spec.name}.internal",
+        monitoring=chosen.monitoring,
+    )
+
+
+def api_frontend(hosts: tuple[Host, ...]) -> Frontend:
+    """Return the load balancer's port for the API servers of the control planes."""
+    return Frontend(
+        name="api",
+        port=API_PORT,
+        backends=tuple((host.name, host.address) for host in hosts if Role.CONTROL_PLANE in host.roles),
+        backend_port=API_PORT,
+        check="/readyz",
+    )

@@ -1,0 +1,136 @@
+"""What is applied to a Kubernetes cluster, as values: objects, Helm releases, and what is waited for.
+
+Nothing here is text yet: objects are structures that one emitter writes (`projections/kubernetes/emit.py`),
+so indentation and quoting are right by construction. What belongs together is a `Stage`, whose items are
+applied in their order; by hand, by `rookery up` and by Flux alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Manifest = Mapping[str, Any]
+"""One Kubernetes object, or any other structure that YAML can hold."""
+
+MANAGED_BY = "rookery"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objects:
+    """Objects that are applied together, one file of the tree. `why` is its comment: a sentence or two."""
+
+    name: str
+    why: str
+    objects: tuple[Manifest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A Helm chart at a pinned version; `repository` is its URL."""
+
+    name: str
+    version: str
+    repository: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A Helm release: a chart with values of ours, in a namespace that is there already."""
+
+    name: str
+    why: str
+    namespace: str
+    chart: Chart
+    values: Manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """Objects of somebody else's that are applied from where they are published.
+
+    `url` has the version in it. `repository`, `tag` and `path` say the same for GitOps, which reads git.
+    """
+
+    name: str
+    why: str
+    url: str
+    repository: str
+    tag: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What must be true before the next item: `condition` of `kubectl wait --for`, on one object.
+
+    `seconds` is the limit; `name` may be `--all`.
+    """
+
+    kind: str
+    name: str
+    condition: str
+    seconds: int
+    namespace: str = ""
+
+
+Item = Objects | Release | Remote | Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Items that are applied one after the other. `name` is the stage's folder, `why` its part in the guide.
+
+    Stages follow each other in the order of their names.
+    """
+
+    name: str
+    title: str
+    why: str
+    items: tuple[Item, ...]
+
+
+def manifest(
+    api: str,
+    kind: str,
+    name: str,
+    *,
+    namespace: str = "",
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    **body: Any,
+) -> Manifest:
+    """Return an object: apiVersion, kind, metadata, then `body` (`spec=...`, `data=...`) as it is given."""
+    metadata: dict[str, Any] = {"name": name}
+    if namespace:
+        metadata["namespace"] = namespace
+    if labels:
+        metadata["labels"] = dict(labels)
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    return {"apiVersion": api, "kind": kind, "metadata": metadata, **body}
+
+
+def common_labels(name: str, *, component: str = "", part_of: str = "") -> dict[str, str]:
+    """Return Kubernetes' recommended labels of what belongs to an application."""
+    labels = {"app.kubernetes.io/name": name}
+    if component:
+        labels["app.kubernetes.io/component"] = component
+    if part_of:
+        labels["app.kubernetes.io/part-of"] = part_of
+    return labels | {"app.kubernetes.io/managed-by": MANAGED_BY}
+
+
+def selector(labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the label selector of what carries these labels, but for who manages it."""
+    kept = {name: value for name, value in labels.items() if not name.endswith("managed-by")}
+    return {"matchLabels": kept}
+
+
+def expression(key: str, operator: str, values: Sequence[str] = ()) -> dict[str, Any]:
+    """Return one requirement of a selector, such as `key In values`."""
+    found: dict[str, Any] = {"key": key, "operator": operator}
+    if values:
+        found["values"] = list(values)
+    return found

@@ -1,0 +1,85 @@
+"""Every version that is installed, pinned, with where it comes from.
+
+One place, so that an upgrade is a difference of a few lines, and a mirror knows what to fetch. They fit each
+other: Rook 1.20, CloudNativePG 1.30, KubeOne 1.14 and Hetzner's cloud controller all stop at Kubernetes 1.36.
+Read from the projects' repositories in November 2026.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rookery.manifest import Chart
+
+KUBERNETES = "1.36"
+CRI_O = "1.36"
+KUBEONE = "1.14.2"
+
+# Ceph's images: the newest release that Rook 1.20 supports.
+CEPH_IMAGE = "quay.io/ceph/ceph:v20.2.4"
+# PostgreSQL as CloudNativePG packages it; the lab's PostgreSQL has the same major version.
+POSTGRES_IMAGE = "ghcr.io/cloudnative-pg/postgresql:17"
+
+GATEWAY_API = "v1.6.1"
+EXTERNAL_SNAPSHOTTER = "v8.5.0"
+
+_JETSTACK = "https://charts.jetstack.io"
+_CNPG = "https://cloudnative-pg.github.io/charts"
+
+CILIUM = Chart(name="cilium", version="1.20.0", repository="https://helm.cilium.io")
+CERT_MANAGER = Chart(name="cert-manager", version="v1.21.1", repository=_JETSTACK)
+CLOUDNATIVE_PG = Chart(name="cloudnative-pg", version="0.29.0", repository=_CNPG)
+BARMAN_PLUGIN = Chart(name="plugin-barman-cloud", version="0.7.0", repository=_CNPG)
+CSI_DRIVERS = Chart(
+    name="ceph-csi-drivers", version="1.0.4", repository="https://ceph.github.io/ceph-csi-operator"
+)
+HCLOUD_CLOUD_CONTROLLER = Chart(
+    name="hcloud-cloud-controller-manager", version="1.35.0", repository="https://charts.hetzner.cloud"
+)
+PROMETHEUS = Chart(
+    name="kube-prometheus-stack",
+    version="88.5.3",
+    repository="https://prometheus-community.github.io/helm-charts",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """Who packages Rook: where its two charts come from, into which namespace, with which Ceph.
+
+    `kubernetes` are the oldest and the newest minor version of Kubernetes 1 that it supports; `csi_chart`
+    says that CSI's drivers are a chart of their own, as they are since Rook 1.20.
+    """
+
+    title: str
+    operator: Chart
+    cluster: Chart
+    namespace: str
+    ceph_image: str
+    kubernetes: tuple[int, int]
+    csi_chart: bool
+
+
+_ROOK = "https://charts.rook.io/release"
+_KOOR = "https://charts.koor.tech/release"
+
+DISTRIBUTIONS = {
+    "rook": Distribution(
+        title="Rook v1.20.6",
+        operator=Chart(name="rook-ceph", version="v1.20.6", repository=_ROOK),
+        cluster=Chart(name="rook-ceph-cluster", version="v1.20.6", repository=_ROOK),
+        namespace="rook-ceph",
+        ceph_image=CEPH_IMAGE,
+        kubernetes=(31, 36),
+        csi_chart=True,
+    ),
+    "ksd": Distribution(
+        title="Koor Storage Distribution v1.12.0",
+        operator=Chart(name="rook-ceph", version="v1.12.0", repository=_KOOR),
+        cluster=Chart(name="rook-ceph-cluster", version="v1.12.0", repository=_KOOR),
+        namespace="rook-ceph",
+        ceph_image="quay.io/ceph/ceph:v17.2.6",
+        kubernetes=(22, 28),
+        csi_chart=False,
+    ),
+}
