@@ -162,10 +162,21 @@ def up(
     spec: Path, environment: dict[str, str] | None = None, *, limit: float = UP_LIMIT
 ) -> tuple[Done, dict[str, Any]]:
     """Bring the lab up, verification included; return the command and the JSON that it printed."""
-    done = require(rookery("up", str(spec), "--output", "json", limit=limit, environment=environment))
-    found = json.loads(done.out)
+    done = rookery("up", str(spec), "--output", "json", limit=limit, environment=environment)
+    try:
+        found = json.loads(done.out)
+    except ValueError:
+        found = {}  # it ended before it had anything to report
+    if done.code != 0:
+        raise FailedError("\n".join((*_not_passed(found), done.tail())))
     assert isinstance(found, dict)
     return done, found
+
+
+def _not_passed(report: dict[str, Any]) -> list[str]:
+    """Return the checks that did not pass, each with what it saw: the report's last lines show others."""
+    checks = report.get("verify", {}).get("checks", ())
+    return [f"{c['title']}: {c['outcome']}: {c['seen']}" for c in checks if c["outcome"] != "pass"]
 
 
 def design_of(spec: Path) -> Design:
