@@ -13,7 +13,7 @@ import pytest
 from rookery.apps.cdn.nginx import DOCUMENT
 from rookery.apps.cdn.pages.facts import capacity, decimal_size, group_hosts, heals_a_host, survives_a_host
 from rookery.apps.cdn.pages.markup import VOID, Html, element
-from rookery.apps.cdn.site import cache_control, hashed_name, render_site
+from rookery.apps.cdn.site import RULES, hashed_name, render_site
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.model import AppDesign, Design
@@ -182,9 +182,9 @@ def test_hashed_names_follow_the_content() -> None:
 
 
 def test_only_what_never_changes_is_cached_for_long() -> None:
-    assert cache_control("assets/site.ca978112.css") == "public, max-age=31536000, immutable"
-    assert cache_control("index.html") == "public, max-age=60"
-    assert cache_control("design.json") == "public, max-age=60"
+    assert RULES.cache_control("assets/site.ca978112.css") == "public, max-age=31536000, immutable"
+    assert RULES.cache_control("index.html") == "public, max-age=60"
+    assert RULES.cache_control("design.json") == "public, max-age=60"
 
 
 def test_text_of_the_design_stays_text() -> None:

@@ -123,7 +123,7 @@ def test_nonsense_in_an_index_is_named(text: str, said: str) -> None:
 
 def test_each_file_has_its_type_and_its_lifetime() -> None:
     year, minute = "public, max-age=31536000, immutable", "public, max-age=60"
-    assert {path: (media.media_type(path), media.cache_control(path)) for path in FILES} == {
+    assert {path: (media.RULES.media_type(path), media.RULES.cache_control(path)) for path in FILES} == {
         "index.json": ("application/json", "public, max-age=5"),
         "dawn-1/master.m3u8": ("application/vnd.apple.mpegurl", minute),
         "dawn-1/720p/index.m3u8": ("application/vnd.apple.mpegurl", minute),

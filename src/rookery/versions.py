@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from rookery.manifest import Chart
 
+# What the lab's servers and our container image are made of.
+DEBIAN = "trixie"
+
 KUBERNETES = "1.36"
 CRI_O = "1.36"
 KUBEONE = "1.14.2"

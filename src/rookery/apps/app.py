@@ -94,6 +94,10 @@ def _no_items(_design: Design, _app: AppDesign) -> tuple[Item, ...]:
     return ()
 
 
+def _nothing_in_the_image() -> tuple[File, ...]:
+    return ()
+
+
 def _fresh_for_a_minute(_path: str) -> str:
     return "public, max-age=60"
 
@@ -117,7 +121,8 @@ class App:
     made (`index.json` among their content), by their names.
 
     `cluster_items` are what an instance on a server is on Kubernetes: its objects, releases and waits, in the
-    namespace `media` of `apps/pods.py`, in the order in which they are applied.
+    namespace `media` of `apps/pods.py`, in the order in which they are applied. `image_files` are what our
+    container image (`apps/image.py`) holds for them; where there are any, it holds the `packages` too.
 
     `obstacle` says why a change of it cannot be made while it runs, empty where it can.
     """
@@ -139,5 +144,6 @@ class App:
     making: Callable[[AppDesign], Making | None] = _nothing_made
     schema: Callable[[Design, AppDesign, Mapping[str, str]], str] = _no_schema
     cluster_items: Callable[[Design, AppDesign], tuple[Item, ...]] = _no_items
+    image_files: Callable[[], tuple[File, ...]] = _nothing_in_the_image
     packages: tuple[str, ...] = ()
     obstacle: Obstacle = _any_change

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rookery.apps.serving import turn
 from rookery.errors import RookeryError
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ class Item:
     media_type: str
     cache_control: str
 
+    @property
+    def turn(self) -> int:
+        return turn(self.path, self.media_type)
+
     def md5(self) -> str:
         """Return the digest that S3 gives an object as its ETag; nothing is secured by it."""
         if isinstance(self.source, bytes):
@@ -110,7 +115,6 @@ def publish(client: S3Client, bucket: str, items: Iterable[Item], *, there: dict
     """
     wanted = {item.path: item for item in items}
     changed = [item for path, item in wanted.items() if there.get(path) != item.md5()]
-    names_others = ("text/html", "application/json")
 
     def put(item: Item) -> None:
         with contextlib.ExitStack() as stack:
@@ -124,9 +128,8 @@ def publish(client: S3Client, bucket: str, items: Iterable[Item], *, there: dict
             )
 
     with ThreadPoolExecutor(max_workers=_UPLOADS_AT_ONCE) as pool:
-        for last in (False, True):
-            group = (item for item in changed if item.media_type.startswith(names_others) is last)
-            list(pool.map(put, group))
+        for number in sorted({item.turn for item in changed}):
+            list(pool.map(put, (item for item in changed if item.turn == number)))
     for path in sorted(set(there) - set(wanted)):
         client.delete_object(Bucket=bucket, Key=path)
     return len(changed)

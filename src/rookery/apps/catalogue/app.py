@@ -79,8 +79,12 @@ def _server_files(design: Design, _app: AppDesign, host: Host, _instance: Instan
     }
     return (
         File.text(_CONFIG, json.dumps(config, indent=1) + "\n"),
-        *packaged(files("rookery.apps.catalogue") / "service" / "catalogue", f"{_PROGRAMS}/catalogue"),
+        *_programs(),
     )
+
+
+def _programs() -> tuple[File, ...]:
+    return packaged(files("rookery.apps.catalogue") / "service" / "catalogue", f"{_PROGRAMS}/catalogue")
 
 
 def _private_files(
@@ -131,6 +135,7 @@ CATALOGUE = App(
     private_files=_private_files,
     server_programs=_server_programs,
     schema=_schema,
+    image_files=_programs,
     packages=(
         "python3-fastapi",
         "python3-httptools",

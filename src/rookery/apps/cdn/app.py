@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import PurePath
 
 from rookery.apps.app import App
 from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PORT, render_nginx
 from rookery.apps.cdn.settings import CdnSettings
-from rookery.apps.cdn.site import cache_control, render_site
+from rookery.apps.cdn.site import RULES, render_assets, render_site
 from rookery.apps.nginx import config_path, nginx_program
 from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import AppDesign, Bucket, Design, Frontend, Host, Instance
@@ -18,6 +19,8 @@ from rookery.units import MIB
 
 SITE_BUCKET = "site"
 PUBLISHER = "site-publisher"
+# Where our image keeps what never changes of the site, and what only its page for watching needs.
+IMAGE_SITE, IMAGE_WATCH = "/usr/share/rookery/site", "/usr/share/rookery/watch"
 HTTPS_PORT = 443
 HEALTH_PATH = "/.edge/health"
 _EDGE_MEMORY = 128 * MIB
@@ -85,6 +88,16 @@ def _folder(app: AppDesign) -> str | None:
     return app.settings.site
 
 
+def _image_files() -> tuple[File, ...]:
+    """Return the assets: a ConfigMap would be too small for them."""
+    always, watching = render_assets()
+    return tuple(
+        replace(file, path=f"{folder.lstrip('/')}/{file.path}")
+        for folder, files in ((IMAGE_SITE, always), (IMAGE_WATCH, watching))
+        for file in files
+    )
+
+
 CDN = App(
     name="cdn",
     settings=CdnSettings,
@@ -92,8 +105,9 @@ CDN = App(
     server_files=_server_files,
     server_programs=_server_programs,
     content=_content,
-    cache_control=cache_control,
+    cache_control=RULES.cache_control,
     located=_located,
     folder=_folder,
+    image_files=_image_files,
     packages=("nginx-light",),
 )

@@ -18,11 +18,13 @@ from rookery.apps.cdn.pages.home import render_home
 from rookery.apps.cdn.pages.record import render_record
 from rookery.apps.cdn.pages.storage import render_storage
 from rookery.apps.cdn.pages.watch import render_watch
+from rookery.apps.serving import Rule, Rules
 from rookery.design.model import Design
 from rookery.files import File
 
 _ASSETS = "assets/"
 _HASH_LENGTH = 8
+_TEXTS = (("css", "css"), ("html", "html"), ("js", "javascript"), ("txt", "plain"))
 
 # The packaged files that become assets, with their types. The style sheet comes last: it names the others.
 _STATIC = (
@@ -39,6 +41,17 @@ _WATCH_STATIC = (
     ("js", "player.js", "text/javascript; charset=utf-8"),
     ("css", "watch.css", "text/css; charset=utf-8"),
 )
+# Its files' names say all; the types are those that `render_site` gives them.
+RULES = Rules(
+    cache=(Rule(f"{_ASSETS}*", "public, max-age=31536000, immutable"), Rule("*", "public, max-age=60")),
+    types=(
+        *(Rule(f"*.{ending}", f"text/{name}; charset=utf-8") for ending, name in _TEXTS),
+        Rule("*.json", "application/json"),
+        Rule("*.png", "image/png"),
+        Rule("*.svg", "image/svg+xml"),
+        Rule("*.woff2", "font/woff2"),
+    ),
+)
 _REFERENCE = re.compile(rb"asset:([a-z0-9.-]+)")
 
 _PAGES = (
@@ -50,11 +63,6 @@ _PAGES = (
 )
 _WATCH_PAGES = (("watch.html", render_watch),)
 _ROBOTS = "User-agent: *\nDisallow: /\n"
-
-
-def cache_control(path: str) -> str:
-    """Return the Cache-Control header of a file of the site, by its path."""
-    return "public, max-age=31536000, immutable" if path.startswith(_ASSETS) else "public, max-age=60"
 
 
 def hashed_name(name: str, content: bytes) -> str:
@@ -75,6 +83,12 @@ def render_site(design: Design) -> tuple[File, ...]:
         _text("robots.txt", _ROBOTS, "text/plain; charset=utf-8"),
     )
     return tuple(sorted((*assets, *pages, *others), key=lambda file: file.path))
+
+
+def render_assets() -> tuple[tuple[File, ...], tuple[File, ...]]:
+    """Return the assets that every site has, and those that only its page for watching uses."""
+    always = _assets(_STATIC)[1]
+    return always, tuple(file for file in _assets(_STATIC + _WATCH_STATIC)[1] if file not in always)
 
 
 def _text(path: str, text: str, media_type: str) -> File:

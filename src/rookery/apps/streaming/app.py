@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from rookery.apps.app import App, Making
 from rookery.apps.nginx import config_path, nginx_program
-from rookery.apps.streaming.media import cache_control, media_type
+from rookery.apps.streaming.media import RULES
 from rookery.apps.streaming.origin import ORIGIN_PORT, render_origin
 from rookery.apps.streaming.settings import StreamingSettings
 from rookery.design.app import Surroundings, storage_off
@@ -35,6 +35,8 @@ _DIRECTORY, _MOUNT = "/live", "/srv/live"
 # Where the lock lies that says which host encodes: objects of their own, apart from all files.
 _LOCK_NAMESPACE = "live"
 _PROGRAMS = "usr/lib/rookery/streaming"
+# In our container image; on the lab it is laid where it runs.
+_PACKER = "usr/lib/rookery/packing"
 _GUEST = files("rookery.apps.streaming") / "guest"
 # What is made is made again when one of these changes, so what only the channel needs stands apart.
 _PACKING = ("films.json", "ladder.py", "music.py", "pack_media.py", "silhouettes.py", "sources.py")
@@ -137,6 +139,10 @@ def _making(app: AppDesign) -> Making:
     )
 
 
+def _image_files() -> tuple[File, ...]:
+    return (*packaged(_GUEST, _PACKER, names=_PACKING), *packaged(_GUEST, _PROGRAMS, names=_LIVE))
+
+
 def _located(settings: AppSettings, base: PurePath) -> AppSettings:
     assert isinstance(settings, StreamingSettings)
     if settings.media is None:
@@ -150,9 +156,10 @@ STREAMING = App(
     place=place_streaming,
     server_files=_server_files,
     server_programs=_server_programs,
-    cache_control=cache_control,
-    media_type=media_type,
+    cache_control=RULES.cache_control,
+    media_type=RULES.media_type,
     located=_located,
     making=_making,
+    image_files=_image_files,
     packages=("ffmpeg", "fonts-dejavu-core"),
 )

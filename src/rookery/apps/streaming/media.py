@@ -8,24 +8,36 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Literal, cast
 
+from rookery.apps.serving import Rule, Rules
 from rookery.errors import InputError
 
 INDEX = "index.json"
 
-_YEAR = "public, max-age=31536000, immutable"
-_TYPES = {
-    ".aac": "audio/aac",
-    ".jpg": "image/jpeg",
-    ".json": "application/json",
-    ".m3u8": "application/vnd.apple.mpegurl",
-    ".m4s": "video/iso.segment",
-    ".mp4": "video/mp4",
-    ".png": "image/png",
-    ".ts": "video/mp2t",
-}
+_MINUTE, _YEAR = "public, max-age=60", "public, max-age=31536000, immutable"
+
+# A title's folder has a hash in its name, so what lies there never changes. Its playlists are short-lived all
+# the same: whoever holds one goes on asking for its segments.
+RULES = Rules(
+    cache=(
+        Rule(INDEX, "public, max-age=5"),
+        Rule("*.m3u8", _MINUTE),
+        Rule("*.json", _MINUTE),
+        Rule("*", _YEAR),
+    ),
+    types=(
+        Rule("*.aac", "audio/aac"),
+        Rule("*.jpg", "image/jpeg"),
+        Rule("*.json", "application/json"),
+        Rule("*.m3u8", "application/vnd.apple.mpegurl"),
+        Rule("*.m4s", "video/iso.segment"),
+        Rule("*.mp4", "video/mp4"),
+        Rule("*.png", "image/png"),
+        Rule("*.ts", "video/mp2t"),
+        Rule("*", "application/octet-stream"),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,20 +116,3 @@ def _is_text(value: object) -> bool:
 
 def _leaves(path: str) -> bool:
     return path.startswith("/") or ".." in path.split("/")
-
-
-def media_type(path: str) -> str:
-    """Return the Content-Type of a file of the output, by its path."""
-    return _TYPES.get(PurePosixPath(path).suffix, "application/octet-stream")
-
-
-def cache_control(path: str) -> str:
-    """Return the Cache-Control header of a file of the output, by its path.
-
-    A title's folder has a hash in its name, so what lies there never changes. Its playlists are short-lived
-    all the same: whoever holds one goes on asking for its segments.
-    """
-    name = PurePosixPath(path)
-    if str(name) == INDEX:
-        return "public, max-age=5"
-    return "public, max-age=60" if name.suffix in {".m3u8", ".json"} else _YEAR
