@@ -37,13 +37,17 @@ class Chart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A Helm release: a chart with values of ours, in a namespace that is there already."""
+    """A Helm release: a chart with values of ours, in a namespace that is there already.
+
+    `waits` says that the next item comes when its pods are ready; without it, what they need comes later.
+    """
 
     name: str
     why: str
     namespace: str
     chart: Chart
     values: Manifest
+    waits: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,30 @@ class Wait:
     namespace: str = ""
 
 
-Item = Objects | Release | Remote | Wait
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeededSecret:
+    """A Secret of a user's name and a password that nobody chose: kubernetes.io/basic-auth.
+
+    It is made in the cluster where it is missing, and never again; no tree holds it. `labels` go with it.
+    """
+
+    name: str
+    namespace: str
+    username: str
+    why: str
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """Secrets that must be there before the next item."""
+
+    name: str
+    why: str
+    secrets: tuple[NeededSecret, ...]
+
+
+Item = Objects | Release | Remote | Wait | Secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

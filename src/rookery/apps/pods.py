@@ -6,11 +6,13 @@ pods of one component never share a host, which is what the design counts on whe
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rookery.design.model import Design, Instance
-from rookery.manifest import Manifest, common_labels, manifest, selector
+from rookery.manifest import Manifest, Wait, common_labels, manifest, selector
 from rookery.units import MIB
 
 NAMESPACE = "media"
@@ -20,6 +22,13 @@ ISSUER = "rookery-ca"
 # Nobody on the hosts: files that a volume holds belong to this group.
 USER = 65532
 HOST_KEY = "kubernetes.io/hostname"
+# Ceph's gateways as pods reach them, with the name that their certificate has.
+GATEWAY = "rook-ceph-rgw-store.rook-ceph.svc"
+GATEWAY_PORT = 443
+BLOCK_CLASS, FILE_CLASS, BUCKET_CLASS = "ceph-block", "ceph-filesystem", "ceph-bucket"
+# A year, as the certificates of Kubernetes' own control plane: programs read theirs when they start, and the
+# upgrade that a cluster takes each year starts them. The new one is there a third of the year before.
+_LIFE, _RENEWAL = "8760h", "2920h"
 
 
 def labels(instance: Instance) -> dict[str, str]:
@@ -95,6 +104,8 @@ def certificate(name: str, pod_labels: Mapping[str, str], *, names: Sequence[str
     """Return a certificate that cert-manager keeps in the secret NAME-tls: tls.crt, tls.key, ca.crt."""
     spec = {
         "secretName": f"{name}-tls",
+        "duration": _LIFE,
+        "renewBefore": _RENEWAL,
         "dnsNames": list(names),
         "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
         "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": ISSUER},
@@ -107,3 +118,157 @@ def certificate(name: str, pod_labels: Mapping[str, str], *, names: Sequence[str
 def service_names(name: str, namespace: str = NAMESPACE) -> tuple[str, ...]:
     """Return the DNS names of a Service, the shortest that is unique first."""
     return (f"{name}.{namespace}.svc", f"{name}.{namespace}.svc.cluster.local", name)
+
+
+def container(
+    name: str, image: str, command: Sequence[str], *, size: Mapping[str, Any], **more: Any
+) -> dict[str, Any]:
+    """Return a container; `size` are its `resources`, `more` further fields (`volumeMounts=...`)."""
+    return {
+        "name": name,
+        "image": image,
+        # Our image is laid on the nodes, no registry has it; others' have a tag that stays what it is.
+        "imagePullPolicy": "IfNotPresent",
+        "command": list(command),
+        "resources": dict(size),
+        "securityContext": container_security(),
+        **more,
+    }
+
+
+def pod(containers: Sequence[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
+    """Return a pod's specification; `more` are further fields (`volumes=...`).
+
+    It has no credentials for the API server, and no variables about every Service there is.
+    """
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": pod_security(),
+        "containers": list(containers),
+        **more,
+    }
+
+
+def deployment(
+    name: str,
+    pod_labels: Mapping[str, str],
+    specification: Mapping[str, Any],
+    *,
+    replicas: int,
+    read: Sequence[Manifest] = (),
+) -> Manifest:
+    """Return a Deployment of pods that never share a host.
+
+    `read` are the ConfigMaps that its programs read once: a change of one makes new pods.
+    """
+    spec = {
+        "replicas": replicas,
+        "revisionHistoryLimit": 3,
+        "selector": selector(pod_labels),
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "template": {
+            "metadata": {
+                "labels": dict(pod_labels),
+                **({"annotations": {"rookery.io/read": content_hash(read)}} if read else {}),
+            },
+            "spec": {**specification, "topologySpreadConstraints": spread(pod_labels)},
+        },
+    }
+    return manifest("apps/v1", "Deployment", name, namespace=NAMESPACE, labels=pod_labels, spec=spec)
+
+
+def job(
+    name: str,
+    pod_labels: Mapping[str, str],
+    specification: Mapping[str, Any],
+    *,
+    read: Sequence[Manifest] = (),
+) -> Manifest:
+    """Return a Job that is tried again until it succeeds, what it needs may come later than itself.
+
+    What a Job does cannot be changed, so its name has a hash of that, and of the ConfigMaps that it reads:
+    where one of these changes, it is another Job, which runs once.
+    """
+    template = {
+        "metadata": {"labels": dict(pod_labels)},
+        "spec": {**specification, "restartPolicy": "OnFailure"},
+    }
+    spec = {"backoffLimit": 20, "template": template}
+    full_name = f"{name}-{content_hash([template, *read])}"
+    return manifest("batch/v1", "Job", full_name, namespace=NAMESPACE, labels=pod_labels, spec=spec)
+
+
+def content_hash(values: Sequence[Any]) -> str:
+    """Return ten digits that differ where the content differs."""
+    return hashlib.sha256(json.dumps(list(values), sort_keys=True).encode()).hexdigest()[:10]
+
+
+def bucket_claim(name: str, pod_labels: Mapping[str, str], *, readers: str = "") -> Manifest:
+    """Return the claim of the bucket `name`, whose keys come in a Secret of its name.
+
+    Addresses of the network `readers` may get its objects without credentials, and nothing else; by default
+    there are none who may.
+    """
+    spec: dict[str, Any] = {"bucketName": name, "storageClassName": BUCKET_CLASS}
+    if readers:
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": "*",
+                    "Action": ["s3:GetObject"],
+                    "Resource": [f"arn:aws:s3:::{name}/*"],
+                    "Condition": {"IpAddress": {"aws:SourceIp": [readers]}},
+                }
+            ],
+        }
+        spec["additionalConfig"] = {"bucketPolicy": json.dumps(policy, indent=2) + "\n"}
+    return manifest(
+        "objectbucket.io/v1alpha1",
+        "ObjectBucketClaim",
+        name,
+        namespace=NAMESPACE,
+        labels=pod_labels,
+        spec=spec,
+    )
+
+
+def bucket_keys(name: str) -> list[dict[str, Any]]:
+    """Return the environment that has the keys of a bucket, as programs for S3 look for them."""
+    return [secret_variable(key, name, key) for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+
+
+def secret_variable(name: str, secret: str, key: str) -> dict[str, Any]:
+    """Return a variable of the environment that comes from a secret."""
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
+def bound(name: str) -> Wait:
+    """Return the wait for a bucket that is claimed."""
+    return Wait(
+        kind="objectbucketclaim",
+        name=name,
+        condition="jsonpath={.status.phase}=Bound",
+        seconds=300,
+        namespace=NAMESPACE,
+    )
+
+
+def rolled_out(name: str) -> Wait:
+    """Return the wait for all pods of a Deployment."""
+    return Wait(
+        kind="deployment", name=name, condition="condition=Available", seconds=600, namespace=NAMESPACE
+    )
+
+
+def done(what: Manifest, seconds: int) -> Wait:
+    """Return the wait for a Job."""
+    return Wait(
+        kind="job",
+        name=what["metadata"]["name"],
+        condition="condition=Complete",
+        seconds=seconds,
+        namespace=NAMESPACE,
+    )
