@@ -4,11 +4,14 @@ nginx terminates TLS, caches what its origins serve, compresses text, answers ra
 and goes on serving what it has when an origin fails. Origins (the gateways, and what other applications put
 under the site's paths) are reached over TLS directly: the edge balances itself, so the load balancer carries
 no traffic twice.
+
+What an edge does stands here once. Where it stands (its ports, files, and how it reaches its origins) is an
+`EdgePlace`: a server of the lab has one, and a pod has another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rookery.apps.nginx import TLS, pid_file
 from rookery.design.model import DaemonKind, Design, Host, Instance, Route
@@ -45,11 +48,11 @@ _PROXY = """\
             proxy_pass https://{upstream};
             proxy_http_version 1.1;
             proxy_set_header Connection "";
-            proxy_set_header Host {address};
+            proxy_set_header Host {host};
             proxy_set_header Accept-Encoding "";
             proxy_ssl_verify on;
-            proxy_ssl_trusted_certificate /etc/rookery/tls/ca.crt;
-            proxy_ssl_name {name}.lab;
+            proxy_ssl_trusted_certificate {authority};
+            proxy_ssl_name {name};
             proxy_ssl_session_reuse on;
             proxy_connect_timeout 2s;
             proxy_read_timeout 10s;
@@ -83,30 +86,110 @@ _FRESH_CACHE = """\
             proxy_cache_background_update off;"""
 
 
+# The upstream that serves objects: the gateways.
+OBJECTS = "objects"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """How an edge reaches what serves for it.
+
+    `servers` are nginx's own words for them (`10.1.2.3:443 max_fails=2`); `name` is what their certificate
+    must have, `host` what they are asked as.
+    """
+
+    servers: tuple[str, ...]
+    name: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgePlace:
+    """Where an edge stands.
+
+    `head` are lines for nginx itself (its user, its files), `access_log` is where requests are logged, and
+    `folders` are lines that move nginx's own folders. `listens` are the ports of the site, `client` the lines
+    that find out a client's address; `name` says in answers which edge it was. `origins` has the gateways as
+    OBJECTS, and each route with backends as `origin_name` calls it.
+    """
+
+    head: tuple[str, ...]
+    access_log: str
+    folders: tuple[str, ...]
+    cache: str
+    tls: str
+    authority: str
+    listens: tuple[str, ...]
+    client: tuple[str, ...]
+    name: str
+    origins: tuple[tuple[str, Origin], ...]
+
+
+def origin_name(route: Route) -> str:
+    """Return the name of a route's upstream: `/api/` is `route-api`."""
+    return f"route-{route.path.strip('/').replace('/', '-')}"
+
+
 def render_nginx(design: Design, host: Host, instance: Instance, *, cache_bytes: int) -> str:
-    """Return nginx.conf of the edge on `host`, whose cache may take `cache_bytes` of its disk."""
+    """Return nginx.conf of the edge on a server, `host`, whose cache may take `cache_bytes` of its disk."""
+    return render_edge(_server_place(design, host, instance), design.routes, cache_bytes=cache_bytes)
+
+
+def render_edge(place: EdgePlace, routes: tuple[Route, ...], *, cache_bytes: int) -> str:
+    """Return nginx.conf of an edge."""
     parts = (
+        "\n".join(place.head) + "\n",
         _HEAD.format(
-            pid=pid_file(instance),
+            access_log=place.access_log,
+            folders="".join(f"    {line}\n" for line in place.folders),
             types=_COMPRESSED,
+            cache=place.cache,
             cache_bytes=cache_bytes,
             policy=POLICY,
             document=DOCUMENT,
         ),
-        *_upstreams(design),
-        _HEALTH.format(port=HEALTH_PORT, host=host.name),
-        _server(design, host),
+        *(_upstream(name, origin) for name, origin in place.origins),
+        _HEALTH.format(port=HEALTH_PORT, name=place.name),
+        _server(place, routes),
         "}\n",
     )
     return "\n".join(parts)
 
 
-_HEAD = """\
-user www-data;
-worker_processes 1;
-pid {pid};
-error_log /var/log/nginx/error.log warn;
+def _server_place(design: Design, host: Host, instance: Instance) -> EdgePlace:
+    balancer, store = design.load_balancer, design.object_store
+    assert balancer is not None, "an edge has a frontend, and with it a load balancer"
+    assert store is not None, "an edge is placed only where there is object storage"
+    gateways = tuple((gateway.name, gateway.address) for gateway, _ in design.with_daemon(DaemonKind.RGW))
 
+    def origin(backends: tuple[tuple[str, str], ...], port: int) -> Origin:
+        servers = tuple(f"{address}:{port} max_fails=2 fail_timeout=5s" for _, address in backends)
+        return Origin(servers=servers, name=f"{design.name}.lab", host=balancer.address)
+
+    routes = (route for route in design.routes if route.backends)
+    return EdgePlace(
+        head=(
+            "user www-data;",
+            "worker_processes 1;",
+            f"pid {pid_file(instance)};",
+            "error_log /var/log/nginx/error.log warn;",
+        ),
+        access_log="/var/log/nginx/access.log",
+        folders=(),
+        cache="/var/lib/nginx/cdn",
+        tls=TLS,
+        authority="/etc/rookery/tls/ca.crt",
+        listens=("443 ssl proxy_protocol", f"{DIRECT_PORT} ssl"),
+        client=(f"set_real_ip_from {balancer.address};", "real_ip_header proxy_protocol;"),
+        name=host.name,
+        origins=(
+            (OBJECTS, origin(gateways, store.port)),
+            *((origin_name(route), origin(route.backends, route.port)) for route in routes),
+        ),
+    )
+
+
+_HEAD = """\
 events {{
     worker_connections 1024;
 }}
@@ -121,7 +204,7 @@ http {{
     keepalive_timeout 30s;
     log_format edge '$remote_addr [$time_iso8601] "$request" $status $body_bytes_sent '
                     '$request_time $upstream_cache_status';
-    access_log /var/log/nginx/access.log edge buffer=32k flush=5s;
+{folders}    access_log {access_log} edge buffer=32k flush=5s;
 
     gzip on;
     gzip_vary on;
@@ -137,7 +220,7 @@ http {{
         /{document} "{policy}; style-src 'self' 'unsafe-inline'; font-src data:";
     }}
 
-    proxy_cache_path /var/lib/nginx/cdn levels=1:2 keys_zone=site:8m max_size={cache_bytes}
+    proxy_cache_path {cache} levels=1:2 keys_zone=site:8m max_size={cache_bytes}
                      inactive=24h use_temp_path=off;
 """
 
@@ -146,57 +229,36 @@ _HEALTH = """\
     server {{
         listen {port};
         access_log off;
-        location = /.edge/health {{ default_type text/plain; return 200 "{host}\\n"; }}
+        location = /.edge/health {{ default_type text/plain; return 200 "{name}\\n"; }}
         location / {{ return 404; }}
     }}
 """
 
 
-def _upstreams(design: Design) -> Iterator[str]:
-    store = design.object_store
-    assert store is not None, "an edge is placed only where there is object storage"
-    gateways = tuple((gateway.name, gateway.address) for gateway, _ in design.with_daemon(DaemonKind.RGW))
-    yield _upstream("objects", gateways, store.port)
-    for route in design.routes:
-        if route.backends:
-            yield _upstream(_name(route), route.backends, route.port)
-
-
-def _upstream(name: str, backends: tuple[tuple[str, str], ...], port: int) -> str:
-    servers = "\n".join(
-        f"        server {address}:{port} max_fails=2 fail_timeout=5s;" for _, address in backends
-    )
+def _upstream(name: str, origin: Origin) -> str:
+    servers = "\n".join(f"        server {server};" for server in origin.servers)
     return f"    upstream {name} {{\n{servers}\n        keepalive 8;\n    }}\n"
 
 
-def _name(route: Route) -> str:
-    """Return the name of a route's upstream: `/api/` is `route-api`."""
-    return f"route-{route.path.strip('/').replace('/', '-')}"
-
-
-def _server(design: Design, host: Host) -> str:
-    balancer = design.load_balancer
-    assert balancer is not None, "an edge has a frontend, and with it a load balancer"
+def _server(place: EdgePlace, routes: tuple[Route, ...]) -> str:
     said = {POLICY: "$content_policy"}  # which depends on the page
     headers = "\n".join(f'        add_header {name} "{said.get(v, v)}" always;' for name, v in HEADERS)
-    locations = "\n".join((*(_route(design, route) for route in design.routes), _site(design)))
+    locations = "\n".join((*(_route(place, route) for route in routes), _site(place)))
+    listens = "\n".join(f"        listen {listen};" for listen in place.listens)
+    client = "".join(f"        {line}\n" for line in place.client) + ("\n" if place.client else "")
     return f"""\
     server {{
-        listen 443 ssl proxy_protocol;
-        listen {DIRECT_PORT} ssl;
+{listens}
         http2 on;
         server_name _;
 
-        set_real_ip_from {balancer.address};
-        real_ip_header proxy_protocol;
-
-{TLS}
+{client}{place.tls}
 
 {headers}
         add_header X-Cache $upstream_cache_status always;
-        add_header X-Served-By {host.name} always;
+        add_header X-Served-By {place.name} always;
 
-        location = /.edge/health {{ access_log off; default_type text/plain; return 200 "{host.name}\\n"; }}
+        location = /.edge/health {{ access_log off; default_type text/plain; return 200 "{place.name}\\n"; }}
 
         # Gateways answer 403 for what is not there, because nobody may list the bucket: to a visitor it is
         # a page that is none. A site without a page for that gets a plain answer.
@@ -210,14 +272,14 @@ def _server(design: Design, host: Host) -> str:
 _READING = "            if ($request_method !~ ^(GET|HEAD)$) { return 405; }\n"
 
 
-def _route(design: Design, route: Route) -> str:
+def _route(place: EdgePlace, route: Route) -> str:
     """Return the location of a route: objects of another bucket, or another application's backends."""
     if route.bucket:
         return f"""\
         location {route.path} {{
 {_READING}            rewrite ^{route.path}(.*)$ /{route.bucket}/$1 break;
             error_page 403 404 =404 @none;
-{_proxy(design, "objects")}
+{_proxy(place, OBJECTS)}
 {_BUCKET}
 {_CACHE}
         }}
@@ -227,15 +289,15 @@ def _route(design: Design, route: Route) -> str:
         location {route.path} {{
 {reading}            client_max_body_size 1m;
             proxy_hide_header X-Served-By;
-{_proxy(design, _name(route))}
+{_proxy(place, origin_name(route))}
 {_FRESH_CACHE}
         }}
 """
 
 
-def _site(design: Design) -> str:
+def _site(place: EdgePlace) -> str:
     """Return the locations of the site's own bucket."""
-    origin = "\n".join((_proxy(design, "objects"), _BUCKET, _CACHE))
+    origin = "\n".join((_proxy(place, OBJECTS), _BUCKET, _CACHE))
     return f"""\
         location / {{
 {_READING}            rewrite ^(.*)/$ /site$1/index.html break;
@@ -253,6 +315,6 @@ def _site(design: Design) -> str:
         location @none {{ default_type text/plain; return 404 "There is no such page.\\n"; }}"""
 
 
-def _proxy(design: Design, upstream: str) -> str:
-    assert design.load_balancer is not None
-    return _PROXY.format(upstream=upstream, name=design.name, address=design.load_balancer.address)
+def _proxy(place: EdgePlace, upstream: str) -> str:
+    origin = dict(place.origins)[upstream]
+    return _PROXY.format(upstream=upstream, name=origin.name, host=origin.host, authority=place.authority)
