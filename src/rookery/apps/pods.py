@@ -13,7 +13,7 @@ from typing import Any
 
 from rookery.design.model import Design, Instance
 from rookery.manifest import Manifest, Wait, common_labels, manifest, selector
-from rookery.units import MIB
+from rookery.units import GB, GIB, MIB
 
 NAMESPACE = "media"
 PART_OF = "media-site"
@@ -72,6 +72,14 @@ def resources(*, memory: int, cpu: str) -> dict[str, Any]:
     return {"requests": {"cpu": cpu, "memory": size}, "limits": {"memory": size}}
 
 
+def quantity(size: int) -> str:
+    """Return bytes as Kubernetes writes them: 10G, 512Mi."""
+    for unit, name in ((GB, "G"), (GIB, "Gi"), (MIB, "Mi"), (10**6, "M")):
+        if size % unit == 0:
+            return f"{size // unit}{name}"
+    return str(size)
+
+
 def spread(pod_labels: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the constraint that no two of these pods share a host, while a rollout makes a new one too."""
     return [
@@ -100,9 +108,15 @@ def service(name: str, pod_labels: Mapping[str, str], ports: Mapping[str, tuple[
     return manifest("v1", "Service", name, namespace=NAMESPACE, labels=pod_labels, spec=spec)
 
 
-def certificate(name: str, pod_labels: Mapping[str, str], *, names: Sequence[str]) -> Manifest:
+def certificate(
+    name: str,
+    pod_labels: Mapping[str, str],
+    *,
+    names: Sequence[str],
+    secret_labels: Mapping[str, str] | None = None,
+) -> Manifest:
     """Return a certificate that cert-manager keeps in the secret NAME-tls: tls.crt, tls.key, ca.crt."""
-    spec = {
+    spec: dict[str, Any] = {
         "secretName": f"{name}-tls",
         "duration": _LIFE,
         "renewBefore": _RENEWAL,
@@ -110,6 +124,8 @@ def certificate(name: str, pod_labels: Mapping[str, str], *, names: Sequence[str
         "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
         "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": ISSUER},
     }
+    if secret_labels:
+        spec["secretTemplate"] = {"labels": dict(secret_labels)}
     return manifest(
         "cert-manager.io/v1", "Certificate", name, namespace=NAMESPACE, labels=pod_labels, spec=spec
     )

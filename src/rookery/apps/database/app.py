@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rookery.apps.app import App, Secret, SecretKind, Secrets
 from rookery.apps.database import etcd, patroni
+from rookery.apps.database.kubernetes import database_items
 from rookery.apps.database.settings import DatabaseSettings
 from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import (
@@ -172,6 +173,7 @@ DATABASE = App(
     private_files=_private_files,
     server_programs=_server_programs,
     secrets=_secrets,
+    cluster_items=database_items,
     obstacle=_obstacle,
     packages=(
         "etcd-client",
