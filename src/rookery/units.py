@@ -9,6 +9,7 @@ from __future__ import annotations
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
+MB = 1000**2
 GB = 1000**3
 TB = 1000**4
 
