@@ -57,6 +57,7 @@ def storage(**fields: object) -> dict[str, Any]:
 
 CODED = {"erasureCoding": {"k": 2, "m": 1}}
 BIG = {"cpus": 8, "memory": "16GiB"}
+CLUSTER = {"platform": "kubernetes"}
 
 # Code, severity, path, the spec that triggers it, and the machine.
 TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
@@ -171,6 +172,14 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
     ("RK703", "error", "network.cluster", {"network": {"cluster": "239.1.0.0/24"}}, None),
     ("RK703", "warning", "network.public", {"network": {"public": "9.9.9.0/24"}}, None),
     ("RK704", "info", "network.encryption", {}, None),
+    ("RK801", "error", "storage.distribution", {**CLUSTER, "storage": {"distribution": "ksd"}}, None),
+    ("RK801", "error", "storage.distribution", {**CLUSTER, "kubernetes": {"version": "1.40"}}, None),
+    ("RK802", "warning", "kubernetes.version", {**CLUSTER, "kubernetes": {"version": "1.35"}}, None),
+    ("RK803", "error", "kubernetes.pods", {**CLUSTER, "network": {"public": "10.244.7.0/24"}}, None),
+    ("RK803", "error", "kubernetes.services", {**CLUSTER, "kubernetes": {"pods": "10.96.0.0/16"}}, None),
+    ("RK804", "error", "kubernetes.pods", {**CLUSTER, "kubernetes": {"pods": "10.50.0.0/22"}}, None),
+    ("RK805", "warning", "provider", {"provider": "aws"}, None),
+    ("RK806", "info", "apps.database", CLUSTER, None),
 ]
 
 # Specs that do not trigger a check, where production-minimum on a roomy machine does.
@@ -257,6 +266,15 @@ def test_whole_texts() -> None:
         " vpn0. The lab would cut it off. Set it to a free network, like 10.20.0.0/24, or give the system"
         " another name."
     )
+
+
+def test_a_distribution_that_ends_before_this_kubernetes_says_so() -> None:
+    assert text_of("RK801", {**CLUSTER, "storage": {"distribution": "ksd"}}) == (
+        "RK801 error: storage.distribution: Koor Storage Distribution v1.12.0 supports Kubernetes 1.22 to 1.28,"
+        " and this is 1.36. No release of it is newer. Set storage.distribution to rook."
+    )
+    data = {**CLUSTER, "kubernetes": {"version": "1.28"}, "storage": {"distribution": "ksd"}}
+    assert text_of("RK801", data) == ""
 
 
 def test_findings_are_per_role_and_not_per_host() -> None:

@@ -194,13 +194,16 @@ def test_what_is_no_text_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_the_table_is_by_name() -> None:
-    assert [(name, one.name) for name, one in PROJECTIONS.items()] == [("document", "document")]
+    assert [(name, one.name) for name, one in PROJECTIONS.items()] == [
+        ("document", "document"),
+        ("kubernetes", "kubernetes"),
+    ]
 
 
 def test_an_unknown_projection_is_refused() -> None:
     with pytest.raises(InputError) as refused:
         render_files(example(), ["dokument"])
-    assert str(refused.value) == "there is no projection dokument\n  There is: document."
+    assert str(refused.value) == "there is no projection dokument\n  There is: document, kubernetes."
 
 
 def test_only_what_is_chosen_is_rendered() -> None:

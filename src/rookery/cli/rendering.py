@@ -24,6 +24,8 @@ class _Options:
     """The options that say what documents are made of, as they were typed."""
 
     day: str
+    provider: str | None
+    gitops: str | None
     simulate: bool
     stale_ok: bool
     shipped_prices: bool
@@ -58,6 +60,12 @@ def _complete_projection(
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 4 where a file is not as rendered.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
+@click.option(
+    "--provider",
+    type=click.Choice(["hetzner", "aws", "gcp", "existing"]),
+    help="On Kubernetes there, whatever the spec says.",
+)
+@click.option("--gitops", type=click.Choice(["flux"]), help="Add what this tool needs to apply it.")
 @click.option("--simulate", is_flag=True, help="Place the data with Ceph's own tools too; as root.")
 @click.option("--date", "day", default="", metavar="ISO", help="Judge how old prices are on this day.")
 @click.option("--stale-ok", is_flag=True, help="Use prices that are older than a year.")
@@ -65,7 +73,11 @@ def _complete_projection(
 def render(
     *, spec: str | None, folder: Path, only: tuple[str, ...], check: bool, diff: bool, **options: Any
 ) -> int:
-    """Write the design of SPEC into DIR: a document as Markdown and as one HTML page, with the drawing.
+    """Write the design of SPEC into DIR: the document with its drawing, and the tree for Kubernetes.
+
+    The document is Markdown and one HTML page. The tree, in DIR/kubernetes, has everything from bare servers
+    to the site: Ansible, Helm values, manifests, a guide. A spec of the native lab has none; --provider renders
+    the one it would have elsewhere.
 
     SPEC is a file, or a pattern's name; without it the default example. The same spec, prices and version
     give the same bytes: prices are judged on the day of the newest, unless --date names another. Files that
@@ -76,6 +88,7 @@ def render(
     rookery render my.yaml -o out
     rookery render my.yaml -o out --check     in CI: is the committed tree current?
     rookery render my.yaml -o out --diff
+    rookery render -o out --provider hetzner --gitops flux
     """
     from rookery.run.render import differences, render_files, unified_diff, write_tree
 
@@ -95,7 +108,7 @@ def _input(spec: str | None, asked: _Options) -> RenderInput:
     from rookery.run.render import book_date, render_input
     from rookery.run.workspace import open_spec
 
-    workspace = open_spec(spec, as_new=True)
+    workspace = open_spec(spec, as_new=True, provider=asked.provider or "")
     book = shipped_book() if asked.shipped_prices else load_prices().book
     today = _parse_day(asked.day) if asked.day else book_date(book)
     simulation = None
@@ -105,7 +118,9 @@ def _input(spec: str | None, asked: _Options) -> RenderInput:
         simulation = simulate(workspace.design, lambda text: _say(f"  {text}"))
     _warn_of_age(book_date(book))
     judgement = Judgement(today=today, stale_ok=asked.stale_ok)
-    return render_input(workspace, book, judgement=judgement, simulation=simulation)
+    return render_input(
+        workspace, book, judgement=judgement, simulation=simulation, gitops=asked.gitops or ""
+    )
 
 
 def _parse_day(text: str) -> dt.date:

@@ -36,7 +36,14 @@ from rookery.design.placement import (
     place_daemons,
     system_memory,
 )
-from rookery.design.pools import LAB_PGS_PER_OSD, PRODUCTION_PGS_PER_OSD, build_pools, file_pools
+from rookery.design.pools import (
+    LAB_PGS_PER_OSD,
+    PRODUCTION_PGS_PER_OSD,
+    RGW_ZONE,
+    ROOK_ZONE,
+    build_pools,
+    file_pools,
+)
 from rookery.design.users import build_users
 from rookery.errors import InputError
 from rookery.spec.model import Machine, Platform, Spec
@@ -102,7 +109,7 @@ def _surroundings(
         apps=frozenset(name for name, _ in spec.apps.chosen()),
         block_pools=_block_pools(pools),
         file_system=_file_system(spec),
-        object_store=_object_store(spec),
+        object_store=_object_store(spec, platform),
     )
 
 
@@ -115,7 +122,12 @@ def _pools(spec: Spec, platform: Platform) -> tuple[Pool, ...]:
         osds=spec.hosts.storage.count * len(used),
         device_class=drives[0].device_class if len(used) < len(drives) else "",
         target=LAB_PGS_PER_OSD if platform == "native" else PRODUCTION_PGS_PER_OSD,
+        zone=_zone(platform),
     )
+
+
+def _zone(platform: Platform) -> str:
+    return RGW_ZONE if platform == "native" else ROOK_ZONE
 
 
 def _network(spec: Spec) -> Network:
@@ -202,10 +214,10 @@ def _file_system(spec: Spec) -> FileSystem | None:
     )
 
 
-def _object_store(spec: Spec) -> ObjectStore | None:
+def _object_store(spec: Spec, platform: Platform) -> ObjectStore | None:
     if not spec.storage.object.enabled:
         return None
-    return ObjectStore(port=RGW_PORT, data_pool="default.rgw.buckets.data")
+    return ObjectStore(port=RGW_PORT, data_pool=f"{_zone(platform)}.rgw.buckets.data")
 
 
 def _pairs(hosts: tuple[Host, ...], role: Role) -> tuple[tuple[str, str], ...]:

@@ -44,15 +44,16 @@ MEMORY_NEEDS: Mapping[DaemonKind, MemoryNeed] = {
 
 _NOTHING = Kept()
 
-# What the operating system and its services keep for themselves, in bytes; and on Kubernetes kubelet, CRI-O,
-# Cilium's agent and proxy, CSI's node plugins beside them.
+# What the operating system and its services keep for themselves, in bytes; on Kubernetes kubelet and CRI-O
+# too, which kubelet is told to reserve, and the pods that run on every node: Cilium, CSI's plugins, exporters.
 SYSTEM_MEMORY = 256 * MIB
-_NODE_MEMORY = 1024 * MIB
+KUBELET_RESERVE = 512 * MIB
+_NODE_PODS = 512 * MIB
 
 
 def system_memory(platform: Platform) -> int:
     """Return the memory of a server that neither Ceph's daemons nor applications are given, in bytes."""
-    return _NODE_MEMORY if platform == "kubernetes" else SYSTEM_MEMORY
+    return KUBELET_RESERVE + _NODE_PODS if platform == "kubernetes" else SYSTEM_MEMORY
 
 
 def build_drives(kinds: Iterable[spec_model.Drives]) -> tuple[Drive, ...]:

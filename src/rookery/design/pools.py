@@ -17,6 +17,10 @@ LAB_PGS_PER_OSD = 12
 PRODUCTION_PGS_PER_OSD = 100
 _MOST_PGS = 32768
 
+# The zone that RGW makes by itself; Rook makes one of the name of its object store.
+RGW_ZONE = "default"
+ROOK_ZONE = "store"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Want:
@@ -29,10 +33,14 @@ class _Want:
 
 
 def build_pools(
-    storage: spec_model.Storage, *, osds: int, device_class: str, target: int
+    storage: spec_model.Storage, *, osds: int, device_class: str, target: int, zone: str = RGW_ZONE
 ) -> tuple[Pool, ...]:
-    """Return every pool of the system, the data pools' PGs shared out over `osds` OSDs."""
-    wants = (*_manager(storage), *_block(storage.block), *_file(storage.file), *_object(storage.object))
+    """Return every pool of the system, the data pools' PGs shared out over `osds` OSDs.
+
+    `zone` is the RGW's zone, which the names of its pools begin with.
+    """
+    services = (*_block(storage.block), *_file(storage.file), *_object(storage.object, zone))
+    wants = (*_manager(storage), *services)
     weight = sum(want.share for want in wants) or 1.0
     return tuple(_pool(want, want.share / weight * osds * target, device_class) for want in wants)
 
@@ -85,18 +93,18 @@ def _file(file: spec_model.FileStorage) -> tuple[_Want, ...]:
     return (metadata, small, coded)
 
 
-def _object(store: spec_model.ObjectStorage) -> tuple[_Want, ...]:
+def _object(store: spec_model.ObjectStorage, zone: str) -> tuple[_Want, ...]:
     if not store.enabled:
         return ()
     beside = _replicated_beside(store.pool)
     small = tuple(
         _Want(name=name, application="rgw", share=0.0, scheme=beside)
-        for name in (".rgw.root", "default.rgw.log", "default.rgw.control", "default.rgw.meta")
+        for name in (".rgw.root", f"{zone}.rgw.log", f"{zone}.rgw.control", f"{zone}.rgw.meta")
     )
-    index = _Want(name="default.rgw.buckets.index", application="rgw", share=0.5, scheme=beside)
+    index = _Want(name=f"{zone}.rgw.buckets.index", application="rgw", share=0.5, scheme=beside)
     # Multipart uploads keep their parts' list in omap, which erasure-coded pools do not have.
-    non_ec = _Want(name="default.rgw.buckets.non-ec", application="rgw", share=0.0, scheme=beside)
-    data = _Want(name="default.rgw.buckets.data", application="rgw", share=4.0, scheme=store.pool)
+    non_ec = _Want(name=f"{zone}.rgw.buckets.non-ec", application="rgw", share=0.0, scheme=beside)
+    data = _Want(name=f"{zone}.rgw.buckets.data", application="rgw", share=4.0, scheme=store.pool)
     return (*small, index, non_ec, data)
 
 

@@ -275,8 +275,24 @@ def _control_plane(design: Design, before: _State, gone: _State) -> Iterator[_Sa
     answers = left >= 1 if design.platform == "native" else 2 * left > total
     then = "" if answers else ": what runs goes on, but nothing is changed or moved"
     yield _Said(about="note", well=answers, text=f"{left} of {total} control planes are left{then}")
+    if not answers and design.platform == "kubernetes":
+        yield from _undecided(design, gone)
     if not gone.weights:
         yield _Said(about="heals", well=False, text="it needs replacing")
+
+
+def _undecided(design: Design, gone: _State) -> Iterator[_Said]:
+    """Speak of the database while no API server can say which instance is primary."""
+    app = next((app for app in design.apps if app.service is not None), None)
+    if app is None:
+        return
+    if any(gone.instances[instance.name] for _, instance in app.placements):
+        text = (
+            f"a {app.name} instance is lost as well, and nobody can say who is primary: the {app.name} stops"
+        )
+        yield _Said(about="service", well=False, text=text)
+    else:
+        yield _Said(about="note", well=False, text=f"the {app.name} goes on, without failover")
 
 
 def _load_balancer(design: Design) -> Iterator[_Said]:

@@ -7,7 +7,7 @@ the document shows the drawing, the bill and the simulation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rookery import __version__
 from rookery.design.checks import Finding
@@ -20,6 +20,7 @@ from rookery.projections.bill.document import render_bill
 from rookery.projections.bill.sample import compare_for_document
 from rookery.projections.document import Source, render_document, render_document_page
 from rookery.projections.drawing import render_drawing, render_plain
+from rookery.projections.kubernetes import render_kubernetes
 from rookery.projections.simulation import Simulation, render_simulation
 
 
@@ -29,7 +30,8 @@ class RenderInput:
 
     `spec_digest` is that of the design's spec; `findings` are those that hold on every machine; `judgement`
     says on which day the prices of `book` are looked at, and whether very old ones are used. `simulation` is
-    None where the design's placement was not simulated.
+    None where the design's placement was not simulated. `gitops` names the tool (`flux`) that is to apply the
+    Kubernetes tree, empty where none is.
     """
 
     design: Design
@@ -38,6 +40,7 @@ class RenderInput:
     book: PriceBook
     judgement: Judgement
     simulation: Simulation | None = None
+    gitops: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,17 @@ class Projection:
 
 def _document(given: RenderInput) -> tuple[File, ...]:
     return render_document(_source(given, drawing=render_drawing(given.design)))
+
+
+_TREE = "kubernetes"
+
+
+def _kubernetes(given: RenderInput) -> tuple[File, ...]:
+    """Return the Kubernetes tree; nothing for a design that runs natively."""
+    if given.design.platform != "kubernetes":
+        return ()
+    files = render_kubernetes(given.design, gitops=given.gitops)
+    return tuple(replace(file, path=f"{_TREE}/{file.path}") for file in files)
 
 
 def document_page(given: RenderInput) -> File:
@@ -98,6 +112,12 @@ _ALL = (
         name="document",
         description="the design document: Markdown and one HTML page, with the drawing and the cost chart",
         render=_document,
+    ),
+    Projection(
+        name="kubernetes",
+        description="everything for a cluster, from bare servers to the site: Ansible, Helm values, manifests",
+        render=_kubernetes,
+        folder=_TREE,
     ),
 )
 

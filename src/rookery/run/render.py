@@ -95,6 +95,7 @@ def render_input(
     *,
     judgement: Judgement | None = None,
     simulation: Simulation | None = None,
+    gitops: str = "",
 ) -> RenderInput:
     """Return what projections are made of; findings are those that do not depend on this machine."""
     return RenderInput(
@@ -104,6 +105,7 @@ def render_input(
         book=book,
         judgement=judgement or Judgement(today=book_date(book)),
         simulation=simulation,
+        gitops=gitops,
     )
 
 

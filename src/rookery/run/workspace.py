@@ -34,13 +34,17 @@ class Workspace:
     source: str
 
 
-def open_spec(target: str | None, *, as_new: bool = False) -> Workspace:
+def open_spec(target: str | None, *, as_new: bool = False, provider: str = "") -> Workspace:
     """Return the workspace of a spec's path or a pattern's name; of the default example for None.
 
     Where a system of its name runs, what stands there is kept in the design, unless it is wanted `as_new`:
-    the same on every machine.
+    the same on every machine. `provider` takes the place of the spec's own, with the platform that it has.
     """
     spec, source = _read_spec(target)
+    if provider:
+        changed = spec.model_dump(by_alias=True, exclude_unset=True) | {"provider": provider}
+        changed.pop("platform", None)
+        spec = type(spec).model_validate(changed)
     return _workspace(spec, source, Kept() if as_new else read_kept(spec.name))
 
 

@@ -2,7 +2,7 @@
 
 A row's `why` is its section of docs/findings.md, which is generated from this table. Codes never change
 their meaning; the first digit is the subject: 1 servers, 2 daemons, 3 pools, 4 room, 5 the servers' sizes,
-6 the machine of a lab, 7 networks.
+6 the machine of a lab, 7 networks, 8 Kubernetes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from rookery.design.checks import daemons, hosts, lab, network, pools, resources
+from rookery.design.checks import cluster, daemons, hosts, lab, network, pools, resources
 from rookery.design.checks.finding import Finding, Remark, Severity, Subject
 from rookery.design.machine import Machine
 from rookery.design.model import Design
@@ -311,6 +311,56 @@ CHECKS: tuple[Check, ...] = (
         why="Ceph's msgr2 protocol protects its messages against errors by default, and against "
         "readers in secure mode. Turn it on where others share the network.",
         function=network.readable_traffic,
+    ),
+    Check(
+        code="RK801",
+        severities=_ERROR,
+        title="The distribution of Rook does not know this Kubernetes",
+        why="An operator speaks to the API of the versions that it was made for; beyond them it fails in ways "
+        "that look like something else. KSD's newest release is of July 2023 and ends at Kubernetes 1.28, "
+        "which nobody maintains any more: `rook` is the distribution for a current cluster.",
+        function=cluster.unfit_distribution,
+    ),
+    Check(
+        code="RK802",
+        severities=_WARNING,
+        title="A version of Kubernetes that nothing here was chosen for",
+        why="Every chart, image and package is pinned, and they fit each other at one version of "
+        "Kubernetes. Another one may work; nobody looked.",
+        function=cluster.unproven_version,
+    ),
+    Check(
+        code="RK803",
+        severities=_ERROR,
+        title="Networks of the cluster that overlap",
+        why="Pods, Services and servers have addresses of networks of their own. Where two overlap, a "
+        "node cannot tell whom an address belongs to.",
+        function=cluster.overlapping_cluster_networks,
+    ),
+    Check(
+        code="RK804",
+        severities=_ERROR,
+        title="A pod network too small for the nodes",
+        why="Each node hands out addresses from its own part of the pod network, a /24. A node that "
+        "finds no part left never becomes Ready.",
+        function=cluster.small_pod_network,
+    ),
+    Check(
+        code="RK805",
+        severities=_WARNING,
+        title="No cloud controller",
+        why="A Service of type LoadBalancer gets its address from the cloud's own controller. The tree "
+        "installs Hetzner's; on servers of your own, Cilium announces the address itself.",
+        function=cluster.no_cloud_controller,
+    ),
+    Check(
+        code="RK806",
+        severities=_INFO,
+        title="Backups beside what they back up",
+        why="A backup in the same Ceph shares its failure domain: what loses the database's volumes may "
+        "lose the bucket too. It is what was asked for (Ceph as the storage for backups), and a good "
+        "first of two.",
+        function=cluster.backups_beside_data,
     ),
 )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from rookery.apps.cdn.pages.facts import decimal_size, edge_cache, edges, object_pool, plural, storage_hosts
 from rookery.apps.cdn.pages.markup import Html, element, join
 from rookery.design.model import DaemonKind, Design, Host
+from rookery.design.pools import RGW_ZONE, ROOK_ZONE
 
 MOST = 4  # nodes of one stage that are drawn; the rest are counted
 Place = tuple[float, float]
@@ -52,7 +53,7 @@ def stages(design: Design) -> tuple[Stage, ...]:
     found.append(_stage("Gateways", ((host.name, f"rgw.{daemon.id}", 0) for host, daemon in gateways)))
     pool = object_pool(design)
     if pool is not None:
-        name = pool.name.removeprefix("default.rgw.")
+        name = pool.name.removeprefix(f"{RGW_ZONE}.rgw.").removeprefix(f"{ROOK_ZONE}.rgw.")
         found.append(Stage(title="Pool", nodes=(Node(name=name, note=plural(pool.pg_num, "PG"), lit=True),)))
     found.append(
         _stage("OSDs on drives", (_drives(host) for host in storage_hosts(design)), pool.size if pool else 1)

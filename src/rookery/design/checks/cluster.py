@@ -1,0 +1,103 @@
+"""Checks of a design that runs on Kubernetes: versions that fit each other, networks, backups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+
+from rookery.design.checks.finding import Remark, Subject, error, info, warning
+from rookery.design.model import Cluster
+from rookery.versions import DISTRIBUTIONS, KUBERNETES
+
+_NODE_PREFIX = 24
+
+
+def _minor(version: str) -> int:
+    return int(version.partition(".")[2])
+
+
+def _named(cluster: Cluster) -> tuple[tuple[str, IPv4Network], ...]:
+    pods, services = IPv4Network(cluster.pods), IPv4Network(cluster.services)
+    return (("kubernetes.pods", pods), ("kubernetes.services", services))
+
+
+def unfit_distribution(subject: Subject) -> Iterator[Remark]:
+    cluster = subject.design.kubernetes
+    if cluster is None:
+        return
+    distribution = DISTRIBUTIONS[subject.design.distribution]
+    oldest, newest = distribution.kubernetes
+    if not oldest <= _minor(cluster.version) <= newest:
+        others = " No release of it is newer." if subject.design.distribution == "ksd" else ""
+        yield error(
+            "storage.distribution",
+            f"{distribution.title} supports Kubernetes 1.{oldest} to 1.{newest}, and this is"
+            f" {cluster.version}.{others}",
+            "Set storage.distribution to rook."
+            if subject.design.distribution == "ksd"
+            else f"Set kubernetes.version to 1.{newest}.",
+        )
+
+
+def unproven_version(subject: Subject) -> Iterator[Remark]:
+    cluster = subject.design.kubernetes
+    if cluster is not None and cluster.version != KUBERNETES:
+        yield warning(
+            "kubernetes.version",
+            f"The charts, images and CRI-O that are pinned were chosen for Kubernetes {KUBERNETES}; with"
+            f" {cluster.version} some may not start.",
+            f"Leave it out, which is {KUBERNETES}.",
+        )
+
+
+def overlapping_cluster_networks(subject: Subject) -> Iterator[Remark]:
+    cluster, network = subject.design.kubernetes, subject.design.network
+    if cluster is None:
+        return
+    servers = [("network.public", network.public), ("network.cluster", network.cluster)]
+    known = [(path, IPv4Network(text)) for path, text in servers if text]
+    for path, inner in _named(cluster):
+        for other, outer in known:
+            if inner.overlaps(outer):
+                yield error(
+                    path,
+                    f"{inner} overlaps {other} ({outer}). Packets for one would go to the other.",
+                    "Give it a network of its own, like 10.244.0.0/16.",
+                )
+        known.append((path, inner))
+
+
+def small_pod_network(subject: Subject) -> Iterator[Remark]:
+    cluster = subject.design.kubernetes
+    if cluster is None:
+        return
+    pods = IPv4Network(cluster.pods)
+    room = 2 ** (_NODE_PREFIX - pods.prefixlen) if pods.prefixlen <= _NODE_PREFIX else 0
+    nodes = len(subject.design.servers)
+    if room < nodes:
+        yield error(
+            "kubernetes.pods",
+            f"Each of {nodes} nodes gets a /{_NODE_PREFIX} of {pods}, which has {room} of them.",
+            "Give a larger network, or leave it out.",
+        )
+
+
+def no_cloud_controller(subject: Subject) -> Iterator[Remark]:
+    if subject.design.kubernetes is not None and subject.design.provider in ("aws", "gcp"):
+        yield warning(
+            "provider",
+            f"No cloud controller is installed for {subject.design.provider}: the Gateway's Service gets no"
+            " address of a load balancer there.",
+            "Install the provider's own, or reach the Gateway by its node port.",
+        )
+
+
+def backups_beside_data(subject: Subject) -> Iterator[Remark]:
+    design = subject.design
+    if design.kubernetes is not None and design.database is not None and design.object_store is not None:
+        yield info(
+            "apps.database",
+            "The database's backups go to a bucket of the same Ceph that holds the database: they help against"
+            " mistakes, not against the loss of Ceph.",
+            "Point its object store (`ObjectStore` in the tree) at an S3 service elsewhere as well.",
+        )

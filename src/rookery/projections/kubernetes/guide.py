@@ -1,0 +1,153 @@
+"""README.md of the tree: a guide through it in the order in which it is applied, and why each part is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rookery.design.model import Design, Role
+from rookery.manifest import Objects, Release, Remote, Secrets, Stage, Wait
+from rookery.projections.kubernetes.tree import Placed
+from rookery.versions import DISTRIBUTIONS
+
+_APPLY = """\
+## Apply it
+
+1. Servers: {servers}, Ubuntu 22.04, each with the address that the inventory names, reachable by SSH.
+2. [00-bootstrap](00-bootstrap) makes a cluster of them; its nodes stay NotReady until stage 20.
+3. `./apply.sh` applies all stages in order, and waits where something has to be ready first. It needs `kubectl`
+   and `helm`, may be run again at any time, and takes `--from STAGE` or a single stage.
+
+By hand, each stage below lists the commands that `apply.sh` runs. With GitOps, render with `--gitops flux`.
+"""
+
+_BOOTSTRAP = {
+    "kubeadm": """\
+## 00-bootstrap: from servers to a cluster
+
+kubeadm with CRI-O, by Ansible. The roles prepare the hosts (modules, sysctls, no swap, time), give the data
+drives names that do not change (`/dev/rookery/vdb`), install CRI-O and kubeadm at pinned versions, make the first
+control plane, join the others, and label and taint the nodes.
+
+```sh
+cd 00-bootstrap
+ansible-playbook site.yaml
+export KUBECONFIG=$PWD/kubeconfig
+```
+
+It may be interrupted anywhere and run again: tokens and certificate keys for joining expire (24 and 2 hours), so
+each run makes new ones for the hosts that are still missing.
+
+To try KubeOne instead, set `kubernetes.bootstrap: kubeone` in the spec and render again. KubeOne knows
+containerd only, no CRI-O.
+""",
+    "kubeone": """\
+## 00-bootstrap: from servers to a cluster
+
+KubeOne with containerd, on the servers that the inventory names. Ansible prepares hosts and drives, KubeOne
+installs Kubernetes, Ansible labels and taints the nodes.
+
+```sh
+cd 00-bootstrap
+ansible-playbook site.yaml --tags host,drives
+kubeone apply --manifest kubeone.yaml
+export KUBECONFIG=$PWD/NAME-kubeconfig     # as KubeOne says
+ansible-playbook site.yaml --tags nodes
+```
+
+KubeOne knows containerd only; kubeadm with CRI-O is `kubernetes.bootstrap: kubeadm` in the spec.
+""",
+}
+
+_UPGRADES = """\
+## Upgrades
+
+Ceph and Rook first, Kubernetes second, one minor version at a time, and never while Ceph is not HEALTH_OK.
+
+- **Rook**: its versions stand in the chart lines above. Upgrade the operator (`rook-ceph`), then
+  `ceph-csi-drivers`, then `rook-ceph-cluster`; Rook then moves the daemons one failure domain after the other.
+  Read the release's upgrade guide: custom resource definitions come with the operator's chart.
+- **Ceph** is the image in the cluster's values: change the tag, apply the stage, watch `ceph versions`.
+- **Kubernetes**: `kubeadm upgrade plan`, then control planes one by one (`kubeadm upgrade apply`, then
+  `kubeadm upgrade node`), then drain, upgrade and uncordon each worker and each storage node. Before a storage
+  node, wait for `active+clean`; Rook's disruption budgets make `kubectl drain` wait for it by themselves.
+"""
+
+_RUN = """\
+## What has run where
+
+Everything here is rendered by a program and checked without a cluster: built-in kinds by Kubernetes' own
+schemas, custom resources by the definitions of the pinned releases, chart values by the charts' schemas and
+default keys. That shows that the objects are accepted. It does not show that they work together; only a run does.
+"""
+
+
+def render_guide(design: Design, placed: tuple[Placed, ...]) -> str:
+    """Return the guide."""
+    cluster = design.kubernetes
+    assert cluster is not None
+    stages = {one.stage.name: one.stage for one in placed}
+    parts = [
+        *_introduction(design),
+        _APPLY.format(servers=len(design.servers)),
+        _BOOTSTRAP[cluster.bootstrap],
+        *(_stage(stage, [one for one in placed if one.stage.name == name]) for name, stage in stages.items()),
+        _UPGRADES,
+        _RUN,
+    ]
+    return "\n".join(parts)
+
+
+def _introduction(design: Design) -> Iterator[str]:
+    cluster = design.kubernetes
+    assert cluster is not None
+    distribution = DISTRIBUTIONS[design.distribution]
+    yield f"# {design.name} on Kubernetes\n"
+    yield (
+        f"Rendered by rookery from the system's spec; change the spec and render again, not these files.\n"
+        f"Kubernetes {cluster.version} by {cluster.bootstrap}, {distribution.title} with\n"
+        f"`{distribution.ceph_image}`, for {design.provider}.\n"
+    )
+    yield "| host | address | roles | drives |\n|---|---|---|---|"
+    for host in design.servers:
+        roles = ", ".join(str(role) for role in host.roles)
+        yield f"| {host.name} | {host.address} | {roles} | {' '.join(d.name for d in host.drives)} |"
+    balancer = design.load_balancer
+    if balancer is not None and Role.LOAD_BALANCER in balancer.roles:
+        yield f"| {balancer.name} | {balancer.address} | load balancer; the API is at {cluster.endpoint} | |"
+    yield (
+        f"\nWhat people reach: `https://site.{cluster.domain}`, `https://s3.{cluster.domain}`, "
+        f"`https://dashboard.{cluster.domain}`.\nThese names must lead to the address of the Gateway "
+        "(`kubectl -n media get gateway public`): in your DNS, or in\n`/etc/hosts` for a trial.\n"
+    )
+
+
+def _stage(stage: Stage, placed: list[Placed]) -> str:
+    lines = [f"## {stage.name}: {stage.title}", "", stage.why, ""]
+    lines += [f"- {_sentence(one)}" for one in placed]
+    return "\n".join([*lines, "", "```sh", f"./apply.sh {stage.name}", "```", ""])
+
+
+def _sentence(one: Placed) -> str:
+    item = one.item
+    if isinstance(item, Objects):
+        return f"[{one.path}]({one.path}): {item.why}"
+    if isinstance(item, Release):
+        chart = item.chart
+        command = f"helm upgrade --install {item.name} {chart.name} --repo {chart.repository}"
+        command += f" --version {chart.version} --namespace {item.namespace} --values {one.path}"
+        return f"[{one.path}]({one.path}): {item.why} `{command}`"
+    if isinstance(item, Remote):
+        option = "-k" if "?ref=" in item.url else "-f"
+        return f"{item.why} `kubectl apply --server-side {option} {item.url}`"
+    if isinstance(item, Secrets):
+        names = ", ".join(f"`{secret.name}` ({secret.why})" for secret in item.secrets)
+        return f"Secrets that are made where they are missing, and never rendered: {names}."
+    return _wait_sentence(item)
+
+
+def _wait_sentence(item: Wait) -> str:
+    where = f" --namespace {item.namespace}" if item.namespace else ""
+    command = (
+        f"kubectl wait {item.kind} {item.name}{where} --for='{item.condition}' --timeout={item.seconds}s"
+    )
+    return f"Wait: `{command}`"

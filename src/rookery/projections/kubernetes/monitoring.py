@@ -1,0 +1,195 @@
+"""The stage that watches: Prometheus, Alertmanager and Grafana, sized for small machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rookery.apps.pods import NAMESPACE
+from rookery.design.model import Design
+from rookery.manifest import Item, NeededSecret, Objects, Release, Secrets, Stage, manifest
+from rookery.projections.kubernetes.namespaces import MONITORING
+from rookery.versions import PROMETHEUS
+
+_WHY = """\
+It comes before Ceph, because Ceph's charts bring ServiceMonitors and rules, whose definitions are here. Its own
+volumes are on Ceph: Prometheus' pod stays Pending until the storage classes are there, which is right. Ceph's
+alerts come with Rook's chart (`createPrometheusRules`), its dashboards from Grafana's library."""
+
+_GRAFANA_SECRET = "grafana-admin"  # noqa: S105 - the name of a secret
+# Ceph's own dashboards in Grafana's library, by number and revision: cluster, OSDs, pools.
+_DASHBOARDS = {"ceph-cluster": (2842, 18), "ceph-osd": (5336, 9), "ceph-pools": (5342, 9)}
+
+
+def monitoring_stage(design: Design) -> Stage:
+    """Return the stage."""
+    items: tuple[Item, ...] = (
+        Secrets(
+            name="passwords",
+            why="The password of Grafana's administrator.",
+            secrets=(
+                NeededSecret(
+                    name=_GRAFANA_SECRET,
+                    namespace=MONITORING,
+                    username="admin",
+                    why="Grafana's administrator",
+                ),
+            ),
+        ),
+        Release(
+            name="kube-prometheus-stack",
+            why="Prometheus with its operator, Alertmanager, Grafana and the exporters.",
+            namespace=MONITORING,
+            chart=PROMETHEUS,
+            values=prometheus_values(),
+            waits=False,
+        ),
+    )
+    if design.apps:
+        items = (*items, _rules())
+    return Stage(name="40-monitoring", title="Monitoring", why=_WHY, items=items)
+
+
+def prometheus_values() -> dict[str, Any]:
+    """Return the values of kube-prometheus-stack's chart."""
+    nothing_by_helm = {
+        f"{kind}SelectorNilUsesHelmValues": False for kind in ("serviceMonitor", "podMonitor", "rule")
+    }
+    return {
+        "prometheus": {
+            "prometheusSpec": {
+                # Monitors and rules of all namespaces count, not only those of this release.
+                **nothing_by_helm,
+                "retention": "7d",
+                "retentionSize": "8GB",
+                "resources": _size(cpu=100, memory=512, limit=1024),
+                "storageSpec": {"volumeClaimTemplate": {"spec": _claim("10Gi")}},
+            }
+        },
+        "alertmanager": {
+            "alertmanagerSpec": {
+                "resources": _size(cpu=10, memory=48, limit=128),
+                "storage": {"volumeClaimTemplate": {"spec": _claim("1Gi")}},
+            }
+        },
+        "grafana": _grafana(),
+        "prometheusOperator": {"resources": _size(cpu=20, memory=64, limit=256)},
+        "kube-state-metrics": {"resources": _size(cpu=10, memory=48, limit=256)},
+        "prometheus-node-exporter": {"resources": _size(cpu=10, memory=32, limit=64)},
+        # Cilium does its work.
+        "kubeProxy": {"enabled": False},
+    }
+
+
+def _grafana() -> dict[str, Any]:
+    provider = {
+        "name": "ceph",
+        "folder": "Ceph",
+        "type": "file",
+        "options": {"path": "/var/lib/grafana/dashboards/ceph"},
+    }
+    boards = {
+        name: {"gnetId": number, "revision": revision, "datasource": "Prometheus"}
+        for name, (number, revision) in _DASHBOARDS.items()
+    }
+    return {
+        # The password is made by whoever applies this tree; nothing here holds one.
+        "admin": {"existingSecret": _GRAFANA_SECRET, "userKey": "username", "passwordKey": "password"},
+        "resources": _size(cpu=20, memory=128, limit=320),
+        "dashboardProviders": {"dashboardproviders.yaml": {"apiVersion": 1, "providers": [provider]}},
+        "dashboards": {"ceph": boards},
+    }
+
+
+def _size(*, cpu: int, memory: int, limit: int) -> dict[str, Any]:
+    return {
+        "requests": {"cpu": f"{cpu}m", "memory": f"{memory}Mi"},
+        "limits": {"memory": f"{limit}Mi"},
+    }
+
+
+def _claim(size: str) -> dict[str, Any]:
+    return {
+        "storageClassName": "ceph-block",
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": size}},
+    }
+
+
+def _rules() -> Objects:
+    """Return alerts on the media site: what a person on call would want to know of it."""
+    groups = [{"name": "media-site", "rules": [*_site_rules(), *_storage_rules()]}]
+    labels = {"app.kubernetes.io/part-of": "media-site"}
+    return Objects(
+        name="rules",
+        why="Alerts on the media site, beside those on Ceph and on Kubernetes that the charts bring.",
+        objects=(
+            manifest(
+                "monitoring.coreos.com/v1",
+                "PrometheusRule",
+                "media-site",
+                namespace=MONITORING,
+                labels=labels,
+                spec={"groups": groups},
+            ),
+        ),
+    )
+
+
+def _site_rules() -> list[dict[str, Any]]:
+    where = f'namespace="{NAMESPACE}"'
+    missing = f"kube_deployment_status_replicas_available{{{where}}}"
+    return [
+        _alert(
+            "MediaSiteComponentDown",
+            f"{missing} == 0",
+            "2m",
+            "critical",
+            "No instance of {{ $labels.deployment }} is available: this part of the site is down.",
+        ),
+        _alert(
+            "MediaSiteInstanceMissing",
+            f"{missing} < kube_deployment_spec_replicas{{{where}}}",
+            "10m",
+            "warning",
+            "{{ $labels.deployment }} has fewer instances than designed: losing one more may stop it.",
+        ),
+        _alert(
+            "DatabaseReplicationLag",
+            f"max by (pod) (cnpg_pg_replication_lag{{{where}}}) > 30",
+            "5m",
+            "warning",
+            "The replica {{ $labels.pod }} is {{ $value }} s behind its primary.",
+        ),
+        _alert(
+            "DatabaseWithoutReplica",
+            f"max(cnpg_pg_replication_streaming_replicas{{{where}}}) < 1",
+            "10m",
+            "warning",
+            "No replica follows the primary: with synchronous replication, writes wait.",
+        ),
+    ]
+
+
+def _storage_rules() -> list[dict[str, Any]]:
+    where = f'namespace="{NAMESPACE}"'
+    used = f"kubelet_volume_stats_used_bytes{{{where}}} / kubelet_volume_stats_capacity_bytes{{{where}}}"
+    return [
+        _alert(
+            "MediaSiteVolumeFilling",
+            f"{used} > 0.85",
+            "10m",
+            "warning",
+            "The volume {{ $labels.persistentvolumeclaim }} is {{ $value | humanizePercentage }} full; "
+            "its claim can be made larger while it is in use.",
+        ),
+    ]
+
+
+def _alert(name: str, expr: str, after: str, severity: str, text: str) -> dict[str, Any]:
+    return {
+        "alert": name,
+        "expr": expr,
+        "for": after,
+        "labels": {"severity": severity},
+        "annotations": {"summary": text},
+    }

@@ -1,0 +1,63 @@
+"""Namespaces first: each says how strict Kubernetes is with the pods in it (Pod Security Standards)."""
+
+from __future__ import annotations
+
+from rookery.apps.pods import NAMESPACE
+from rookery.design.model import Cluster, Design
+from rookery.manifest import MANAGED_BY, Manifest, Objects, Stage, manifest
+from rookery.versions import DISTRIBUTIONS
+
+MONITORING = "monitoring"
+CERT_MANAGER = "cert-manager"
+DATABASES = "cnpg-system"
+
+_WHY = """\
+Each namespace carries the Pod Security Standard that Kubernetes enforces in it. Our applications meet the
+strictest one, `restricted`. Ceph needs `privileged`: its OSDs open drives and its CSI plugins mount for others."""
+
+
+def namespaces_stage(design: Design) -> Stage:
+    """Return the stage that makes every namespace that later stages put something into."""
+    return Stage(
+        name="10-namespaces",
+        title="Namespaces",
+        why=_WHY,
+        items=(
+            Objects(
+                name="namespaces",
+                why="Every namespace, with the Pod Security Standard that holds in it.",
+                objects=tuple(_namespaces(design)),
+            ),
+        ),
+    )
+
+
+def _namespaces(design: Design) -> list[Manifest]:
+    cluster = design.kubernetes
+    assert cluster is not None, "only a design on Kubernetes has this projection"
+    rook = DISTRIBUTIONS[design.distribution].namespace
+    levels = {CERT_MANAGER: "restricted", rook: "privileged"}
+    if has_database(design):
+        levels[DATABASES] = "restricted"
+    if cluster.monitoring:
+        # The exporter of node figures reads the host's own /proc and /sys.
+        levels[MONITORING] = "privileged"
+    if design.apps:
+        levels[NAMESPACE] = "restricted"
+    return [_namespace(name, level, cluster) for name, level in levels.items()]
+
+
+def has_database(design: Design) -> bool:
+    """Whether an application runs PostgreSQL, and with it its operator."""
+    return design.database is not None
+
+
+def _namespace(name: str, level: str, cluster: Cluster) -> Manifest:
+    labels = {
+        "app.kubernetes.io/managed-by": MANAGED_BY,
+        "pod-security.kubernetes.io/enforce": level,
+        "pod-security.kubernetes.io/enforce-version": f"v{cluster.version}",
+    }
+    if level != "privileged":
+        labels["pod-security.kubernetes.io/warn"] = level
+    return manifest("v1", "Namespace", name, labels=labels)

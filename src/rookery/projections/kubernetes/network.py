@@ -1,0 +1,122 @@
+"""The stage that makes nodes Ready: Gateway API's definitions, Cilium, and the cloud's own controller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rookery.design.model import Design
+from rookery.manifest import Item, Manifest, Objects, Release, Remote, Stage, Wait, manifest
+from rookery.versions import CILIUM, GATEWAY_API, HCLOUD_CLOUD_CONTROLLER
+
+SYSTEM = "kube-system"
+_GATEWAY_API = "https://github.com/kubernetes-sigs/gateway-api"
+
+_WHY = """\
+Until a network plugin runs, nodes stay NotReady: that is the state in which kubeadm leaves them. Cilium takes the
+part of kube-proxy too, so it must be told where the API server is. It also implements Gateway API, whose
+definitions have to be there before it starts. Pods' traffic between nodes is encrypted (WireGuard); Ceph's
+clients are the nodes' kernels and not pods, so Ceph's traffic is protected by its own protocol instead."""
+
+
+def network_stage(design: Design) -> Stage:
+    """Return the stage; the cloud's controller is part of it, because nodes wait for that as well."""
+    items: list[Item] = [
+        Remote(
+            name="gateway-api",
+            why="Gateway API's custom resource definitions, standard channel.",
+            url=f"{_GATEWAY_API}/releases/download/{GATEWAY_API}/standard-install.yaml",
+            repository=_GATEWAY_API,
+            tag=GATEWAY_API,
+            path="./config/crd/standard",
+        ),
+        Release(
+            name="cilium",
+            why="The network of the pods, in place of kube-proxy, and the Gateway's implementation.",
+            namespace=SYSTEM,
+            chart=CILIUM,
+            values=cilium_values(design),
+            # Nodes that a cloud's controller has not met yet take no pods but Cilium's own.
+            waits=False,
+        ),
+    ]
+    if design.provider == "hetzner":
+        items.append(_hetzner(design))
+    items.append(Wait(kind="node", name="--all", condition="condition=Ready", seconds=600))
+    if announces_addresses(design):
+        items.append(_address_pool(design))
+    return Stage(name="20-network", title="Network", why=_WHY, items=tuple(items))
+
+
+def announces_addresses(design: Design) -> bool:
+    """Whether Cilium itself gives Services of type LoadBalancer their address: where no cloud does."""
+    return design.provider in ("existing", "lab")
+
+
+def cilium_values(design: Design) -> dict[str, Any]:
+    """Return the values of Cilium's chart."""
+    cluster = design.kubernetes
+    assert cluster is not None
+    host, _, port = cluster.endpoint.rpartition(":")
+    return {
+        "kubeProxyReplacement": "true",
+        "k8sServiceHost": host,
+        "k8sServicePort": port,
+        # Each node's part of the pods' network, as kubeadm's controller manager hands it out.
+        "ipam": {"mode": "kubernetes"},
+        "routingMode": "tunnel",
+        "tunnelProtocol": "vxlan",
+        # Of the network between the servers; Cilium takes its own headers off.
+        "MTU": design.network.mtu,
+        "encryption": {"enabled": True, "type": "wireguard"},
+        "gatewayAPI": {"enabled": True},
+        "operator": {"replicas": min(2, len(design.servers)), "resources": _small(cpu=20, memory=64)},
+        "hubble": {"enabled": True, "relay": {"enabled": False}, "ui": {"enabled": False}},
+        "l2announcements": {"enabled": announces_addresses(design)},
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
+    }
+
+
+def _small(*, cpu: int, memory: int) -> dict[str, Any]:
+    return {"requests": {"cpu": f"{cpu}m", "memory": f"{memory}Mi"}}
+
+
+def _hetzner(design: Design) -> Release:
+    assert design.kubernetes is not None
+    values = {
+        "networking": {"enabled": True, "clusterCIDR": design.kubernetes.pods},
+        "env": {
+            "HCLOUD_TOKEN": {"valueFrom": {"secretKeyRef": {"name": "hcloud", "key": "token"}}},
+            # Cilium's tunnel needs no routes in Hetzner's network.
+            "HCLOUD_NETWORK_ROUTES_ENABLED": {"value": "false"},
+            "HCLOUD_LOAD_BALANCERS_USE_PRIVATE_IP": {"value": "true"},
+            # At Hetzner zone and region have the same name, and a new Rook cluster refuses that: "topology
+            # conflict detected" (rook issue 16557).
+            "HCLOUD_INSTANCES_ZONE_LABEL_ENABLED": {"value": "false"},
+        },
+        "resources": _small(cpu=20, memory=50),
+    }
+    return Release(
+        name="hcloud-cloud-controller-manager",
+        why="Says which server of Hetzner's a node is, and makes load balancers for Services that ask for one. "
+        "It reads the token and the network's name from the secret `hcloud`.",
+        namespace=SYSTEM,
+        chart=HCLOUD_CLOUD_CONTROLLER,
+        values=values,
+    )
+
+
+def _address_pool(design: Design) -> Objects:
+    balancer = design.load_balancer
+    address = balancer.address if balancer is not None else design.servers[0].address
+    pool = {"blocks": [{"cidr": f"{address}/32"}]}
+    policy = {"loadBalancerIPs": True, "interfaces": ["^(eth|ens|enp).*"]}
+    objects: tuple[Manifest, ...] = (
+        manifest("cilium.io/v2", "CiliumLoadBalancerIPPool", "public", spec=pool),
+        manifest("cilium.io/v2alpha1", "CiliumL2AnnouncementPolicy", "public", spec=policy),
+    )
+    return Objects(
+        name="addresses",
+        why="No cloud hands out addresses here: Cilium answers for the load balancer's one (ARP), from one node "
+        "at a time.",
+        objects=objects,
+    )

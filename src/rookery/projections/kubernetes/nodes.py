@@ -1,0 +1,49 @@
+"""How pods find the right nodes: labels, the storage nodes' taint, and who tolerates it.
+
+The bootstrap puts labels and taints on the nodes; everything here reads them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rookery.design.model import Design, Host, Role
+from rookery.manifest import expression, selector
+
+STORAGE_LABEL = "node-role.kubernetes.io/storage"
+WORKER_LABEL = "node-role.kubernetes.io/worker"
+HOSTNAME = "kubernetes.io/hostname"
+
+
+def is_dedicated(host: Host) -> bool:
+    """Whether a storage node runs nothing but storage, and is tainted so that nothing else comes there."""
+    return host.roles == (Role.STORAGE,)
+
+
+def storage_toleration() -> dict[str, Any]:
+    return {"key": STORAGE_LABEL, "operator": "Exists", "effect": "NoSchedule"}
+
+
+def control_plane_toleration() -> dict[str, Any]:
+    return {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}
+
+
+def storage_placement(design: Design) -> dict[str, Any]:
+    """Return Rook's placement of pods that belong on the storage nodes."""
+    required = {"nodeSelectorTerms": [{"matchExpressions": [expression(STORAGE_LABEL, "Exists")]}]}
+    placement: dict[str, Any] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+    tolerations = _tolerations(design)
+    return placement | ({"tolerations": tolerations} if tolerations else {})
+
+
+def _tolerations(design: Design) -> list[dict[str, Any]]:
+    storage = design.with_role(Role.STORAGE)
+    found = [storage_toleration()] if any(is_dedicated(host) for host in storage) else []
+    shares = any(Role.CONTROL_PLANE in host.roles and Role.WORKER not in host.roles for host in storage)
+    return [*found, *([control_plane_toleration()] if shares else [])]
+
+
+def apart(labels: dict[str, str]) -> dict[str, Any]:
+    """Return the anti-affinity that no two pods with these labels share a host."""
+    term = {"labelSelector": selector(labels), "topologyKey": HOSTNAME}
+    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}

@@ -1,0 +1,124 @@
+"""apply.sh: the whole tree applied with kubectl and helm, in order, as often as one likes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from rookery.design.model import Design
+from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Wait
+from rookery.projections.kubernetes.tree import Placed
+
+# Seconds that helm waits for a release. Images are pulled over whatever line there is.
+_RELEASE_LIMIT = 900
+
+_HEAD = """\
+#!/bin/sh
+# Applies this tree to the cluster that kubectl points at, stage after stage. It may be run again at any time:
+# what is there already stays, what was changed here is changed there.
+#
+#     ./apply.sh                     everything
+#     ./apply.sh 50-storage          one stage
+#     ./apply.sh --from 50-storage   that stage and all that follow
+set -eu
+cd "$(dirname -- "$0")"
+
+for command in kubectl helm openssl; do
+    command -v "$command" > /dev/null || { echo "apply.sh: $command is missing" >&2; exit 3; }
+done
+
+say() { printf '\\n== %s\\n' "$*"; }
+
+apply() { kubectl apply --server-side --force-conflicts --field-manager=rookery "$@"; }
+
+# A release's name, namespace, chart, version, repository, values, and further options.
+release() {
+    name=$1 namespace=$2 chart=$3 version=$4 repository=$5 values=$6
+    shift 6
+    helm upgrade --install "$name" "$chart" --repo "$repository" --version "$version" \\
+        --namespace "$namespace" --values "$values" "$@"
+}
+
+# A password that is made once: a secret that is there is left alone.
+secret() {
+    name=$1 namespace=$2 user=$3 labels=$4
+    kubectl --namespace "$namespace" get secret "$name" > /dev/null 2>&1 && return
+    # The password goes by standard input: arguments show to everyone who lists processes.
+    printf '%s' "$(openssl rand -hex 24)" | kubectl --namespace "$namespace" create secret generic "$name" \\
+        --type=kubernetes.io/basic-auth --from-literal=username="$user" --from-file=password=/dev/stdin
+    [ -z "$labels" ] || kubectl --namespace "$namespace" label secret "$name" $labels
+}
+
+# What must be true before the next step. The object itself may be made by a controller a moment later.
+wait_for() {
+    namespace=$1 kind=$2 name=$3 condition=$4 seconds=$5
+    echo "waiting up to ${seconds} s: $kind $name, $condition"
+    left=60
+    while [ "$name" != --all ] && ! kubectl $namespace get "$kind" "$name" > /dev/null 2>&1; do
+        left=$((left - 1))
+        [ "$left" -gt 0 ] || { echo "apply.sh: there is no $kind $name after 60 s" >&2; exit 1; }
+        sleep 1
+    done
+    kubectl $namespace wait "$kind" "$name" --for="$condition" --timeout="${seconds}s"
+}
+
+chosen=${1:-}
+from=
+if [ "$chosen" = --from ]; then from=${2:?which stage} chosen=; fi
+wanted() {
+    [ -z "$chosen" ] || { [ "$chosen" = "$1" ]; return; }
+    [ "$from" != "$1" ] || from=
+    [ -z "$from" ]
+}
+"""
+
+_TAIL = """
+[ -z "$from" ] || { echo "apply.sh: there is no stage $from" >&2; exit 2; }
+"""
+
+
+def render_script(design: Design, placed: tuple[Placed, ...]) -> str:
+    """Return the script."""
+    del design
+    parts = [_HEAD]
+    stages = dict.fromkeys(one.stage.name for one in placed)
+    for name in stages:
+        items = [one for one in placed if one.stage.name == name]
+        lines = [f"say {shlex.quote(items[0].stage.title)}"]
+        lines += [line for one in items for line in _lines(one)]
+        body = "\n".join(f"    {line}" for line in lines)
+        parts.append(f"\nif wanted {name}; then\n{body}\nfi\n")
+    return "".join((*parts, _TAIL))
+
+
+def _lines(one: Placed) -> Iterator[str]:
+    item = one.item
+    if isinstance(item, Objects):
+        yield f"apply -f {one.path}"
+    elif isinstance(item, Remote):
+        yield f"apply {'-k' if '?ref=' in item.url else '-f'} {shlex.quote(item.url)}"
+    elif isinstance(item, Secrets):
+        yield from _secret_lines(item.secrets)
+    elif isinstance(item, Release):
+        yield _release_line(item, one.path)
+    else:
+        yield _wait_line(item)
+
+
+def _secret_lines(secrets: Iterable[NeededSecret]) -> Iterator[str]:
+    for needed in secrets:
+        labels = " ".join(f"{key}={value}" for key, value in needed.labels)
+        yield f"secret {needed.name} {needed.namespace} {needed.username} {shlex.quote(labels)}"
+
+
+def _release_line(item: Release, path: str) -> str:
+    chart = item.chart
+    words = (item.name, item.namespace, chart.name, chart.version, chart.repository, path)
+    waits = f" --wait --timeout {_RELEASE_LIMIT}s" if item.waits else ""
+    return f"release {' '.join(words)}{waits}"
+
+
+def _wait_line(item: Wait) -> str:
+    namespace = f"--namespace={item.namespace}" if item.namespace else ""
+    words = (namespace, item.kind, item.name, item.condition, str(item.seconds))
+    return f"wait_for {' '.join(shlex.quote(word) for word in words)}"

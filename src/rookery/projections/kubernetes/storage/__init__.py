@@ -1,0 +1,5 @@
+"""Rook and Ceph on Kubernetes: the operator, CSI's drivers, and exactly the designed hosts, drives and pools."""
+
+from rookery.projections.kubernetes.storage.stage import storage_stage
+
+__all__ = ["storage_stage"]

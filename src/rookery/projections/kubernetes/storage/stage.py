@@ -1,0 +1,182 @@
+"""The stage that brings Ceph up: Rook's operator, CSI's drivers, the gateways' certificate, the cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rookery.apps.pods import ISSUER
+from rookery.design.model import Design
+from rookery.manifest import Item, Objects, Release, Stage, Wait, manifest
+from rookery.projections.kubernetes.storage.cluster import build_cluster_spec
+from rookery.projections.kubernetes.storage.services import (
+    BLOCK_CLASS,
+    FILE_CLASS,
+    STORE,
+    STORE_CERTIFICATE,
+    block_pools,
+    file_systems,
+    object_stores,
+    snapshot_class,
+)
+from rookery.versions import CSI_DRIVERS, DISTRIBUTIONS, Distribution
+
+_WHY = """\
+Rook's operator turns custom resources into Ceph's daemons. Since Rook 1.20 the drivers of CSI are a chart of
+their own, between the operator and the cluster: without it everything looks well, and no volume is ever mounted.
+The cluster's values name each host and each drive of the design; nothing is found by itself.
+
+Ready means HEALTH_OK, not "the pods run". Where it does not come, look at the OSDs first:
+`kubectl -n rook-ceph get pods -l app=rook-ceph-osd-prepare` and their logs say why a drive was not taken, and
+`kubectl -n rook-ceph exec deploy/rook-ceph-tools -- ceph -s` what Ceph itself thinks."""
+
+
+def storage_stage(design: Design) -> Stage:
+    """Return the stage of the design's distribution of Rook."""
+    distribution = DISTRIBUTIONS[design.distribution]
+    return Stage(
+        name="50-storage",
+        title=f"Ceph by {distribution.title}",
+        why=_WHY,
+        items=tuple(_items(design, distribution)),
+    )
+
+
+def _items(design: Design, distribution: Distribution) -> list[Item]:
+    namespace = distribution.namespace
+    items: list[Item] = [
+        Release(
+            name="rook-ceph",
+            why="The operator, with its custom resource definitions.",
+            namespace=namespace,
+            chart=distribution.operator,
+            values=operator_values(design, distribution),
+        )
+    ]
+    if distribution.csi_chart:
+        items.append(_csi_drivers(distribution))
+    if design.object_store is not None:
+        items.append(_certificate(design, namespace))
+    items += [
+        Release(
+            name="rook-ceph-cluster",
+            why="The cluster: every host, drive, pool and gateway of the design, and the storage classes.",
+            namespace=namespace,
+            chart=distribution.cluster,
+            values=cluster_values(design, distribution),
+            waits=False,
+        ),
+        # Images are pulled, three monitors form a quorum, drives are formatted one node after the other.
+        Wait(
+            kind="cephcluster",
+            name="rook-ceph",
+            condition="jsonpath={.status.ceph.health}=HEALTH_OK",
+            seconds=1200,
+            namespace=namespace,
+        ),
+    ]
+    if design.file_system is not None:
+        items.append(_ready("cephfilesystem", design.file_system.name, namespace))
+    if design.object_store is not None:
+        items.append(_ready("cephobjectstore", STORE, namespace))
+    return items
+
+
+def _ready(kind: str, name: str, namespace: str) -> Wait:
+    condition = "jsonpath={.status.phase}=Ready"
+    return Wait(kind=kind, name=name, condition=condition, seconds=600, namespace=namespace)
+
+
+def operator_values(design: Design, distribution: Distribution) -> dict[str, Any]:
+    """Return the values of the operator's chart."""
+    values: dict[str, Any] = {
+        "crds": {"enabled": True},
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "128Mi"},
+            "limits": {"memory": "512Mi"},
+        },
+        "monitoring": {"enabled": design.kubernetes is not None and design.kubernetes.monitoring},
+        # Rook's own discovery of drives is not used: the design names them.
+        "enableDiscoveryDaemon": False,
+    }
+    if distribution.csi_chart:
+        # A bucket may then come with a policy: who may read it without credentials.
+        values["obcAllowAdditionalConfigFields"] = "maxObjects,maxSize,bucketPolicy"
+    return values
+
+
+def _csi_drivers(distribution: Distribution) -> Release:
+    prefix = distribution.namespace
+    drivers = {kind: {"enabled": True, "name": f"{prefix}.{kind}.csi.ceph.com"} for kind in ("rbd", "cephfs")}
+    off = {kind: {"enabled": False, "name": f"{prefix}.{kind}.csi.ceph.com"} for kind in ("nfs", "nvmeof")}
+    defaults = {
+        "imageSet": {"name": "rook-csi-operator-image-set-configmap"},
+        "nodePlugin": {"priorityClassName": "system-node-critical"},
+        "controllerPlugin": {"priorityClassName": "system-cluster-critical"},
+    }
+    return Release(
+        name="ceph-csi-drivers",
+        why="The drivers that make, grow, snapshot and mount volumes; the values are Rook's own for this chart.",
+        namespace=prefix,
+        chart=CSI_DRIVERS,
+        values={
+            "operatorConfig": {"namespace": prefix, "driverSpecDefaults": defaults},
+            "drivers": {**drivers, **off},
+        },
+    )
+
+
+def _certificate(design: Design, namespace: str) -> Objects:
+    """Return the gateways' certificate, for their names inside the cluster and outside."""
+    assert design.kubernetes is not None
+    service = f"rook-ceph-rgw-{STORE}"
+    spec = {
+        "secretName": STORE_CERTIFICATE,
+        "dnsNames": [
+            f"{service}.{namespace}.svc",
+            f"{service}.{namespace}.svc.cluster.local",
+            f"s3.{design.kubernetes.domain}",
+        ],
+        # RGW reads a PKCS#8 key.
+        "privateKey": {"algorithm": "ECDSA", "size": 256, "encoding": "PKCS8", "rotationPolicy": "Always"},
+        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": ISSUER},
+    }
+    return Objects(
+        name="gateway-certificate",
+        why="The S3 gateways speak TLS only; cert-manager keeps their certificate in the secret that Rook mounts.",
+        objects=(manifest("cert-manager.io/v1", "Certificate", "rgw", namespace=namespace, spec=spec),),
+    )
+
+
+def cluster_values(design: Design, distribution: Distribution) -> dict[str, Any]:
+    """Return the values of the cluster's chart."""
+    namespace = distribution.namespace
+    monitored = design.kubernetes is not None and design.kubernetes.monitoring
+    return {
+        "operatorNamespace": namespace,
+        "clusterName": "rook-ceph",
+        "toolbox": {
+            "enabled": True,
+            "image": distribution.ceph_image,
+            "resources": {
+                "requests": {"cpu": "10m", "memory": "128Mi"},
+                "limits": {"memory": "1Gi"},
+            },
+        },
+        "monitoring": {"enabled": monitored, "createPrometheusRules": monitored},
+        **_image(distribution),
+        "cephClusterSpec": build_cluster_spec(design, distribution),
+        "cephBlockPools": block_pools(design, namespace),
+        "cephFileSystems": file_systems(design, namespace),
+        "cephObjectStores": object_stores(design),
+        "cephBlockPoolsVolumeSnapshotClass": snapshot_class(BLOCK_CLASS, default=True),
+        "cephFileSystemVolumeSnapshotClass": snapshot_class(FILE_CLASS, default=False)
+        | ({} if design.file_system is not None else {"enabled": False}),
+    }
+
+
+def _image(distribution: Distribution) -> dict[str, Any]:
+    """Return Ceph's image as Rook's chart takes it since 1.20; before, it stood in the cluster's own spec."""
+    repository, _, tag = distribution.ceph_image.rpartition(":")
+    if not distribution.csi_chart:
+        return {}
+    return {"cephImage": {"repository": repository, "tag": tag, "allowUnsupported": False}}

@@ -1,0 +1,246 @@
+"""The Kubernetes tree: what is rendered for every pattern is accepted by what it is written for."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster_schemas import (
+    chart_schema,
+    chart_values,
+    is_custom,
+    needs_schemas,
+    problems,
+    schema_problems,
+    spec_problems,
+    unknown_keys,
+)
+from rookery.design.model import DaemonKind, Design, Role
+from rookery.manifest import Manifest, Objects, Release, Wait
+from rookery.projections.kubernetes import build_stages, render_kubernetes
+from rookery.projections.kubernetes.storage.resources import cpu_factor
+from rookery.run.workspace import open_spec
+from rookery.spec.load import pattern_names
+from rookery.versions import DISTRIBUTIONS
+
+# Where a chart's defaults say nothing of what it takes: values of other charts that it brings, free-form maps,
+# and the cluster's spec, which is checked against its custom resource definition instead.
+FREE = frozenset(
+    {
+        "cephClusterSpec",
+        "env",
+        "grafana.resources",
+        "grafana.dashboardProviders",
+        "grafana.dashboards",
+        "kube-state-metrics.resources",
+        "prometheus-node-exporter.resources",
+    }
+)
+PROVIDERS = ("hetzner", "existing")
+
+
+@cache
+def design(pattern: str, provider: str = "hetzner") -> Design:
+    return open_spec(pattern, as_new=True, provider=provider).design
+
+
+def releases(of: Design) -> Iterator[Release]:
+    for stage in build_stages(of):
+        yield from (item for item in stage.items if isinstance(item, Release))
+
+
+def objects(of: Design) -> Iterator[Manifest]:
+    for stage in build_stages(of):
+        for item in stage.items:
+            if isinstance(item, Objects):
+                yield from item.objects
+
+
+def cluster_values(of: Design) -> dict[str, Any]:
+    return dict(next(one for one in releases(of) if one.name == "rook-ceph-cluster").values)
+
+
+every_pattern = pytest.mark.parametrize("pattern", pattern_names())
+every_provider = pytest.mark.parametrize("provider", PROVIDERS)
+
+
+@every_pattern
+@every_provider
+def test_builtin_kinds_are_what_kubernetes_accepts(pattern: str, provider: str) -> None:
+    found = [one for one in objects(design(pattern, provider)) if not is_custom(one)]
+    assert len(found) > 5
+    assert [text for one in found for text in problems(one)] == []
+
+
+@needs_schemas
+@every_pattern
+@every_provider
+def test_custom_resources_are_what_their_definitions_accept(pattern: str, provider: str) -> None:
+    found = [one for one in objects(design(pattern, provider)) if is_custom(one)]
+    assert len(found) > 5
+    assert [text for one in found for text in problems(one)] == []
+
+
+@needs_schemas
+@every_pattern
+def test_charts_know_every_value(pattern: str) -> None:
+    for release in releases(design(pattern)):
+        chart = release.chart.name
+        assert list(unknown_keys(release.values, chart_values(chart), FREE)) == [], chart
+        schema = chart_schema(chart)
+        if schema is not None:
+            assert list(schema_problems(schema, release.values)) == [], chart
+
+
+@needs_schemas
+@every_pattern
+def test_rook_accepts_what_its_chart_makes_of_the_values(pattern: str) -> None:
+    values = cluster_values(design(pattern))
+    specs = {
+        "CephCluster": [values["cephClusterSpec"]],
+        "CephBlockPool": [one["spec"] for one in values["cephBlockPools"]],
+        "CephFilesystem": [one["spec"] for one in values["cephFileSystems"]],
+        "CephObjectStore": [one["spec"] for one in values["cephObjectStores"]],
+    }
+    assert [text for kind, of in specs.items() for spec in of for text in spec_problems(kind, spec)] == []
+
+
+@needs_schemas
+def test_a_field_that_does_not_exist_is_found() -> None:
+    """The checks above can fail."""
+    assert list(spec_problems("CephBlockPool", {"failureDomain": "host", "copies": 3})) == [
+        "CephBlockPool: : Additional properties are not allowed ('copies' was unexpected)"
+    ]
+    assert list(unknown_keys({"mon": {"counts": 3}}, {"mon": {"count": 3}}, frozenset())) == ["mon.counts"]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{}]}}
+    assert list(problems(pod)) != []
+
+
+@every_pattern
+def test_every_designed_drive_is_named_and_nothing_else_is_used(pattern: str) -> None:
+    of = design(pattern)
+    storage = cluster_values(of)["cephClusterSpec"]["storage"]
+    assert (storage["useAllNodes"], storage["useAllDevices"]) == (False, False)
+    assert {
+        (node["name"], device["name"], device["config"]["deviceClass"])
+        for node in storage["nodes"]
+        for device in node["devices"]
+    } == {
+        (host.name, f"/dev/rookery/{drive.name}", drive.device_class)
+        for host in of.with_role(Role.STORAGE)
+        for drive in host.drives
+    }
+
+
+@every_pattern
+def test_pools_are_those_of_the_design(pattern: str) -> None:
+    of = design(pattern)
+    values = cluster_values(of)
+    named = {one["spec"].get("name", one["name"]) for one in values["cephBlockPools"]}
+    for system in values["cephFileSystems"]:
+        named |= {f"{system['name']}-{pool['name']}" for pool in system["spec"]["dataPools"]}
+        named.add(f"{system['name']}-metadata")
+    # Rook makes the object store's pools itself, under the names of its zone.
+    assert named | {pool.name for pool in of.pools if pool.application == "rgw"} == {
+        pool.name for pool in of.pools
+    }
+    for pool in of.pools:
+        if pool.application == "rgw":
+            assert pool.name == ".rgw.root" or pool.name.startswith("store.rgw.")
+
+
+@every_pattern
+def test_requests_of_ceph_fit_every_storage_node_as_designed(pattern: str) -> None:
+    of = design(pattern)
+    spec = cluster_values(of)["cephClusterSpec"]["resources"]
+    values = cluster_values(of)
+    requests = {kind: spec[kind]["requests"] for kind in ("mon", "mgr", "osd")}
+    for system in values["cephFileSystems"]:
+        requests["mds"] = system["spec"]["metadataServer"]["resources"]["requests"]
+    for store in values["cephObjectStores"]:
+        requests["rgw"] = store["spec"]["gateway"]["resources"]["requests"]
+    for host in of.with_role(Role.STORAGE):
+        milli = sum(int(requests[daemon.kind]["cpu"].removesuffix("m")) for daemon in host.daemons)
+        assert milli <= host.cpus * 1000 * 0.81
+        mib = sum(int(requests[daemon.kind]["memory"].removesuffix("Mi")) for daemon in host.daemons)
+        assert mib * 1024**2 <= host.memory
+
+
+def test_large_machines_get_what_rook_itself_requests() -> None:
+    of = design("production-minimum")
+    assert cpu_factor(of) == pytest.approx(2 * 0.8 / 4.5)
+    resources = cluster_values(of)["cephClusterSpec"]["resources"]
+    assert resources["mon"]["requests"] == {"cpu": "356m", "memory": "256Mi"}
+
+
+def test_the_distribution_decides_charts_and_ceph() -> None:
+    from dataclasses import replace
+
+    of = replace(design("production-minimum"), distribution="ksd")
+    charts = {one.name: one.chart for one in releases(of)}
+    assert charts["rook-ceph"] == DISTRIBUTIONS["ksd"].operator
+    assert "ceph-csi-drivers" not in charts
+    values = cluster_values(of)
+    assert values["cephClusterSpec"]["cephVersion"]["image"] == "quay.io/ceph/ceph:v17.2.6"
+    assert "cephImage" not in values
+    assert "security" not in values["cephClusterSpec"]
+
+
+def test_monitoring_can_be_left_out() -> None:
+    from dataclasses import replace
+
+    of = design("production-minimum")
+    assert of.kubernetes is not None
+    without = replace(of, kubernetes=replace(of.kubernetes, monitoring=False))
+    assert "40-monitoring" not in [stage.name for stage in build_stages(without)]
+    assert cluster_values(without)["monitoring"] == {"enabled": False, "createPrometheusRules": False}
+    kinds = {one["kind"] for one in objects(without)}
+    assert not kinds & {"PodMonitor", "ServiceMonitor", "PrometheusRule"}
+
+
+@every_pattern
+def test_files_are_yaml_and_the_same_each_time(pattern: str) -> None:
+    files = render_kubernetes(design(pattern), gitops="flux")
+    assert files == render_kubernetes(design(pattern), gitops="flux")
+    paths = [file.path for file in files]
+    assert len(paths) == len(set(paths))
+    for file in files:
+        if file.path.endswith(".yaml") and "/roles/" not in file.path:
+            assert list(yaml.safe_load_all(file.content)), file.path
+
+
+@every_pattern
+def test_no_secret_is_rendered(pattern: str) -> None:
+    of = design(pattern)
+    assert [one["metadata"]["name"] for one in objects(of) if one["kind"] == "Secret"] == []
+
+
+def test_waits_have_limits_and_stages_their_order() -> None:
+    stages = build_stages(design("production-minimum"))
+    names = [stage.name for stage in stages]
+    assert names == sorted(names)
+    waits = [item for stage in stages for item in stage.items if isinstance(item, Wait)]
+    assert all(0 < wait.seconds <= 1800 for wait in waits)
+    assert [wait.kind for wait in waits][:3] == ["node", "clusterissuer", "cephcluster"]
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="there is no sh")
+@every_provider
+def test_the_script_is_a_shell_script(provider: str) -> None:
+    script = next(
+        file for file in render_kubernetes(design("production-minimum", provider)) if file.path == "apply.sh"
+    )
+    done = subprocess.run(["sh", "-n"], input=script.content, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_designs_without_object_storage_have_no_backups_nor_gateways_certificate() -> None:
+    of = design("production-minimum")
+    assert of.with_daemon(DaemonKind.RGW)
+    assert any(one.name == "plugin-barman-cloud" for one in releases(of))
