@@ -29,8 +29,8 @@ from rookery.run.workspace import open_spec
 from rookery.spec.load import pattern_names
 from rookery.versions import DISTRIBUTIONS
 
-# Where a chart's defaults say nothing of what it takes: values of other charts that it brings, free-form maps,
-# and the cluster's spec, which is checked against its custom resource definition instead.
+# Where a chart's defaults say nothing of what it takes: values of other charts that it brings, free-form
+# maps, and the cluster's spec, which is checked against its custom resource definition instead.
 FREE = frozenset(
     {
         "cephClusterSpec",

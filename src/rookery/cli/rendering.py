@@ -76,8 +76,8 @@ def render(
     """Write the design of SPEC into DIR: the document with its drawing, and the tree for Kubernetes.
 
     The document is Markdown and one HTML page. The tree, in DIR/kubernetes, has everything from bare servers
-    to the site: Ansible, Helm values, manifests, a guide. A spec of the native lab has none; --provider renders
-    the one it would have elsewhere.
+    to the site: Ansible, Helm values, manifests, a guide. A spec of the native lab has none; --provider
+    renders the one it would have elsewhere.
 
     SPEC is a file, or a pattern's name; without it the default example. The same spec, prices and version
     give the same bytes: prices are judged on the day of the newest, unless --date names another. Files that

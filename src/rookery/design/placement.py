@@ -45,7 +45,8 @@ MEMORY_NEEDS: Mapping[DaemonKind, MemoryNeed] = {
 _NOTHING = Kept()
 
 # What the operating system and its services keep for themselves, in bytes; on Kubernetes kubelet and CRI-O
-# too, which kubelet is told to reserve, and the pods that run on every node: Cilium, CSI's plugins, exporters.
+# too, which kubelet is told to reserve, and the pods that run on every node: Cilium, CSI's plugins,
+# exporters.
 SYSTEM_MEMORY = 256 * MIB
 KUBELET_RESERVE = 512 * MIB
 _NODE_PODS = 512 * MIB

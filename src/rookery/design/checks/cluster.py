@@ -97,7 +97,7 @@ def backups_beside_data(subject: Subject) -> Iterator[Remark]:
     if design.kubernetes is not None and design.database is not None and design.object_store is not None:
         yield info(
             "apps.database",
-            "The database's backups go to a bucket of the same Ceph that holds the database: they help against"
-            " mistakes, not against the loss of Ceph.",
+            "The database's backups go to a bucket of the same Ceph that holds the database: they help"
+            " against mistakes, not against the loss of Ceph.",
             "Point its object store (`ObjectStore` in the tree) at an S3 service elsewhere as well.",
         )

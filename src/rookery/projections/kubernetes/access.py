@@ -8,9 +8,9 @@ from rookery.manifest import Stage
 from rookery.projections.kubernetes.gateway import gateway_items
 
 _WHY = """\
-Nothing may speak to anything in the applications' namespace, and then exactly what each part needs is allowed.
-The Gateway is the only way in from outside. It looks at the name that a client asks for (SNI) and passes TLS
-through, so TLS ends where the data is: at the edges, at the S3 gateways, at Ceph's dashboard."""
+Nothing may speak to anything in the applications' namespace, and then exactly what each part needs is
+allowed. The Gateway is the only way in from outside. It looks at the name that a client asks for (SNI) and
+passes TLS through, so TLS ends where the data is: at the edges, at the S3 gateways, at Ceph's dashboard."""
 
 
 def access_stage(design: Design) -> Stage:

@@ -26,9 +26,9 @@ _TIMEOUT = "20m"
 
 _SYNC = """\
 The order of everything: one Kustomization for each item of the stages, each after the one before it is ready.
-Put this tree into a git repository, change `url` in source.yaml to it (and `path` below, where the tree is not
-at the top), install Flux, make the secrets that the guide names, then `kubectl apply -f flux/source.yaml -f
-flux/repositories.yaml -f flux/sync.yaml`."""
+Put this tree into a git repository, change `url` in source.yaml to it (and `path` below, where the tree is
+not at the top), install Flux, make the secrets that the guide names, then `kubectl apply -f
+flux/source.yaml -f flux/repositories.yaml -f flux/sync.yaml`."""
 
 
 def render_flux(design: Design, placed: tuple[Placed, ...]) -> Iterator[File]:

@@ -15,8 +15,8 @@ _SNAPSHOTTER = "https://github.com/kubernetes-csi/external-snapshotter"
 
 _WHY = """\
 Everything inside speaks TLS with certificates of one authority, which cert-manager makes and renews. Whoever
-has a domain and wants certificates that browsers know adds an ACME issuer beside it. Snapshots of volumes need
-definitions and a controller that no chart here brings."""
+has a domain and wants certificates that browsers know adds an ACME issuer beside it. Snapshots of volumes
+need definitions and a controller that no chart here brings."""
 
 
 def foundation_stage(design: Design) -> Stage:
@@ -31,8 +31,8 @@ def foundation_stage(design: Design) -> Stage:
         ),
         Objects(
             name="authority",
-            why="The authority of this system: a certificate that signs itself once, and the issuer that signs "
-            "all others with it. Its key never leaves the namespace cert-manager.",
+            why="The authority of this system: a certificate that signs itself once, and the issuer that "
+            "signs all others with it. Its key never leaves the namespace cert-manager.",
             objects=_authority(design),
         ),
         Wait(kind="clusterissuer", name=ISSUER, condition="condition=Ready", seconds=120),

@@ -1,4 +1,4 @@
-"""README.md of the tree: a guide through it in the order in which it is applied, and why each part is there."""
+"""README.md of the tree: a guide through it in the order in which it is applied, and why each part is."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _APPLY = """\
 
 1. Servers: {servers}, Ubuntu 22.04, each with the address that the inventory names, reachable by SSH.
 2. [00-bootstrap](00-bootstrap) makes a cluster of them; its nodes stay NotReady until stage 20.
-3. `./apply.sh` applies all stages in order, and waits where something has to be ready first. It needs `kubectl`
-   and `helm`, may be run again at any time, and takes `--from STAGE` or a single stage.
+3. `./apply.sh` applies all stages in order, and waits where something has to be ready first. It needs
+   `kubectl` and `helm`, may be run again at any time, and takes `--from STAGE` or a single stage.
 
 By hand, each stage below lists the commands that `apply.sh` runs. With GitOps, render with `--gitops flux`.
 """
@@ -25,8 +25,8 @@ _BOOTSTRAP = {
 ## 00-bootstrap: from servers to a cluster
 
 kubeadm with CRI-O, by Ansible. The roles prepare the hosts (modules, sysctls, no swap, time), give the data
-drives names that do not change (`/dev/rookery/vdb`), install CRI-O and kubeadm at pinned versions, make the first
-control plane, join the others, and label and taint the nodes.
+drives names that do not change (`/dev/rookery/vdb`), install CRI-O and kubeadm at pinned versions, make the
+first control plane, join the others, and label and taint the nodes.
 
 ```sh
 cd 00-bootstrap
@@ -34,8 +34,8 @@ ansible-playbook site.yaml
 export KUBECONFIG=$PWD/kubeconfig
 ```
 
-It may be interrupted anywhere and run again: tokens and certificate keys for joining expire (24 and 2 hours), so
-each run makes new ones for the hosts that are still missing.
+It may be interrupted anywhere and run again: tokens and certificate keys for joining expire (24 and 2 hours),
+so each run makes new ones for the hosts that are still missing.
 
 To try KubeOne instead, set `kubernetes.bootstrap: kubeone` in the spec and render again. KubeOne knows
 containerd only, no CRI-O.
@@ -64,12 +64,13 @@ _UPGRADES = """\
 Ceph and Rook first, Kubernetes second, one minor version at a time, and never while Ceph is not HEALTH_OK.
 
 - **Rook**: its versions stand in the chart lines above. Upgrade the operator (`rook-ceph`), then
-  `ceph-csi-drivers`, then `rook-ceph-cluster`; Rook then moves the daemons one failure domain after the other.
-  Read the release's upgrade guide: custom resource definitions come with the operator's chart.
+  `ceph-csi-drivers`, then `rook-ceph-cluster`; Rook then moves the daemons one failure domain after the
+  other. Read the release's upgrade guide: custom resource definitions come with the operator's chart.
 - **Ceph** is the image in the cluster's values: change the tag, apply the stage, watch `ceph versions`.
 - **Kubernetes**: `kubeadm upgrade plan`, then control planes one by one (`kubeadm upgrade apply`, then
-  `kubeadm upgrade node`), then drain, upgrade and uncordon each worker and each storage node. Before a storage
-  node, wait for `active+clean`; Rook's disruption budgets make `kubectl drain` wait for it by themselves.
+  `kubeadm upgrade node`), then drain, upgrade and uncordon each worker and each storage node. Before a
+  storage node, wait for `active+clean`; Rook's disruption budgets make `kubectl drain` wait for it by
+  themselves.
 """
 
 _RUN = """\
@@ -77,7 +78,8 @@ _RUN = """\
 
 Everything here is rendered by a program and checked without a cluster: built-in kinds by Kubernetes' own
 schemas, custom resources by the definitions of the pinned releases, chart values by the charts' schemas and
-default keys. That shows that the objects are accepted. It does not show that they work together; only a run does.
+default keys. That shows that the objects are accepted. It does not show that they work together; only a run
+does.
 """
 
 

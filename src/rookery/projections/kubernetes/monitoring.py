@@ -11,9 +11,9 @@ from rookery.projections.kubernetes.namespaces import MONITORING
 from rookery.versions import PROMETHEUS
 
 _WHY = """\
-It comes before Ceph, because Ceph's charts bring ServiceMonitors and rules, whose definitions are here. Its own
-volumes are on Ceph: Prometheus' pod stays Pending until the storage classes are there, which is right. Ceph's
-alerts come with Rook's chart (`createPrometheusRules`), its dashboards from Grafana's library."""
+It comes before Ceph, because Ceph's charts bring ServiceMonitors and rules, whose definitions are here. Its
+own volumes are on Ceph: Prometheus' pod stays Pending until the storage classes are there, which is right.
+Ceph's alerts come with Rook's chart (`createPrometheusRules`), its dashboards from Grafana's library."""
 
 _GRAFANA_SECRET = "grafana-admin"  # noqa: S105 - the name of a secret
 # Ceph's own dashboards in Grafana's library, by number and revision: cluster, OSDs, pools.

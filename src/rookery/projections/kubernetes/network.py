@@ -12,8 +12,8 @@ SYSTEM = "kube-system"
 _GATEWAY_API = "https://github.com/kubernetes-sigs/gateway-api"
 
 _WHY = """\
-Until a network plugin runs, nodes stay NotReady: that is the state in which kubeadm leaves them. Cilium takes the
-part of kube-proxy too, so it must be told where the API server is. It also implements Gateway API, whose
+Until a network plugin runs, nodes stay NotReady: that is the state in which kubeadm leaves them. Cilium takes
+the part of kube-proxy too, so it must be told where the API server is. It also implements Gateway API, whose
 definitions have to be there before it starts. Pods' traffic between nodes is encrypted (WireGuard); Ceph's
 clients are the nodes' kernels and not pods, so Ceph's traffic is protected by its own protocol instead."""
 
@@ -97,8 +97,8 @@ def _hetzner(design: Design) -> Release:
     }
     return Release(
         name="hcloud-cloud-controller-manager",
-        why="Says which server of Hetzner's a node is, and makes load balancers for Services that ask for one. "
-        "It reads the token and the network's name from the secret `hcloud`.",
+        why="Says which server of Hetzner's a node is, and makes load balancers for Services that ask for "
+        "one. It reads the token and the network's name from the secret `hcloud`.",
         namespace=SYSTEM,
         chart=HCLOUD_CLOUD_CONTROLLER,
         values=values,
@@ -116,7 +116,7 @@ def _address_pool(design: Design) -> Objects:
     )
     return Objects(
         name="addresses",
-        why="No cloud hands out addresses here: Cilium answers for the load balancer's one (ARP), from one node "
-        "at a time.",
+        why="No cloud hands out addresses here: Cilium answers for the load balancer's one (ARP), from one "
+        "node at a time.",
         objects=objects,
     )

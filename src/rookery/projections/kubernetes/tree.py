@@ -62,10 +62,10 @@ def _app_stages(design: Design) -> Iterator[Stage]:
 
 
 _ABOUT = {
-    "database": "PostgreSQL for the catalogue: a primary and its replicas, each on a block volume of its own, and"
-    " daily backups to a bucket.",
-    "streaming": "Films and music are made by a job and published to a bucket; the live channel is written to the"
-    " shared file system by one pod, and served by two.",
+    "database": "PostgreSQL for the catalogue: a primary and its replicas, each on a block volume of its own,"
+    " and daily backups to a bucket.",
+    "streaming": "Films and music are made by a job and published to a bucket; the live channel is written to"
+    " the shared file system by one pod, and served by two.",
     "catalogue": "The HTTP API over the database: titles, plays, counts.",
     "cdn": "The website, published to a bucket, and the caching edges that serve it and everything below it.",
 }

@@ -1,4 +1,4 @@
-"""Rook and Ceph on Kubernetes: the operator, CSI's drivers, and exactly the designed hosts, drives and pools."""
+"""Rook and Ceph on Kubernetes: the operator, CSI's drivers, exactly the designed hosts, drives and pools."""
 
 from rookery.projections.kubernetes.storage.stage import storage_stage
 

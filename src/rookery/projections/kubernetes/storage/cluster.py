@@ -1,7 +1,7 @@
 """The CephCluster: monitors, managers, and an OSD on every designed drive of every designed host.
 
-Rook finds hosts and drives by itself if one lets it (`useAllNodes`, `useAllDevices`). Here it is told: a drive
-that somebody adds for another purpose is not eaten, and one that is missing is noticed.
+Rook finds hosts and drives by itself if one lets it (`useAllNodes`, `useAllDevices`). Here it is told: a
+drive that somebody adds for another purpose is not eaten, and one that is missing is noticed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from rookery.versions import Distribution
 # Links that the bootstrap's role `drives` makes: the design's names, whatever the provider calls its volumes.
 DRIVE_FOLDER = "/dev/rookery"
 
-# Kernels below 7.0 know the older kind of cephx keys only (Ubuntu 22.04 has 5.15 or 6.8). Ceph 20 warns of such
-# keys; without muting these three warnings the cluster never says HEALTH_OK, and real trouble would hide.
+# Kernels below 7.0 know the older kind of cephx keys only (Ubuntu 22.04 has 5.15 or 6.8). Ceph 20 warns of
+# such keys; without muting these three warnings the cluster never says HEALTH_OK, and real trouble would
+# hide.
 _OLD_KEYS = ("AUTH_INSECURE_CLIENT_KEY_TYPE", "AUTH_INSECURE_KEYS_ALLOWED", "AUTH_INSECURE_KEYS_CREATABLE")
 
 

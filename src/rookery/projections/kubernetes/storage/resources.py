@@ -15,7 +15,8 @@ from rookery.units import MIB
 
 # What is left of a node's CPUs for Ceph: kubelet, CRI-O and Cilium request the rest.
 _SHARE = 0.8
-# A daemon that heals a lost node takes more than at rest; beyond this it is killed rather than its neighbours.
+# A daemon that heals a lost node takes more than at rest; beyond this it is killed rather than its
+# neighbours.
 _LIMIT = 1.5
 
 

@@ -163,7 +163,7 @@ def _short(pool: str, system: str) -> str:
 
 
 def _secrets(prefix: str, namespace: str) -> dict[str, str]:
-    """Return where CSI finds the cephx keys that Rook makes for it: one to make volumes, one to mount them."""
+    """Return where CSI finds the keys that Rook makes for it: one to make volumes, one to mount them."""
     roles = (
         ("provisioner", "provisioner"),
         ("controller-expand", "provisioner"),

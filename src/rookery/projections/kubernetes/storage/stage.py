@@ -22,8 +22,8 @@ from rookery.versions import CSI_DRIVERS, DISTRIBUTIONS, Distribution
 
 _WHY = """\
 Rook's operator turns custom resources into Ceph's daemons. Since Rook 1.20 the drivers of CSI are a chart of
-their own, between the operator and the cluster: without it everything looks well, and no volume is ever mounted.
-The cluster's values name each host and each drive of the design; nothing is found by itself.
+their own, between the operator and the cluster: without it everything looks well, and no volume is ever
+mounted. The cluster's values name each host and each drive of the design; nothing is found by itself.
 
 Ready means HEALTH_OK, not "the pods run". Where it does not come, look at the OSDs first:
 `kubectl -n rook-ceph get pods -l app=rook-ceph-osd-prepare` and their logs say why a drive was not taken, and
@@ -115,7 +115,7 @@ def _csi_drivers(distribution: Distribution) -> Release:
     }
     return Release(
         name="ceph-csi-drivers",
-        why="The drivers that make, grow, snapshot and mount volumes; the values are Rook's own for this chart.",
+        why="The drivers that make, grow, snapshot and mount volumes; the values are Rook's own for it.",
         namespace=prefix,
         chart=CSI_DRIVERS,
         values={
@@ -142,7 +142,7 @@ def _certificate(design: Design, namespace: str) -> Objects:
     }
     return Objects(
         name="gateway-certificate",
-        why="The S3 gateways speak TLS only; cert-manager keeps their certificate in the secret that Rook mounts.",
+        why="The S3 gateways speak TLS only; cert-manager keeps their certificate in a secret that Rook mounts.",
         objects=(manifest("cert-manager.io/v1", "Certificate", "rgw", namespace=namespace, spec=spec),),
     )
 
