@@ -139,14 +139,14 @@ class Postgres:
             autocommit=True,
         )  # fmt: skip
 
-    def run(self, script: str) -> None:
-        """Run SQL as rookery does: psql, one transaction, as the superuser."""
+    def run(self, script: str, *, user: str = "postgres") -> None:
+        """Run SQL as rookery does: psql, one transaction, as the superuser where nobody else is named."""
         assert self.process is not None
         environment = os.environ | {"PGPASSWORD": "pass", "PGSSLMODE": "require", "LC_ALL": "C", "HOME": "/"}
         beside = ("chroot", f"/proc/{self.process.pid}/root") if self.root else ()
         done = subprocess.run(
             (*beside, *self.user, f"{self.binaries}/psql", "-qX", "-v", "ON_ERROR_STOP=1",
-             "--single-transaction", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres",
+             "--single-transaction", "-h", "127.0.0.1", "-p", str(self.port), "-U", user,
              "-d", DATABASE),
             input=script.encode(), env=environment, capture_output=True, timeout=60, check=False,
         )  # fmt: skip

@@ -152,8 +152,12 @@ def container(
     }
 
 
-def pod(containers: Sequence[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
+def pod(
+    containers: Sequence[Mapping[str, Any]], *, before: Sequence[Mapping[str, Any]] = (), **more: Any
+) -> dict[str, Any]:
     """Return a pod's specification; `more` are further fields (`volumes=...`).
+
+    The containers `before` end, one after the other, before the others start.
 
     It has no credentials for the API server, and no variables about every Service there is.
     """
@@ -161,6 +165,7 @@ def pod(containers: Sequence[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": pod_security(),
+        **({"initContainers": list(before)} if before else {}),
         "containers": list(containers),
         **more,
     }

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib.resources import files
 
 from rookery.apps.app import App, Secrets
-from rookery.apps.catalogue.schema import render_schema
-from rookery.apps.catalogue.seed import render_seed
+from rookery.apps.catalogue.config import API_PORT, DATABASE, PROGRAMS, ApiPlace, render_config
+from rookery.apps.catalogue.installation import render_installation
+from rookery.apps.catalogue.kubernetes import catalogue_items, schema_files
 from rookery.apps.catalogue.settings import CatalogueSettings
-from rookery.apps.streaming.media import parse_index
 from rookery.design.app import Surroundings
-from rookery.design.model import AppDesign, Database, Design, Frontend, Host, Instance, Route
+from rookery.design.model import AppDesign, Design, Frontend, Host, Instance, Route
 from rookery.errors import InputError
 from rookery.files import File, Program, packaged
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
 
-API_PORT = 8445
-_DATABASE = Database(name="catalogue", user="catalogue")
-_PROGRAMS = "usr/lib/rookery/apps"
 _FOLDER = "etc/rookery/catalogue"
 _CONFIG = f"{_FOLDER}/catalogue.json"
 # nginx's user, which the image has: the service needs nothing of it but to be nobody else's.
@@ -53,7 +49,7 @@ def place_catalogue(settings: AppSettings, surroundings: Surroundings) -> AppDes
             ),
         ),
         routes=(Route(path="/api/", backends=hosts, port=API_PORT, writes=True),),
-        databases=(_DATABASE,),
+        databases=(DATABASE,),
         uses=("streaming",),
     )
 
@@ -61,30 +57,21 @@ def place_catalogue(settings: AppSettings, surroundings: Surroundings) -> AppDes
 def _server_files(design: Design, _app: AppDesign, host: Host, _instance: Instance) -> tuple[File, ...]:
     service = design.database
     assert service is not None
-    config = {
-        "name": host.name,
-        "address": host.address,
-        "port": API_PORT,
-        "certificate": f"/{_FOLDER}/server.crt",
-        "key": f"/{_FOLDER}/server.key",
-        "ca": "/etc/rookery/tls/ca.crt",
-        "database": {
-            "host": service.address,
-            "writePort": service.port,
-            "readPort": service.read_port,
-            "name": _DATABASE.name,
-            "user": _DATABASE.user,
-            "passwordFile": f"/{_FOLDER}/password",
-        },
-    }
-    return (
-        File.text(_CONFIG, json.dumps(config, indent=1) + "\n"),
-        *_programs(),
+    place = ApiPlace(
+        name=host.name,
+        address=host.address,
+        certificate=f"/{_FOLDER}/server.crt",
+        key=f"/{_FOLDER}/server.key",
+        authority="/etc/rookery/tls/ca.crt",
+        password=f"/{_FOLDER}/password",
+        writes=(service.address, service.port),
+        reads=(service.address, service.read_port),
     )
+    return (File.text(_CONFIG, render_config(place)), *_programs())
 
 
 def _programs() -> tuple[File, ...]:
-    return packaged(files("rookery.apps.catalogue") / "service" / "catalogue", f"{_PROGRAMS}/catalogue")
+    return packaged(files("rookery.apps.catalogue") / "service" / "catalogue", f"{PROGRAMS}/catalogue")
 
 
 def _private_files(
@@ -93,9 +80,7 @@ def _private_files(
     return (
         File.text(f"{_FOLDER}/server.crt", secrets[f"tls.{host.name}.crt"]),
         File.text(f"{_FOLDER}/server.key", secrets[f"tls.{host.name}.key"], mode=0o400, owner=_OWNER),
-        File.text(
-            f"{_FOLDER}/password", secrets[f"database.user.{_DATABASE.user}"], mode=0o400, owner=_OWNER
-        ),
+        File.text(f"{_FOLDER}/password", secrets[f"database.user.{DATABASE.user}"], mode=0o400, owner=_OWNER),
     )
 
 
@@ -107,7 +92,7 @@ def _server_programs(
             name=instance.name,
             argv=("python3", "-m", "catalogue", f"/{_CONFIG}"),
             user=_OWNER,
-            environment=(("PYTHONPATH", f"/{_PROGRAMS}"), ("HOME", "/nonexistent")),
+            environment=(("PYTHONPATH", f"/{PROGRAMS}"), ("HOME", "/nonexistent")),
             priority=700,
             gated=True,
         ),
@@ -117,14 +102,17 @@ def _server_programs(
 def _schema(_design: Design, app: AppDesign, made: Mapping[str, str]) -> str:
     """Return the tables and their first rows; the titles are those that were made for streaming."""
     assert isinstance(app.settings, CatalogueSettings)
-    schema = render_schema(owner=_DATABASE.owner, user=_DATABASE.user)
-    seed = render_seed(
-        parse_index(made["streaming"]),
+    return render_installation(
+        made["streaming"],
+        owner=DATABASE.owner,
+        user=DATABASE.user,
         viewers=app.settings.viewers,
         plays=app.settings.plays,
-        owner=_DATABASE.owner,
     )
-    return f"{schema}\n{seed}"
+
+
+def _image_files() -> tuple[File, ...]:
+    return (*_programs(), *schema_files())
 
 
 CATALOGUE = App(
@@ -135,7 +123,8 @@ CATALOGUE = App(
     private_files=_private_files,
     server_programs=_server_programs,
     schema=_schema,
-    image_files=_programs,
+    cluster_items=catalogue_items,
+    image_files=_image_files,
     packages=(
         "python3-fastapi",
         "python3-httptools",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 
@@ -15,10 +16,13 @@ class _Part(BaseModel):
 class DatabaseConfig(_Part):
     """Where PostgreSQL is: `write_port` leads to the primary, `read_port` to replicas.
 
+    Replicas have the same `host`, unless there is a `read_host`.
+
     `password_file` is read at every connect, so a new password needs no restart.
     """
 
     host: str
+    read_host: str = ""
     write_port: int
     read_port: int
     name: str
@@ -27,9 +31,12 @@ class DatabaseConfig(_Part):
 
 
 class Config(_Part):
-    """The service's name and address, its certificate and key, and the authority of the database's."""
+    """The service's name and address, its certificate and key, and the authority of the database's.
 
-    name: str
+    A pod's name is that of its host, and no configuration that pods share can have it.
+    """
+
+    name: str = Field(default_factory=socket.gethostname)
     address: str
     port: int
     certificate: Path

@@ -71,12 +71,12 @@ class Connection(psycopg.AsyncConnection[TupleRow]):
                 await self.execute("")
 
 
-def connection_string(config: Config, *, port: int, writable: bool) -> str:
-    """Return libpq's parameters for one of the database's ports, without the password."""
+def connection_string(config: Config, *, writable: bool) -> str:
+    """Return libpq's parameters for the primary or for replicas, without the password."""
     database = config.database
     return make_conninfo(
-        host=database.host,
-        port=port,
+        host=database.host if writable else database.read_host or database.host,
+        port=database.write_port if writable else database.read_port,
         dbname=database.name,
         user=database.user,
         sslmode="verify-full",

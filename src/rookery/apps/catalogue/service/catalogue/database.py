@@ -189,11 +189,10 @@ class Database:
     """Both sides of the database, for as long as the service runs."""
 
     def __init__(self, config: Config) -> None:
-        ports = config.database.write_port, config.database.read_port
         password_file = str(config.database.password_file)
         self._primary, self._replica = (
-            Side(name, connection_string(config, port=port, writable=name == "primary"), password_file)
-            for name, port in zip(("primary", "replica"), ports, strict=True)
+            Side(name, connection_string(config, writable=name == "primary"), password_file)
+            for name in ("primary", "replica")
         )
 
     async def open(self) -> None:

@@ -1,0 +1,241 @@
+"""The catalogue on Kubernetes: the same service in pods, and a Job that installs its schema.
+
+The Job is two programs: one of ours reads what streaming published and writes the SQL, and PostgreSQL's own
+psql runs it, as the installer of the database.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from rookery.apps.catalogue.config import API_PORT, DATABASE, PROGRAMS, ApiPlace, render_config
+from rookery.apps.catalogue.settings import CatalogueSettings
+from rookery.apps.database.clients import PODS, PORT, installer, reads, secret_name, writes
+from rookery.apps.image import image_reference
+from rookery.apps.pods import (
+    GATEWAY,
+    NAMESPACE,
+    PART_OF,
+    certificate,
+    container,
+    count,
+    deployment,
+    disruption_budget,
+    done,
+    job,
+    labels,
+    pod,
+    resources,
+    rolled_out,
+    secret_variable,
+    service,
+    service_names,
+)
+from rookery.apps.policies import GATEWAYS, Peer, instances, network_policy
+from rookery.apps.streaming.app import MEDIA_BUCKET
+from rookery.apps.streaming.media import INDEX
+from rookery.design.model import AppDesign, Design
+from rookery.files import File, packaged
+from rookery.manifest import Item, Manifest, Objects, Wait, common_labels, manifest
+from rookery.units import MIB
+from rookery.versions import POSTGRES_IMAGE
+
+_NAME = "catalogue-api"
+_SCHEMA_LABELS = common_labels("catalogue", component="schema", part_of=PART_OF)
+_SCHEMA = "usr/lib/rookery/schema"
+_CONFIG, _TLS, _PASSWORD = "/etc/rookery/catalogue", "/etc/rookery/tls", "/etc/rookery/password"
+_SCRIPT = "/work/catalogue.sql"
+# Seconds in which whoever balances learns that a pod takes no new requests, before it is told to end.
+_LEAVING = 5
+
+
+def catalogue_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
+    """Return the policies, the schema's Job and the service, in the order in which they are applied."""
+    _, instance = app.placements[0]
+    pod_labels = labels(instance)
+    schema = _schema_job(app)
+    return (
+        _policies(pod_labels),
+        Objects(
+            name="certificate",
+            why="For the names of the Service; edges verify it.",
+            objects=(certificate(_NAME, pod_labels, names=service_names(_NAME)),),
+        ),
+        Wait(kind="certificate", name=_NAME, condition="condition=Ready", seconds=180, namespace=NAMESPACE),
+        Objects(
+            name="schema",
+            why="Installs the tables, the rights and the first rows, and may do so again at any time. Titles "
+            "are those that streaming published.",
+            objects=(schema,),
+        ),
+        done(schema, 900),
+        Objects(
+            name="api",
+            why="The HTTP API. It starts without the database and says so; its pods share no host.",
+            objects=_api(design, app),
+        ),
+        rolled_out(_NAME),
+    )
+
+
+def schema_files() -> tuple[File, ...]:
+    """Return what the Job needs in our image: its program, and the modules of ours that it imports."""
+    package = files("rookery")
+    parts = (
+        ("", ("__init__.py", "errors.py")),
+        ("apps", ("__init__.py", "serving.py")),
+        ("apps/catalogue", ("__init__.py", "installation.py", "quoting.py", "schema.py", "seed.py")),
+        ("apps/streaming", ("__init__.py", "media.py")),
+    )
+    found = packaged(package / "apps" / "catalogue" / "guest", _SCHEMA, names=("render_schema.py",))
+    for folder, names in parts:
+        where = f"{_SCHEMA}/rookery/{folder}".rstrip("/")
+        found += packaged(package.joinpath(*folder.split("/")), where, names=names)
+    return found
+
+
+def _policies(pod_labels: dict[str, str]) -> Objects:
+    postgres = Peer(labels=tuple(PODS.items()), ports=(PORT,))
+    return Objects(
+        name="network-policies",
+        why="Edges ask the API, the API asks PostgreSQL; the schema's Job also reads the index of films.",
+        objects=(
+            network_policy(
+                _NAME, pod_labels, incoming=[instances("cdn", "edge", API_PORT)], outgoing=[postgres]
+            ),
+            network_policy("catalogue-schema", _SCHEMA_LABELS, outgoing=[GATEWAYS, postgres]),
+        ),
+    )
+
+
+def _schema_job(app: AppDesign) -> Manifest:
+    """Return the Job that installs the schema."""
+    assert isinstance(app.settings, CatalogueSettings)
+    options = {
+        "index": f"https://{GATEWAY}/{MEDIA_BUCKET}/{INDEX}",
+        "ca": f"{_TLS}/ca.crt",
+        "owner": DATABASE.owner,
+        "user": DATABASE.user,
+        "viewers": str(app.settings.viewers),
+        "plays": str(app.settings.plays),
+        "out": _SCRIPT,
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    mounts = [{"name": "work", "mountPath": "/work"}, {"name": "tls", "mountPath": _TLS, "readOnly": True}]
+    size = resources(memory=128 * MIB, cpu="50m")
+    render = container(
+        "render",
+        image_reference(),
+        ["/usr/bin/python3", f"/{_SCHEMA}/render_schema.py", *words],
+        size=size,
+        env=[{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}],
+        volumeMounts=mounts,
+    )
+    install = container(
+        "install", POSTGRES_IMAGE, _PSQL, size=size, env=_psql_environment(), volumeMounts=mounts
+    )
+    specification = pod(
+        [install],
+        before=[render],
+        volumes=[{"name": "work", "emptyDir": {"sizeLimit": "16Mi"}}, _authority()],
+    )
+    return job("catalogue-schema", _SCHEMA_LABELS, specification)
+
+
+# A script that fails in the middle has done nothing.
+_PSQL = (
+    "psql",
+    "--no-psqlrc",
+    "--quiet",
+    "--set=ON_ERROR_STOP=1",
+    "--single-transaction",
+    f"--file={_SCRIPT}",
+)
+
+
+def _psql_environment() -> list[dict[str, Any]]:
+    user = installer(DATABASE)
+    plain = {
+        "PGHOST": writes(),
+        "PGPORT": str(PORT),
+        "PGDATABASE": DATABASE.name,
+        "PGUSER": user,
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": f"{_TLS}/ca.crt",
+        "PGCONNECT_TIMEOUT": "10",
+        # A primary that was demoted a moment ago is none to install into.
+        "PGTARGETSESSIONATTRS": "read-write",
+        "HOME": "/work",
+    }
+    found: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in plain.items()]
+    return [*found, secret_variable("PGPASSWORD", secret_name(user), "password")]
+
+
+def _authority() -> dict[str, Any]:
+    items = [{"key": "ca.crt", "path": "ca.crt"}]
+    return {"name": "tls", "secret": {"secretName": f"{_NAME}-tls", "items": items}}
+
+
+def _api(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
+    _, instance = app.placements[0]
+    pod_labels = labels(instance)
+    place = ApiPlace(
+        address="0.0.0.0",  # noqa: S104 - a pod's own network; policies say who may come
+        certificate=f"{_TLS}/tls.crt",
+        key=f"{_TLS}/tls.key",
+        authority=f"{_TLS}/ca.crt",
+        password=f"{_PASSWORD}/password",
+        writes=(writes(), PORT),
+        reads=(reads(design), PORT),
+    )
+    data = {"catalogue.json": render_config(place)}
+    config = manifest("v1", "ConfigMap", _NAME, namespace=NAMESPACE, labels=pod_labels, data=data)
+    return (
+        config,
+        deployment(
+            _NAME,
+            pod_labels,
+            _api_pod(instance.memory),
+            replicas=count(design, instance),
+            read=[config],
+        ),
+        service(_NAME, pod_labels, {"https": (443, "https")}),
+        disruption_budget(_NAME, pod_labels),
+    )
+
+
+def _api_pod(memory: int) -> dict[str, Any]:
+    environment = {"PYTHONPATH": f"/{PROGRAMS}", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
+    password = {"secretName": secret_name(DATABASE.user), "items": [{"key": "password", "path": "password"}]}
+    volumes: dict[str, tuple[str, dict[str, Any]]] = {
+        "config": (_CONFIG, {"configMap": {"name": _NAME}}),
+        "tls": (_TLS, {"secret": {"secretName": f"{_NAME}-tls"}}),
+        # As a file: it is read at every connect, so a new password needs no new pod.
+        "password": (_PASSWORD, {"secret": password}),
+    }
+    api = container(
+        "api",
+        image_reference(),
+        ["/usr/bin/python3", "-m", "catalogue", f"{_CONFIG}/catalogue.json"],
+        size=resources(memory=memory, cpu="100m"),
+        ports=[{"name": "https", "containerPort": API_PORT}],
+        env=[{"name": name, "value": value} for name, value in environment.items()],
+        volumeMounts=[
+            {"name": name, "mountPath": path, "readOnly": True} for name, (path, _) in volumes.items()
+        ],
+        startupProbe=_probe("live", periodSeconds=1, failureThreshold=60),
+        livenessProbe=_probe("live", periodSeconds=10, failureThreshold=3),
+        readinessProbe=_probe("ready", periodSeconds=5, failureThreshold=2),
+        lifecycle={"preStop": {"sleep": {"seconds": _LEAVING}}},
+    )
+    return pod(
+        [api],
+        volumes=[{"name": name, **volume} for name, (_, volume) in volumes.items()],
+        terminationGracePeriodSeconds=30,
+    )
+
+
+def _probe(what: str, **timing: int) -> dict[str, Any]:
+    asked = {"path": f"/api/health/{what}", "port": "https", "scheme": "HTTPS"}
+    return {"httpGet": asked, "timeoutSeconds": 3, **timing}
