@@ -30,9 +30,8 @@ from collections.abc import Iterator
 
 import harness
 from harness import FailedError, Row
-from rookery.apps.cdn.app import SITE_BUCKET
 from rookery.apps.cdn.nginx import DIRECT_PORT
-from rookery.apps.cdn.site import render_site
+from rookery.apps.cdn.site import SITE_BUCKET, render_site
 from rookery.design.model import DaemonKind, Design, Host
 from rookery.files import File
 from rookery.systems.native.paths import LabPaths

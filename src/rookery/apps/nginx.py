@@ -5,12 +5,18 @@ from __future__ import annotations
 from rookery.design.model import Instance
 from rookery.files import Program
 
-TLS = """\
-        ssl_certificate /etc/rookery/tls/server.crt;
-        ssl_certificate_key /etc/rookery/tls/server.key;
+
+def tls(certificate: str, key: str) -> str:
+    """Return how a server speaks TLS by the certificate and the key in these files."""
+    return f"""\
+        ssl_certificate {certificate};
+        ssl_certificate_key {key};
         ssl_protocols TLSv1.2 TLSv1.3;
         ssl_session_cache shared:tls:1m;
         ssl_session_timeout 1h;"""
+
+
+TLS = tls("/etc/rookery/tls/server.crt", "/etc/rookery/tls/server.key")
 
 
 def config_path(instance: Instance) -> str:

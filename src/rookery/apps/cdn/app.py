@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from rookery.apps.app import App
-from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PORT, render_nginx
+from rookery.apps.cdn.kubernetes import cdn_items
+from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PATH, HEALTH_PORT, render_nginx
 from rookery.apps.cdn.settings import CdnSettings
-from rookery.apps.cdn.site import RULES, render_assets, render_site
+from rookery.apps.cdn.site import IMAGE_SITE, IMAGE_WATCH, RULES, SITE_BUCKET, render_assets, render_site
 from rookery.apps.nginx import config_path, nginx_program
 from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import AppDesign, Bucket, Design, Frontend, Host, Instance
@@ -17,12 +18,8 @@ from rookery.files import File, Program
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
 
-SITE_BUCKET = "site"
 PUBLISHER = "site-publisher"
-# Where our image keeps what never changes of the site, and what only its page for watching needs.
-IMAGE_SITE, IMAGE_WATCH = "/usr/share/rookery/site", "/usr/share/rookery/watch"
 HTTPS_PORT = 443
-HEALTH_PATH = "/.edge/health"
 _EDGE_MEMORY = 128 * MIB
 
 
@@ -108,6 +105,7 @@ CDN = App(
     cache_control=RULES.cache_control,
     located=_located,
     folder=_folder,
+    cluster_items=cdn_items,
     image_files=_image_files,
     packages=("nginx-light",),
 )

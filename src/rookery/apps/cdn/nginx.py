@@ -20,6 +20,7 @@ from rookery.design.model import DaemonKind, Design, Host, Instance, Route
 # ports differ from all that Ceph's daemons use: hosts may be shared.
 DIRECT_PORT = 8444
 HEALTH_PORT = 8081
+HEALTH_PATH = "/.edge/health"
 
 # Where the site has the whole design as one document, which is a projection beside it.
 DOCUMENT = "document.html"
@@ -149,7 +150,7 @@ def render_edge(place: EdgePlace, routes: tuple[Route, ...], *, cache_bytes: int
             document=DOCUMENT,
         ),
         *(_upstream(name, origin) for name, origin in place.origins),
-        _HEALTH.format(port=HEALTH_PORT, name=place.name),
+        _HEALTH.format(port=HEALTH_PORT, path=HEALTH_PATH, name=place.name),
         _server(place, routes),
         "}\n",
     )
@@ -229,7 +230,7 @@ _HEALTH = """\
     server {{
         listen {port};
         access_log off;
-        location = /.edge/health {{ default_type text/plain; return 200 "{name}\\n"; }}
+        location = {path} {{ default_type text/plain; return 200 "{name}\\n"; }}
         location / {{ return 404; }}
     }}
 """
@@ -258,7 +259,7 @@ def _server(place: EdgePlace, routes: tuple[Route, ...]) -> str:
         add_header X-Cache $upstream_cache_status always;
         add_header X-Served-By {place.name} always;
 
-        location = /.edge/health {{ access_log off; default_type text/plain; return 200 "{place.name}\\n"; }}
+        location = {HEALTH_PATH} {{ access_log off; default_type text/plain; return 200 "{place.name}\\n"; }}
 
         # Gateways answer 403 for what is not there, because nobody may list the bucket: to a visitor it is
         # a page that is none. A site without a page for that gets a plain answer.

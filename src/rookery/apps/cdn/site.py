@@ -22,7 +22,11 @@ from rookery.apps.serving import Rule, Rules
 from rookery.design.model import Design
 from rookery.files import File
 
-_ASSETS = "assets/"
+SITE_BUCKET = "site"
+# Where our image keeps what never changes of the site, and what only its page for watching needs.
+IMAGE_SITE, IMAGE_WATCH = "/usr/share/rookery/site", "/usr/share/rookery/watch"
+
+ASSETS = "assets/"
 _HASH_LENGTH = 8
 _TEXTS = (("css", "css"), ("html", "html"), ("js", "javascript"), ("txt", "plain"))
 
@@ -43,7 +47,7 @@ _WATCH_STATIC = (
 )
 # Its files' names say all; the types are those that `render_site` gives them.
 RULES = Rules(
-    cache=(Rule(f"{_ASSETS}*", "public, max-age=31536000, immutable"), Rule("*", "public, max-age=60")),
+    cache=(Rule(f"{ASSETS}*", "public, max-age=31536000, immutable"), Rule("*", "public, max-age=60")),
     types=(
         *(Rule(f"*.{ending}", f"text/{name}; charset=utf-8") for ending, name in _TEXTS),
         Rule("*.json", "application/json"),
@@ -68,7 +72,7 @@ _ROBOTS = "User-agent: *\nDisallow: /\n"
 def hashed_name(name: str, content: bytes) -> str:
     """Return an asset's path: `site.css` becomes `assets/site.3f2a9c1b.css`."""
     stem, _, ending = name.rpartition(".")
-    return f"{_ASSETS}{stem}.{hashlib.sha256(content).hexdigest()[:_HASH_LENGTH]}.{ending}"
+    return f"{ASSETS}{stem}.{hashlib.sha256(content).hexdigest()[:_HASH_LENGTH]}.{ending}"
 
 
 def render_site(design: Design) -> tuple[File, ...]:
