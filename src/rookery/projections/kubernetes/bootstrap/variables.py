@@ -1,0 +1,197 @@
+"""`group_vars/all.yaml`: what roles are told, each with the reason that it is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rookery.apps.image import image_reference
+from rookery.design.model import Cluster, Design
+from rookery.projections.kubernetes.bootstrap.inventory import has_cloud_controller
+from rookery.projections.kubernetes.emit import as_comment, dump
+from rookery.units import GB
+from rookery.versions import CRI_O
+
+# Who one logs in as on a fresh Ubuntu server; root becomes itself everywhere else.
+_USERS = {"aws": "ubuntu", "gcp": "ubuntu"}
+_PACKAGES = "https://pkgs.k8s.io/core:/stable:/v{version}/deb/"
+_CRI_O_PACKAGES = "https://download.opensuse.org/repositories/isv:/cri-o:/stable:/v{version}/deb/"
+_HEAD = "What the playbooks are told. A host's own values are in inventory.yaml."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One variable of all hosts, with why it is there."""
+
+    name: str
+    value: Any
+    why: str
+
+
+def render_variables(design: Design, cluster: Cluster) -> str:
+    """Return the file: each variable below its reason."""
+    chosen = [*_system(design, cluster), *_servers(design)]
+    if cluster.bootstrap == "kubeadm":
+        chosen += [*_cluster(cluster), *_packages(cluster)]
+    chosen += _images()
+    parts = [as_comment(_HEAD)]
+    parts += [dump(({one.name: one.value},), comment=one.why) for one in chosen]
+    return "\n".join(parts)
+
+
+def login(design: Design) -> str:
+    """Return who one logs in as on a fresh server of this provider."""
+    return _USERS.get(design.provider, "root")
+
+
+def _system(design: Design, cluster: Cluster) -> tuple[Variable, ...]:
+    return (
+        Variable(
+            name="system_name",
+            value=design.name,
+            why="Names what is kept outside the servers: the kubeconfig, the context in it.",
+        ),
+        Variable(
+            name="container_runtime",
+            value="crio" if cluster.bootstrap == "kubeadm" else "containerd",
+            why="Our own image is imported into this one; KubeOne knows containerd only.",
+        ),
+        Variable(
+            name="cloud_controller",
+            value=has_cloud_controller(design),
+            why="Whether the provider's controller tells nodes who they are. Nodes wait for it, so it must be"
+            " installed with the network.",
+        ),
+        Variable(
+            name="pod_network",
+            value=cluster.pods,
+            why="Each node gets a part of it for its pods. It must not overlap the servers' network.",
+        ),
+        Variable(
+            name="service_network",
+            value=cluster.services,
+            why="Addresses of Services, which exist inside the cluster only. It must not overlap either.",
+        ),
+        Variable(
+            name="server_network",
+            value=design.network.public,
+            why="The servers' own network, compared with the two above before anything is installed.",
+        ),
+        Variable(
+            name="mtu",
+            value=design.network.mtu,
+            why="Largest packet between servers that the design counts on. An interface with less loses"
+            " packets that others send, so the playbook says where that is so. Hetzner's private network has"
+            " 1450.",
+        ),
+    )
+
+
+def _servers(design: Design) -> tuple[Variable, ...]:
+    return (
+        Variable(
+            name="ansible_user",
+            value=login(design),
+            why="Who logs in on fresh servers of this provider; tasks become root from there.",
+        ),
+        Variable(
+            name="upgrade_first",
+            value=True,
+            why="Whether packages are upgraded, and the server restarted where its kernel asks for it, before"
+            " it is a member of the cluster. Ceph's kernel clients under Cilium want Ubuntu's 5.15.0-113 or"
+            " later. A member is never touched: drain it, then upgrade it by itself.",
+        ),
+        Variable(
+            name="encrypted_drives",
+            value=False,
+            why="Whether OSDs encrypt their drives, which needs dm_crypt in the kernel.",
+        ),
+        Variable(
+            name="smallest_drive",
+            value=5 * GB,
+            why="In bytes; Ceph makes no OSD on less. Such a drive is refused before it is handed over.",
+        ),
+    )
+
+
+def _cluster(cluster: Cluster) -> tuple[Variable, ...]:
+    return (
+        Variable(
+            name="endpoint",
+            value=cluster.endpoint,
+            why="Where the API server answers, for servers and pods alike. With several control planes it is"
+            " the load balancer, which must be there first.",
+        ),
+        Variable(
+            name="api_url",
+            value="https://{{ endpoint }}",
+            why="Where the API server is reached from here, for the fetched kubeconfig: another address where"
+            " this machine is not in the servers' network.",
+        ),
+        Variable(
+            name="kubeconfig_file",
+            value="{{ lookup('env', 'HOME') }}/.kube/{{ system_name }}.conf",
+            why="Where the administrator's kubeconfig is written on this machine. It is a secret, so it stays"
+            " out of this folder, which may be in git.",
+        ),
+        Variable(
+            name="kubelet_settings",
+            value={},
+            why="What these machines' kubelets need otherwise than kubeadm/init.yaml says, such as"
+            " `{failCgroupV1: false}` where the kernel still has cgroup v1. Each server lays it over its own"
+            " configuration.",
+        ),
+    )
+
+
+def _packages(cluster: Cluster) -> tuple[Variable, ...]:
+    return (
+        Variable(
+            name="kubernetes_version",
+            value=cluster.version,
+            why="Minor version. Packages stay within it and are held: upgrading is a decision.",
+        ),
+        Variable(
+            name="crio_version",
+            value=CRI_O,
+            why="CRI-O's minor version, which follows Kubernetes'.",
+        ),
+        Variable(
+            name="kubernetes_packages",
+            value=_PACKAGES.format(version=cluster.version),
+            why="Where kubeadm, kubelet and kubectl come from: https, http or file. A mirror has"
+            " Release.key too.",
+        ),
+        Variable(
+            name="crio_packages",
+            value=_CRI_O_PACKAGES.format(version=CRI_O),
+            why="Where CRI-O comes from, likewise.",
+        ),
+        Variable(
+            name="image_repository",
+            value="registry.k8s.io",
+            why="Where kubeadm's own images come from: the control plane, CoreDNS, the pause image.",
+        ),
+        Variable(
+            name="registry_mirrors",
+            value=[],
+            why="Mirrors that are asked before the registries themselves, for closed networks and against"
+            " limits on pulls: a list of {registry: quay.io, mirror: mirror.example/quay.io, insecure:"
+            " false}.",
+        ),
+    )
+
+
+def _images() -> tuple[Variable, ...]:
+    return (
+        Variable(
+            name="apps_image",
+            value=image_reference(),
+            why="Our applications' image. Its tag is a hash of its content: what is there already is right.",
+        ),
+        Variable(
+            name="apps_image_archive",
+            value="",
+            why="The OCI archive on this machine that `rookery image` made; empty where a registry has it.",
+        ),
+    )
