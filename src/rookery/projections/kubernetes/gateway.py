@@ -1,0 +1,151 @@
+"""The one door from outside: a Gateway that passes TLS through to whoever has the name that is asked for.
+
+So TLS ends where the data is, as behind the lab's load balancer (decision 0010), and no key is kept here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rookery.apps.pods import NAMESPACE, PART_OF
+from rookery.design.model import Design
+from rookery.manifest import Item, Manifest, Objects, Wait, common_labels, manifest
+from rookery.projections.kubernetes.storage.services import STORE, STORE_PORT
+from rookery.versions import DISTRIBUTIONS
+
+GATEWAY = "public"
+_API = "gateway.networking.k8s.io/v1"
+_GROUP = "gateway.networking.k8s.io"
+_LABELS = common_labels("gateway", part_of=PART_OF)
+_HTTP, _HTTPS = 80, 443
+_DASHBOARD_PORT = 8443
+# Where Hetzner's load balancer is: in the network zone of the servers, hence where the price book has them.
+_HETZNER_LOCATION = "hel1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What is reached from outside as NAME.DOMAIN, and the Service that ends its TLS."""
+
+    name: str
+    service: str
+    port: int
+    namespace: str
+
+
+def gateway_items(design: Design) -> tuple[Item, ...]:
+    """Return the Gateway and its routes; nothing without applications, whose namespace it is in."""
+    doors = _doors(design)
+    if not design.apps or not doors:
+        return ()
+    assert design.kubernetes is not None, "only a design on Kubernetes has this projection"
+    domain = design.kubernetes.domain
+    away = tuple(door for door in doors if door.namespace != NAMESPACE)
+    return (
+        Objects(
+            name="gateway",
+            why="The Gateway: a listener for each name, and one that sends clear HTTP to HTTPS. Cilium makes "
+            "a Service of type LoadBalancer for it.",
+            objects=(_gateway(design, doors),),
+        ),
+        Objects(
+            name="routes",
+            why="Which Service has which name. A route leads into another namespace where a grant there lets "
+            "it.",
+            objects=(
+                *(_route(door, domain) for door in doors),
+                _redirect(doors, domain),
+                *_grants(away),
+            ),
+        ),
+        Wait(
+            kind="gateway", name=GATEWAY, condition="condition=Programmed", seconds=600, namespace=NAMESPACE
+        ),
+    )
+
+
+def _doors(design: Design) -> tuple[Door, ...]:
+    rook = DISTRIBUTIONS[design.distribution].namespace
+    found: list[Door] = []
+    if any(app.name == "cdn" for app in design.apps):
+        found.append(Door(name="site", service="cdn-edge", port=443, namespace=NAMESPACE))
+    if design.object_store is not None:
+        found.append(Door(name="s3", service=f"rook-ceph-rgw-{STORE}", port=STORE_PORT, namespace=rook))
+    if design.dashboard:
+        service = "rook-ceph-mgr-dashboard"
+        found.append(Door(name="dashboard", service=service, port=_DASHBOARD_PORT, namespace=rook))
+    return tuple(found)
+
+
+def _gateway(design: Design, doors: tuple[Door, ...]) -> Manifest:
+    assert design.kubernetes is not None
+    here = {"namespaces": {"from": "Same"}}
+    listeners: list[dict[str, Any]] = [
+        {"name": "http", "protocol": "HTTP", "port": _HTTP, "allowedRoutes": here},
+        *(
+            {
+                "name": door.name,
+                "hostname": f"{door.name}.{design.kubernetes.domain}",
+                "protocol": "TLS",
+                "port": _HTTPS,
+                "tls": {"mode": "Passthrough"},
+                "allowedRoutes": here,
+            }
+            for door in doors
+        ),
+    ]
+    annotations = _annotations(design)
+    spec = {
+        "gatewayClassName": "cilium",
+        **({"infrastructure": {"annotations": annotations}} if annotations else {}),
+        "listeners": listeners,
+    }
+    return manifest(_API, "Gateway", GATEWAY, namespace=NAMESPACE, labels=_LABELS, spec=spec)
+
+
+def _annotations(design: Design) -> dict[str, str]:
+    """Return what the provider's controller is told about the load balancer that it makes."""
+    if design.provider != "hetzner":
+        return {}
+    prefix = "load-balancer.hetzner.cloud"
+    return {
+        # The name by which a teardown finds it: it carries no label of ours.
+        f"{prefix}/name": f"{design.name}-{GATEWAY}",
+        f"{prefix}/location": _HETZNER_LOCATION,
+        f"{prefix}/use-private-ip": "true",
+    }
+
+
+def _route(door: Door, domain: str) -> Manifest:
+    backend: dict[str, Any] = {"name": door.service, "port": door.port}
+    if door.namespace != NAMESPACE:
+        backend["namespace"] = door.namespace
+    spec = {
+        "parentRefs": [{"name": GATEWAY, "sectionName": door.name}],
+        "hostnames": [f"{door.name}.{domain}"],
+        "rules": [{"backendRefs": [backend]}],
+    }
+    return manifest(_API, "TLSRoute", door.name, namespace=NAMESPACE, labels=_LABELS, spec=spec)
+
+
+def _redirect(doors: tuple[Door, ...], domain: str) -> Manifest:
+    redirect = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}
+    spec = {
+        "parentRefs": [{"name": GATEWAY, "sectionName": "http"}],
+        "hostnames": [f"{door.name}.{domain}" for door in doors],
+        "rules": [{"filters": [redirect]}],
+    }
+    return manifest(_API, "HTTPRoute", "to-https", namespace=NAMESPACE, labels=_LABELS, spec=spec)
+
+
+def _grants(doors: tuple[Door, ...]) -> Iterator[Manifest]:
+    """Yield for each other namespace the grant that routes of ours may lead to these Services there."""
+    for namespace in dict.fromkeys(door.namespace for door in doors):
+        services = [door.service for door in doors if door.namespace == namespace]
+        spec = {
+            "from": [{"group": _GROUP, "kind": "TLSRoute", "namespace": NAMESPACE}],
+            "to": [{"group": "", "kind": "Service", "name": service} for service in services],
+        }
+        yield manifest(_API, "ReferenceGrant", GATEWAY, namespace=namespace, labels=_LABELS, spec=spec)
