@@ -19,7 +19,7 @@ import pytest
 from pydantic import ValidationError
 
 from rookery.apps.streaming import media
-from rookery.apps.streaming.origin import ORIGIN_PORT, render_origin
+from rookery.apps.streaming.origin import ORIGIN_PORT, pod_place, render_origin, server_place
 from rookery.apps.streaming.settings import StreamingSettings
 from rookery.design.build import build_design
 from rookery.design.model import Instance
@@ -404,7 +404,7 @@ def test_an_origin_serves_the_folder_and_says_whether_it_can() -> None:
     design = build_design(spec, placers={})
     host = design.hosts[0]
     instance = Instance(app="streaming", component="origin", memory=1, resident=1, ports=(ORIGIN_PORT,))
-    text = render_origin(design, host, instance)
+    text = render_origin(server_place(design, host, instance))
     assert f"listen {ORIGIN_PORT} ssl;" in text
     assert f"pid /run/{instance.name}.pid;" in text
     assert f"/var/log/nginx/{instance.name}.error.log" in text
@@ -414,3 +414,16 @@ def test_an_origin_serves_the_folder_and_says_whether_it_can() -> None:
     assert 'Cache-Control "public, max-age=3600, immutable";' in text
     assert text.count('Access-Control-Allow-Origin "*" always;') == 3
     assert text.count("{") == text.count("}")
+
+
+def test_an_origin_in_a_pod_differs_in_its_place_alone() -> None:
+    text = render_origin(pod_place(("streaming-origin.media.svc", "streaming-origin")))
+    assert text.startswith("worker_processes 1;\npid /tmp/nginx.pid;\nerror_log stderr warn;\n")
+    assert "server_name streaming-origin.media.svc streaming-origin;" in text
+    assert "ssl_certificate /etc/rookery/tls/tls.crt;" in text
+    assert "access_log /dev/stdout origin;" in text
+    assert text.count("X-Served-By $hostname always;") == 3
+    # Nothing outside its own volumes is written, and nobody is another user.
+    assert re.findall(r"(?m)^user ", text) == []
+    assert set(re.findall(r"temp_path (\S+)-", text)) == {"/tmp/nginx"}
+    assert "location ~ /\\. { return 404; }" in text

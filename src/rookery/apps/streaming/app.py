@@ -8,8 +8,10 @@ from pathlib import PurePath
 
 from rookery.apps.app import App, Making
 from rookery.apps.nginx import config_path, nginx_program
+from rookery.apps.streaming.instances import CHANNEL, MEDIA_BUCKET, ORIGIN, PACKING_FOLDER, PROGRAM_FOLDER
+from rookery.apps.streaming.kubernetes import streaming_items
 from rookery.apps.streaming.media import RULES
-from rookery.apps.streaming.origin import ORIGIN_PORT, render_origin
+from rookery.apps.streaming.origin import ORIGIN_PORT, render_origin, server_place
 from rookery.apps.streaming.settings import StreamingSettings
 from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import (
@@ -25,26 +27,19 @@ from rookery.design.model import (
 )
 from rookery.files import File, Program, packaged
 from rookery.spec.model import AppSettings
-from rookery.units import MIB
 
-MEDIA_BUCKET = "media"
 _PUBLISHER = "media-publisher"
 _MOST_ORIGINS = 2
 _USER = "live"
 _DIRECTORY, _MOUNT = "/live", "/srv/live"
 # Where the lock lies that says which host encodes: objects of their own, apart from all files.
 _LOCK_NAMESPACE = "live"
-_PROGRAMS = "usr/lib/rookery/streaming"
-# In our container image; on the lab it is laid where it runs.
-_PACKER = "usr/lib/rookery/packing"
 _GUEST = files("rookery.apps.streaming") / "guest"
 # What is made is made again when one of these changes, so what only the channel needs stands apart.
 _PACKING = ("films.json", "ladder.py", "music.py", "pack_media.py", "silhouettes.py", "sources.py")
-_LIVE = ("channel.py", "encoder.py", "lease.py", "live_playlist.py", "publisher.py", "share.py")
-_ORIGIN = Instance(
-    app="streaming", component="origin", memory=64 * MIB, resident=10 * MIB, ports=(ORIGIN_PORT,)
-)
-_CHANNEL = Instance(app="streaming", component="channel", memory=192 * MIB, resident=50 * MIB, ports=())
+_CHANNEL = ("channel.py", "encoder.py", "live_playlist.py", "publisher.py")
+_ON_SERVERS = (*_CHANNEL, "lease.py", "share.py")
+_IN_PODS = (*_CHANNEL, "cluster_channel.py", "cluster_lease.py", "folder.py")
 
 
 def place_streaming(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
@@ -79,7 +74,7 @@ def _with_channel(design: AppDesign, settings: StreamingSettings, surroundings: 
     share = Share(name="live", directory=_DIRECTORY, path=_MOUNT, hosts=names, user=_USER, owner="root")
     return replace(
         design,
-        placements=tuple((name, instance) for name in names for instance in (_ORIGIN, _CHANNEL)),
+        placements=tuple((name, instance) for name in names for instance in (ORIGIN, CHANNEL)),
         routes=(*design.routes, Route(path="/live/", backends=hosts, port=ORIGIN_PORT)),
         shares=(share,),
         users=(_channel_user(system, names),),
@@ -105,9 +100,9 @@ def _channel_user(system: FileSystem, hosts: tuple[str, ...]) -> CephUser:
 
 def _server_files(design: Design, _app: AppDesign, host: Host, instance: Instance) -> tuple[File, ...]:
     if instance.component == "origin":
-        text = render_origin(design, host, instance)
+        text = render_origin(server_place(design, host, instance))
         return (File.text(config_path(instance), text),)
-    return packaged(_GUEST, _PROGRAMS, names=_LIVE)
+    return packaged(_GUEST, PROGRAM_FOLDER, names=_ON_SERVERS)
 
 
 def _server_programs(design: Design, _app: AppDesign, host: Host, instance: Instance) -> tuple[Program, ...]:
@@ -123,7 +118,7 @@ def _server_programs(design: Design, _app: AppDesign, host: Host, instance: Inst
         "path": _DIRECTORY,
     }
     options = tuple(word for name, value in words.items() for word in (f"--{name}", value))
-    argv = ("python3", f"/{_PROGRAMS}/channel.py", *options)
+    argv = ("python3", f"/{PROGRAM_FOLDER}/channel.py", *options)
     return (Program(name=instance.name, argv=argv, gated=True, priority=650),)
 
 
@@ -140,7 +135,8 @@ def _making(app: AppDesign) -> Making:
 
 
 def _image_files() -> tuple[File, ...]:
-    return (*packaged(_GUEST, _PACKER, names=_PACKING), *packaged(_GUEST, _PROGRAMS, names=_LIVE))
+    packer = packaged(_GUEST, PACKING_FOLDER, names=_PACKING)
+    return (*packer, *packaged(_GUEST, PROGRAM_FOLDER, names=_IN_PODS))
 
 
 def _located(settings: AppSettings, base: PurePath) -> AppSettings:
@@ -160,6 +156,7 @@ STREAMING = App(
     media_type=RULES.media_type,
     located=_located,
     making=_making,
+    cluster_items=streaming_items,
     image_files=_image_files,
     packages=("ffmpeg", "fonts-dejavu-core"),
 )

@@ -2,6 +2,7 @@
 
 One such process runs on each origin. The lease is looked after here, encoding is ffmpeg's, and what goes to
 CephFS is the publisher's, in a thread of its own, so that a file system that hangs never delays a renewal.
+Run by itself, it is that of a server with Ceph's own libraries; cluster_channel.py is that of a pod.
 """
 
 from __future__ import annotations
@@ -17,21 +18,14 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-import rados
-
 if TYPE_CHECKING:
     from rookery.apps.streaming.guest.encoder import Encoder
-    from rookery.apps.streaming.guest.lease import Lease
+    from rookery.apps.streaming.guest.parts import Lease, Share
     from rookery.apps.streaming.guest.publisher import Publisher
-    from rookery.apps.streaming.guest.share import Share
 else:  # on a server, these files lie side by side in a folder that is no package
     from encoder import Encoder
-    from lease import Lease
     from publisher import Publisher
-    from share import Share
 
-_RENEW = 1.0  # seconds between renewals
-_TRY = 0.5  # seconds between tries to take the lease, while another holds it
 _PAUSE = 5.0  # seconds in which a leader that failed leaves the lease to others
 _END = 3.0  # seconds that the publisher gets to finish what it is writing
 
@@ -58,7 +52,8 @@ class Channel:
                 self._follow()
             else:
                 self._go_on(self._publisher)
-            self.stopping.wait(_TRY if self._publisher is None else _RENEW)
+            lease = self._lease
+            self.stopping.wait(lease.try_every if self._publisher is None else lease.renew_every)
         self._stand_down("told to stop")
 
     def _follow(self) -> None:
@@ -108,40 +103,31 @@ class Channel:
         while True:
             time.sleep(0.2)
             if self._publisher is not None and not self._lease.held and self._encoder.running:
-                log.error("the lease runs out without an answer from RADOS: ffmpeg is killed")
+                log.error("the lease runs out without an answer: ffmpeg is killed")
                 self._encoder.kill()
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="The live channel on one origin.")
+def options(description: str) -> argparse.ArgumentParser:
+    """Return what every channel can be told."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--host", required=True, help="this host's name")
-    parser.add_argument("--user", required=True, help="cephx user, without 'client.'")
-    parser.add_argument("--pool", required=True, help="pool of the lease's object")
-    parser.add_argument("--namespace", required=True, help="namespace of the lease's object")
-    parser.add_argument("--file-system", default="cephfs", help="the CephFS that has the folder")
-    parser.add_argument("--path", default="/live", help="the folder to publish to, within the file system")
     parser.add_argument("--size", default="640x360", help="size of the picture")
     parser.add_argument("--work", type=Path, default=Path("/run/live-channel"), help="the encoder's folder")
-    return parser.parse_args()
+    return parser
 
 
-def main() -> None:
-    given = arguments()
+def start_log() -> None:
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(
         stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%SZ"
     )
+
+
+def serve(given: argparse.Namespace, *, lease: Lease, share: Share) -> None:
+    """Take part in the channel until told to stop by a signal."""
     width, height = (int(part) for part in given.size.split("x"))
-    try:
-        lease = Lease(user=given.user, pool=given.pool, namespace=given.namespace, host=given.host)
-    except rados.Error as error:
-        raise SystemExit(f"no connection to the cluster: {error}") from error
-    channel = Channel(
-        host=given.host,
-        lease=lease,
-        share=Share(user=given.user, file_system=given.file_system, path=given.path),
-        encoder=Encoder(host=given.host, width=width, height=height, folder=given.work),
-    )
+    encoder = Encoder(host=given.host, width=width, height=height, folder=given.work)
+    channel = Channel(host=given.host, lease=lease, share=share, encoder=encoder)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         channel.stopping.set()
@@ -151,6 +137,32 @@ def main() -> None:
     threading.Thread(target=channel.watch, name="watch", daemon=True).start()
     channel.run()
     lease.close()
+
+
+def main() -> None:
+    # Ceph's libraries are on servers, and in no pod.
+    import rados
+
+    if TYPE_CHECKING:
+        from rookery.apps.streaming.guest import lease, share
+    else:
+        import lease
+        import share
+
+    parser = options("The live channel on one origin.")
+    parser.add_argument("--user", required=True, help="cephx user, without 'client.'")
+    parser.add_argument("--pool", required=True, help="pool of the lease's object")
+    parser.add_argument("--namespace", required=True, help="namespace of the lease's object")
+    parser.add_argument("--file-system", default="cephfs", help="the CephFS that has the folder")
+    parser.add_argument("--path", default="/live", help="the folder to publish to, within the file system")
+    given = parser.parse_args()
+    start_log()
+    try:
+        right = lease.Lease(user=given.user, pool=given.pool, namespace=given.namespace, host=given.host)
+    except rados.Error as error:
+        raise SystemExit(f"no connection to the cluster: {error}") from error
+    folder = share.Share(user=given.user, file_system=given.file_system, path=given.path)
+    serve(given, lease=right, share=folder)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,10 @@ class Writer:
 class Lease:
     """The lock, as one host sees it. Its times are this machine's monotonic clock."""
 
+    error: type[Exception] = rados.Error
+    renew_every = 1.0
+    try_every = 0.5
+
     def __init__(self, *, user: str, pool: str, namespace: str, host: str) -> None:
         self._cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name=f"client.{user}")
         for option in ("rados_mon_op_timeout", "rados_osd_op_timeout"):

@@ -18,23 +18,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cephfs
-import rados
-
 if TYPE_CHECKING:
-    from rookery.apps.streaming.guest.lease import Lease
     from rookery.apps.streaming.guest.live_playlist import Playlist, Segment, parse_playlist, render_playlist
-    from rookery.apps.streaming.guest.share import Session, Share
+    from rookery.apps.streaming.guest.parts import Lease, Session, Share
 else:  # on a server, these files lie side by side in a folder that is no package
-    from lease import Lease
     from live_playlist import Playlist, Segment, parse_playlist, render_playlist
-    from share import Session, Share
 
 PLAYLIST = "live.m3u8"
 WINDOW = 10  # segments
 _KEPT = 60  # seconds that a segment stays after it left the playlist: players may be behind
 _POLL = 0.1  # seconds between looks for a finished segment
-_NAME = re.compile(r"^\.?(\d{8}T\d{6}\.\d{3}Z)-.*\.ts(\.new)?$")
+_NAME = re.compile(r"^\.?(\d{8}T\d{6}\.\d{3}Z)-.*\.ts(\.(.+\.)?new)?$")
 
 log = logging.getLogger("channel")
 
@@ -75,7 +69,7 @@ class Publisher(threading.Thread):
                 self._publish_finished()
         except NotLeadingError:
             pass
-        except (OSError, rados.Error, cephfs.Error) as error:
+        except (OSError, self._lease.error, self._share.error) as error:
             self.error = f"{type(error).__name__}: {error}"
 
     def _fence_until_done(self) -> None:
@@ -87,7 +81,7 @@ class Publisher(threading.Thread):
                 if last is not None and not last.done:
                     self._lease.fence(last.address)
                     log.info("fenced: %s was writing as %s when it went silent", last.host, last.address)
-            except rados.Error as error:
+            except self._lease.error as error:
                 log.warning("fencing failed, trying again: %s", error)
                 self._ending.wait(0.5)
             else:

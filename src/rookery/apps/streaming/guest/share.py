@@ -68,6 +68,8 @@ class Session:
 class Share:
     """Where the folder is, and who may use it."""
 
+    error: type[Exception] = cephfs.Error
+
     def __init__(self, *, user: str, file_system: str, path: str) -> None:
         self._user = user
         self._file_system = file_system

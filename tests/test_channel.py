@@ -1,0 +1,316 @@
+"""The live channel: who leads by a Lease of the API server's, its folder, and what is published to it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rookery.apps.streaming.guest.cluster_lease import LEASE, MARGIN, ApiError, ApiServer, ClusterLease
+from rookery.apps.streaming.guest.folder import FolderShare, LateError
+from tests.api_server import Fake, api_server
+from tests.test_streaming import guest
+
+
+@dataclass
+class Clock:
+    """A clock that a test moves."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(name="fake")
+def _fake(tmp_path: Path) -> Iterator[Fake]:
+    with api_server(tmp_path) as fake:
+        yield fake
+
+
+@dataclass
+class Pods:
+    """Pods that want the Lease, all with one clock."""
+
+    fake: Fake
+    clock: Clock = field(default_factory=Clock)
+    leases: list[ClusterLease] = field(default_factory=list)
+
+    def lease(self, identity: str, *, account: Path | None = None) -> ClusterLease:
+        server = ApiServer("127.0.0.1", self.fake.port, account=account or self.fake.account)
+        made = ClusterLease(
+            server, namespace="media", name="streaming-channel", identity=identity, clock=self.clock
+        )
+        self.leases.append(made)
+        return made
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        assert self.fake.lease is not None
+        return dict(self.fake.lease["spec"])
+
+
+@pytest.fixture(name="pods")
+def _pods(fake: Fake) -> Iterator[Pods]:
+    pods = Pods(fake)
+    yield pods
+    for lease in pods.leases:
+        lease.close()
+
+
+# The Lease
+
+
+def test_one_holds_the_lease_and_the_other_takes_it_once_it_ran_out(pods: Pods) -> None:
+    one, other = pods.lease("one"), pods.lease("other")
+    assert (one.held, one.take(), one.held) == (False, True, True)
+    first = pods.spec
+    assert (first["holderIdentity"], first["leaseDurationSeconds"], first["leaseTransitions"]) == (
+        "one",
+        LEASE,
+        1,
+    )
+    assert first["acquireTime"] == first["renewTime"]
+    assert not other.take()
+    pods.clock.now += 5
+    assert one.take()
+    assert (pods.spec["acquireTime"], pods.spec["leaseTransitions"]) == (first["acquireTime"], 1)
+    # The other counts from when it sees that the Lease was renewed, whatever time is written in it.
+    pods.clock.now += LEASE
+    assert (one.held, other.take()) == (False, False)
+    pods.clock.now += LEASE
+    assert not other.take()
+    pods.clock.now += 0.1
+    assert (other.take(), other.held, pods.spec["holderIdentity"], pods.spec["leaseTransitions"]) == (
+        True,
+        True,
+        "other",
+        2,
+    )
+    # Who held it finds out, and does not take it back.
+    assert (one.take(), one.held) == (False, False)
+
+
+def test_a_term_ends_a_margin_before_the_lease_and_counts_from_before_it_was_asked_for(pods: Pods) -> None:
+    one = pods.lease("one")
+    assert one.take()
+    pods.clock.now += LEASE - MARGIN - 0.1
+    assert one.held
+    pods.clock.now += 0.1
+    assert not one.held
+
+
+def test_what_is_given_up_is_taken_at_once(pods: Pods) -> None:
+    one, other = pods.lease("one"), pods.lease("other")
+    assert one.take()
+    assert not other.take()
+    one.release()
+    assert (one.held, pods.spec["holderIdentity"], other.take(), other.held) == (False, "", True, True)
+    # Giving up what one does not have changes nothing.
+    one.release()
+    assert (pods.spec["holderIdentity"], other.take()) == ("other", True)
+
+
+def test_of_two_that_find_it_free_one_gets_it(pods: Pods) -> None:
+    one, other = pods.lease("one"), pods.lease("other")
+    found = one._server.request("GET", one._path)
+    assert other.take()
+    with pytest.raises(ApiError, match="the object has been modified") as raised:
+        one._server.request("PUT", one._path, one._mine(found))
+    assert raised.value.status == 409
+    assert (one.take(), pods.spec["holderIdentity"]) == (False, "other")
+
+
+def test_an_edit_by_somebody_else_costs_one_renewal(pods: Pods) -> None:
+    one = pods.lease("one")
+    assert one.take()
+    assert pods.fake.lease is not None
+    pods.fake.put(pods.fake.lease)
+    pods.clock.now += 2
+    assert (one.take(), one.held) == (False, True)
+    pods.clock.now += 2
+    assert (one.take(), one.held) == (True, True)
+
+
+def test_an_answer_that_is_lost_is_asked_for_again(pods: Pods) -> None:
+    one = pods.lease("one")
+    assert one.take()
+    pods.fake.mute = True
+    assert not one.take()
+    assert one.held
+    assert one.take()
+
+
+def test_a_pod_that_starts_again_goes_on_with_its_lease(pods: Pods) -> None:
+    assert pods.lease("one").take()
+    assert pods.lease("one").take()
+    assert pods.spec["leaseTransitions"] == 1
+
+
+def test_trouble_is_told_once_and_a_lost_connection_is_made_anew(
+    pods: Pods, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = pods.lease("one")
+    pods.fake.failing = 2
+    with caplog.at_level(logging.WARNING):
+        assert [one.take(), one.take(), one.take()] == [False, False, True]
+    assert caplog.messages == ["the lease cannot be asked for: status 503"]
+    pods.fake.lease = None
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        assert not one.take()
+        assert not one.take()
+    assert caplog.messages == ["the lease cannot be asked for: leases 'streaming-channel' not found"]
+
+
+def test_credentials_are_read_each_time(pods: Pods, tmp_path: Path) -> None:
+    one = pods.lease("one")
+    token = tmp_path / "token"
+    right = token.read_text()
+    token.write_text("wrong")
+    assert not one.take()
+    token.write_text(right)
+    assert one.take()
+
+
+def test_nobody_but_the_authority_is_believed(pods: Pods, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with api_server(elsewhere):
+        one = pods.lease("one", account=elsewhere)
+        with pytest.raises(ApiError, match="CERTIFICATE_VERIFY_FAILED"):
+            one._server.request("GET", one._path)
+
+
+def test_an_api_server_that_is_away_is_trouble_and_no_lease(pods: Pods) -> None:
+    one = pods.lease("one")
+    one._server._port = 9
+    assert (one.take(), one.held) == (False, False)
+
+
+def test_outside_a_pod_there_is_no_api_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(ApiError, match="the environment has no KUBERNETES_SERVICE_HOST: this is no pod"):
+        ApiServer.of_this_pod()
+
+
+# The folder
+
+
+def share(folder: Path, *, may_write: Callable[[], bool] = lambda: True) -> FolderShare:
+    return FolderShare(folder, writer="pod-1", may_write=may_write)
+
+
+def test_a_file_appears_whole_and_can_be_replaced_and_removed(tmp_path: Path) -> None:
+    with share(tmp_path).session() as session:
+        assert session.read("live.m3u8") is None
+        session.write("live.m3u8", b"one")
+        session.write("live.m3u8", b"two")
+        assert (session.read("live.m3u8"), session.names(), session.address) == (b"two", ["live.m3u8"], "")
+        session.remove("live.m3u8")
+        session.remove("live.m3u8")
+        assert session.names() == []
+
+
+def test_what_was_written_too_late_is_not_put_in_place(tmp_path: Path) -> None:
+    (tmp_path / "live.m3u8").write_text("a successor's")
+    late = pytest.raises(LateError, match=r"live\.m3u8 was written too late to be put in place")
+    with late, share(tmp_path, may_write=lambda: False).session() as session:
+        session.write("live.m3u8", b"old")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("live.m3u8", "a successor's")]
+
+
+def test_what_a_lost_writer_left_unfinished_is_removed_in_time(tmp_path: Path) -> None:
+    for name, age in ((".live.m3u8.pod-0.new", 700), (".live.m3u8.pod-2.new", 5)):
+        (tmp_path / name).write_text("half")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    with share(tmp_path).session() as session:
+        assert session.names() == [".live.m3u8.pod-2.new"]
+
+
+# Publishing to a folder
+
+
+@dataclass
+class AlwaysHeld:
+    """A lease that nobody else wants."""
+
+    error: type[Exception] = ApiError
+    held: bool = True
+
+    def last_writer(self) -> None:
+        return None
+
+    def sign(self, address: str, *, done: bool) -> None:
+        pass
+
+
+ENCODED = """\
+#EXTM3U
+#EXT-X-VERSION:6
+#EXT-X-TARGETDURATION:2
+#EXT-X-MEDIA-SEQUENCE:0
+#EXTINF:2.000000,
+#EXT-X-PROGRAM-DATE-TIME:2026-01-02T03:04:05.000+0000
+0.ts
+#EXTINF:2.000000,
+#EXT-X-PROGRAM-DATE-TIME:2026-01-02T03:04:07.000+0000
+1.ts
+"""
+
+
+@contextlib.contextmanager
+def publishing(tmp_path: Path, lease: AlwaysHeld) -> Iterator[tuple[Any, Path, Path]]:
+    source, folder = tmp_path / "encoded", tmp_path / "live"
+    source.mkdir()
+    folder.mkdir()
+    publisher = guest("publisher").Publisher(
+        host="worker-a", source=source, share=share(folder, may_write=lambda: lease.held), lease=lease
+    )
+    publisher.start()
+    try:
+        yield publisher, source, folder
+    finally:
+        assert publisher.end(5)
+
+
+def until(what: Callable[[], object]) -> None:
+    limit = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def test_segments_reach_the_folder_before_the_playlist_that_names_them(tmp_path: Path) -> None:
+    lease = AlwaysHeld()
+    with publishing(tmp_path, lease) as (publisher, source, folder):
+        old = folder / ".20250102T030405.000Z-worker-z.ts.pod-0.new"
+        old.write_text("half of a lost leader's")
+        for number in range(2):
+            (source / f"{number}.ts").write_bytes(b"segment %d" % number)
+        (source / "local.m3u8").write_text(ENCODED)
+        until(lambda: (folder / "live.m3u8").exists() and "07.000Z" in (folder / "live.m3u8").read_text())
+        until(lambda: not old.exists())
+        names = ["20260102T030405.000Z-worker-a.ts", "20260102T030407.000Z-worker-a.ts"]
+        assert sorted(path.name for path in folder.iterdir()) == [*names, "live.m3u8"]
+        assert (folder / names[1]).read_bytes() == b"segment 1"
+        text = (folder / "live.m3u8").read_text()
+        assert [line for line in text.splitlines() if line.endswith(".ts")] == names
+        assert publisher.error == ""
+
+
+def test_who_may_not_write_any_more_writes_nothing(tmp_path: Path) -> None:
+    lease = AlwaysHeld()
+    with publishing(tmp_path, lease) as (publisher, source, folder):
+        lease.held = False
+        (source / "0.ts").write_bytes(b"segment")
+        (source / "local.m3u8").write_text(ENCODED)
+        publisher.join(5)
+        assert (publisher.is_alive(), list(folder.iterdir()), publisher.error) == (False, [], "")
