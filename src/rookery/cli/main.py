@@ -16,6 +16,7 @@ from rookery.cli.changing import diff, drift
 from rookery.cli.cost import cost, prices
 from rookery.cli.designing import init, patterns, plan, schema
 from rookery.cli.drawing import diagram
+from rookery.cli.image import image
 from rookery.cli.journaling import journal
 from rookery.cli.loading import load
 from rookery.cli.rendering import render
@@ -76,7 +77,7 @@ def completion(kind: str) -> None:
 
 
 _RUNNING = (up, status, drift, verify, open_service, shell, load, down, journal)
-_DESIGNING = (plan, diff, diagram, render, patterns, init, schema, cost, prices)
+_DESIGNING = (plan, diff, diagram, render, image, patterns, init, schema, cost, prices)
 for command in (*_RUNNING, *_DESIGNING, completion, test):
     cli.add_command(command)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from rookery.drivers import mounts, network
@@ -30,7 +31,23 @@ def require_root() -> None:
 def require_lab_machine() -> None:
     """Raise NotPossibleError where a lab cannot run here."""
     require_root()
-    wanted = _COMMANDS if image_root().is_dir() else (*_COMMANDS, *_BUILD_COMMANDS)
+    _require_commands(_COMMANDS if image_root().is_dir() else (*_COMMANDS, *_BUILD_COMMANDS))
+    _require_cgroups()
+    _require_overlay()
+    _require_open_bridges()
+
+
+def require_image_machine() -> None:
+    """Raise NotPossibleError where a container image cannot be built here."""
+    if os.geteuid() != 0:
+        raise NotPossibleError(
+            "an image has files of other users, which only root may make",
+            hint="Run it with sudo: `sudo ./rookery image`.",
+        )
+    _require_commands((("setpriv", "util-linux"), *_BUILD_COMMANDS))
+
+
+def _require_commands(wanted: Iterable[tuple[str, str]]) -> None:
     missing = [(command, package) for command, package in wanted if shutil.which(command) is None]
     if missing:
         packages = " ".join(dict.fromkeys(package for _, package in missing))
@@ -38,9 +55,6 @@ def require_lab_machine() -> None:
             f"this machine lacks {', '.join(command for command, _ in missing)}",
             hint=f"On Debian and Ubuntu: `apt-get install {packages}`.",
         )
-    _require_cgroups()
-    _require_overlay()
-    _require_open_bridges()
 
 
 def _require_cgroups() -> None:

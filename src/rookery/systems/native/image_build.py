@@ -13,15 +13,14 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from rookery.apps.table import APPS
+from rookery.drivers.debian import DebianRoot, find_mirror, make_root
 from rookery.drivers.files import alone, remove_tree
-from rookery.drivers.process import CommandError, run
-from rookery.errors import NotPossibleError
+from rookery.drivers.process import run
 from rookery.systems.native.paths import image_folder
 from rookery.systems.protocol import Report
+from rookery.versions import DEBIAN
 
-SUITE = "trixie"
-FALLBACK_MIRROR = "http://deb.debian.org/debian"
-_BUILD_LIMIT = 1800.0  # seconds: a slow mirror is slow, not broken
+SUITE = DEBIAN
 _RECIPE = 2  # raise it when the recipe below changes what comes out
 
 # What every server has. No package recommends another in: an image is what it names.
@@ -90,26 +89,10 @@ def ensure_image(report: Report) -> Path:
 
 def _build(root: Path, report: Report) -> None:
     building = root.with_name(f"{root.name}.building")
-    remove_tree(building)
     mirror = find_mirror()
     report(f"building from {mirror}; this happens once and takes about a minute")
-    argv = (
-        *("mmdebstrap", "--quiet", "--variant=apt", "--mode=root", "--components=main"),
-        f"--include={','.join(packages())}",
-        '--aptopt=Acquire::Retries "3"',
-        '--aptopt=Acquire::Check-Valid-Until "false"',
-        *("--dpkgopt=force-unsafe-io", f"--dpkgopt=path-exclude={'/usr/share/man/*'}"),
-        *(SUITE, str(building), mirror),
-    )
-    try:
-        run(argv, timeout=_BUILD_LIMIT)
-    except CommandError as error:
-        remove_tree(building)
-        raise NotPossibleError(
-            f"the servers' root image could not be built from {mirror}",
-            hint="Check that this machine reaches its own apt's mirror (`apt-get update`), then run again.",
-            details=error.details,
-        ) from None
+    wanted = DebianRoot(suite=SUITE, variant="apt", packages=packages())
+    make_root(wanted, building, mirror=mirror, what="the servers' root image")
     _finish(building)
     building.replace(root)
 
@@ -147,17 +130,3 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
             yield from _walk(entry, path)
         else:
             yield path, entry.read_bytes()
-
-
-def find_mirror() -> str:
-    """Return the Debian mirror that this machine's apt uses, or Debian's own where it uses none."""
-    try:
-        lines = run(("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(RELEASE)")).splitlines()
-    except CommandError:
-        return FALLBACK_MIRROR
-    for line in lines:
-        uri, _, rest = line.partition(" ")
-        origin, _, release = rest.rpartition(" ")
-        if origin == "Debian" and "-security" not in release and "-security" not in uri:
-            return uri.rstrip("/")
-    return FALLBACK_MIRROR

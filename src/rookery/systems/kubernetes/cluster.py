@@ -1,0 +1,275 @@
+"""A system on Kubernetes, behind the one protocol of all systems."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rookery.apps.pods import ISSUER, NAMESPACE
+from rookery.design.model import Design
+from rookery.drivers.ceph import CephError, CephSession
+from rookery.drivers.files import write_whole
+from rookery.drivers.helm import Helm
+from rookery.drivers.kubectl import Kubectl
+from rookery.drivers.playbook import run_playbook
+from rookery.drivers.postgres import Door
+from rookery.drivers.process import CommandError, run
+from rookery.errors import InputError, NotPossibleError, RookeryError
+from rookery.plan.kubernetes import BOOTSTRAP, cluster_steps
+from rookery.plan.step import Observation, Step
+from rookery.projections.kubernetes.namespaces import CERT_MANAGER
+from rookery.projections.kubernetes.placed import placed_items
+from rookery.projections.kubernetes.tree import build_stages
+from rookery.systems.kubernetes.items import Applier
+from rookery.systems.kubernetes.paths import ClusterPaths
+from rookery.systems.kubernetes.status import database_members, host_statuses
+from rookery.systems.protocol import (
+    Activity,
+    Credentials,
+    Deviation,
+    DeviationKind,
+    Endpoint,
+    HostStatus,
+    Listener,
+    Member,
+    Report,
+)
+from rookery.versions import DISTRIBUTIONS
+
+_TOOLBOX = "deploy/rook-ceph-tools"
+_AGENT = (files("rookery.systems.native") / "guest" / "agent.py").read_text
+_DATABASE = "database"
+_GATEWAY = "public"
+# Names of services below the design's domain, with the name of the endpoint.
+_SERVICES = ("site", "s3", "dashboard")
+
+
+class KubernetesSystem:
+    """The system of a design on Kubernetes, on servers that are there already."""
+
+    def __init__(self, design: Design, *, charts: Mapping[str, str], remotes: Mapping[str, str]) -> None:
+        assert design.kubernetes is not None
+        self._design = design
+        self._cluster = design.kubernetes
+        self.paths = ClusterPaths(name=design.name)
+        self.kubectl = Kubectl(kubeconfig=self.paths.kubeconfig)
+        self.helm = Helm(kubeconfig=self.paths.kubeconfig)
+        self._applier = Applier(kubectl=self.kubectl, helm=self.helm, charts=charts, remotes=remotes)
+        self._namespace = DISTRIBUTIONS[design.distribution].namespace
+        self._placed = placed_items(build_stages(design))
+        self._items = {one.id: one for one in self._placed}
+        self._sessions: dict[str, CephSession] = {}
+        self._ways: dict[tuple[str, int], int] = {}
+        self._open = ExitStack()
+        self._lock = threading.Lock()
+
+    @property
+    def design(self) -> Design:
+        return self._design
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority's certificate, read from the cluster once it is there."""
+        if not self.paths.ca.exists():
+            data = self._secret(f"{ISSUER}-key", CERT_MANAGER)
+            write_whole(self.paths.ca, data["tls.crt"].encode())
+        return self.paths.ca
+
+    @property
+    def activity(self) -> Activity:
+        raise NotPossibleError(
+            "load on a system on Kubernetes is not possible with this version",
+            hint="The native lab (`provider: lab`) has it.",
+        )
+
+    def steps(self) -> tuple[Step, ...]:
+        return cluster_steps(self._design, self._placed)
+
+    def observe(self) -> Observation:
+        if not self.is_reachable():
+            return Observation()
+        return Observation(facts=frozenset({BOOTSTRAP}) | self._applier.facts(self._placed))
+
+    def apply(self, step: Step, report: Report) -> None:
+        if step.id == BOOTSTRAP:
+            self._bootstrap(report)
+        else:
+            self._applier.apply(self._items[step.id], report)
+
+    def is_reachable(self) -> bool:
+        """Tell whether the API server answers."""
+        return self.paths.kubeconfig.exists() and self.kubectl.reachable()
+
+    def hosts(self) -> tuple[HostStatus, ...]:
+        if not self.is_reachable():
+            return host_statuses(self._design, (), ())
+        nodes, pods = self.kubectl.get("nodes"), self.kubectl.get("pods")
+        return host_statuses(self._design, nodes["items"], pods["items"])
+
+    def drift(self) -> tuple[Deviation, ...]:
+        """Return the nodes that are missing, and every item that is not in the cluster as it is rendered."""
+        there = {node["metadata"]["name"] for node in self.kubectl.get("nodes")["items"]}
+        missing = [
+            Deviation(kind=DeviationKind.MISSING, subject=host.name, what="node")
+            for host in self._design.servers
+            if host.name not in there
+        ]
+        facts = self._applier.facts(self._placed)
+        differing = [
+            Deviation(kind=DeviationKind.DIFFERENT, subject="cluster", what=one.path, item=one.item.name)
+            for one in self._placed
+            if one.path and one.id not in facts
+        ]
+        return (*missing, *differing)
+
+    @cached_property
+    def addresses(self) -> Mapping[str, str]:
+        """The address of the Gateway under each name that it serves: nobody's DNS needs to know them."""
+        gateway = self.kubectl.find("gateway", _GATEWAY, namespace=NAMESPACE) or {}
+        found = gateway.get("status", {}).get("addresses", [])
+        if not found:
+            return {}
+        return {f"{name}.{self._cluster.domain}": str(found[0]["value"]) for name in _SERVICES}
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        there = {front.name for front in self._design.frontends}
+        addresses = self.addresses
+        return tuple(
+            Endpoint(
+                name=name,
+                url=f"https://{host}/",
+                credentials=self._credentials(name),
+                note=f"at {addresses[host]}" if host in addresses else "the Gateway has no address yet",
+            )
+            for name in _SERVICES
+            if name in there and (host := f"{name}.{self._cluster.domain}")
+        )
+
+    def _credentials(self, service: str) -> Credentials | None:
+        if service == "dashboard":
+            data = self._secret("rook-ceph-dashboard-password", self._namespace)
+            return Credentials(user="admin", password=data["password"])
+        if service == "s3" and self._design.buckets:
+            return self.s3_credentials(self._design.buckets[0].owner)
+        return None
+
+    def s3_credentials(self, user: str) -> Credentials:
+        """Return the keys of a bucket claim's owner: Rook keeps them in a secret of the claim's name."""
+        bucket = next((one.name for one in self._design.buckets if one.owner == user), user)
+        data = self._secret(bucket, NAMESPACE)
+        return Credentials(user=data["AWS_ACCESS_KEY_ID"], password=data["AWS_SECRET_ACCESS_KEY"])
+
+    def database_door(self, user: str, *, reads: bool = False) -> Door:
+        service = "ro" if reads else "rw"
+        name = f"{_DATABASE}-{service}"
+        data = self._secret(f"{_DATABASE}-{user}", NAMESPACE)
+        authority = self.paths.folder / "database-ca.crt"
+        write_whole(authority, self._secret(f"{_DATABASE}-ca", NAMESPACE)["ca.crt"].encode())
+        return Door(
+            host=name,
+            address="127.0.0.1",
+            port=self._way(f"service/{name}", 5432),
+            database=user,
+            user=user,
+            password=data["password"],
+            ca_file=str(authority),
+        )
+
+    def members(self) -> tuple[Member, ...]:
+        cluster = self.kubectl.find("clusters.postgresql.cnpg.io", _DATABASE, namespace=NAMESPACE)
+        if cluster is None:
+            return ()
+        selector = f"cnpg.io/cluster={_DATABASE}"
+        pods = self.kubectl.get("pods", namespace=NAMESPACE, selector=selector)
+        return database_members(cluster, pods["items"])
+
+    def ceph(self, user: str = "admin", host: str = "") -> CephSession:
+        """Return a session through Rook's toolbox; it has the administrator's key only."""
+        if user != "admin":
+            raise RookeryError(f"the toolbox has no key of client.{user}")
+        with self._lock:
+            if user not in self._sessions or not self._sessions[user].alive:
+                command = ("python3", "-c", _AGENT(), "--user", user)
+                argv = self.kubectl.exec_argv(_TOOLBOX, *command, namespace=self._namespace)
+                self._sessions[user] = CephSession(argv)
+            return self._sessions[user]
+
+    def ceph_or_none(self) -> CephSession | None:
+        """Return the session if the monitors answer, else None."""
+        if not self.is_reachable():
+            return None
+        try:
+            session = self.ceph()
+            session.mon("quorum_status")
+        except (CephError, CommandError):
+            return None
+        return session
+
+    def listeners(self) -> tuple[Listener, ...]:
+        """Nothing: what listens on a server is in the network of its pods."""
+        return ()
+
+    def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
+        return run(self._ssh(host, argv), timeout=timeout)
+
+    def execute_in(self, target: str, argv: Sequence[str], *, namespace: str, timeout: float = 60.0) -> str:
+        """Run a command in a pod (`deploy/NAME`, `pod/NAME`); raises CommandError."""
+        return run(self.kubectl.exec_argv(target, *argv, namespace=namespace), timeout=timeout)
+
+    def shell(self, host: str, argv: Sequence[str]) -> int:
+        terminal = os.isatty(0) and os.isatty(1)
+        if argv and argv[0] in ("ceph", "rados", "rbd", "radosgw-admin"):
+            line = self.kubectl.exec_argv(_TOOLBOX, *argv, namespace=self._namespace, tty=terminal)
+        else:
+            line = self._ssh(host, argv)
+        return subprocess.run(line, check=False).returncode
+
+    def close(self) -> None:
+        with self._lock:
+            sessions = tuple(self._sessions.values())
+            self._sessions.clear()
+            self._ways.clear()
+            self._open.close()
+        for session in sessions:
+            session.close()
+
+    def _ssh(self, host: str, argv: Sequence[str]) -> tuple[str, ...]:
+        known = {one.name: one.address for one in self._design.servers}
+        if host not in known:
+            raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
+        return ("ssh", *(() if argv else ("-t",)), known[host], *argv)
+
+    def _bootstrap(self, report: Report) -> None:
+        """Make a cluster of the servers, unless there is one already that the design says to use."""
+        if self._cluster.bootstrap == "none":
+            raise NotPossibleError(
+                "the cluster does not answer",
+                hint="`kubernetes.bootstrap: none` uses a cluster that is there: KUBECONFIG leads to it.",
+            )
+        folder = self.paths.tree / "00-bootstrap"
+        run_playbook(folder, "site.yaml", report)
+        made = folder / "kubeconfig"
+        if not made.exists():
+            raise RookeryError(f"the playbook left no {made}", hint="Its output above says why.")
+        write_whole(self.paths.kubeconfig, made.read_bytes(), mode=0o600)
+
+    def _way(self, target: str, port: int) -> int:
+        """Return a port of this machine that leads to a Service, open until `close`."""
+        with self._lock:
+            key = (target, port)
+            if key not in self._ways:
+                way = self.kubectl.forwarded(target, port, namespace=NAMESPACE)
+                self._ways[key] = self._open.enter_context(way)
+            return self._ways[key]
+
+    def _secret(self, name: str, namespace: str) -> dict[str, str]:
+        found: dict[str, Any] = self.kubectl.get("secret", name, namespace=namespace)
+        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}

@@ -1,0 +1,179 @@
+"""One item of the tree, applied to a cluster; and whether it is there already as it should be.
+
+The same things that apply.sh does, with what a program can do better: a release with the same chart and values
+is left alone, and a wait says what it sees.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from rookery.drivers.helm import Helm, Installed
+from rookery.drivers.kubectl import Kubectl
+from rookery.drivers.process import CommandError
+from rookery.drivers.waiting import Look, wait_for
+from rookery.errors import WaitError
+from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Wait
+from rookery.projections.kubernetes.emit import dump
+from rookery.projections.kubernetes.placed import Placed
+
+Report = Callable[[str], None]
+
+_RELEASE_LIMIT = 900  # seconds; images are pulled over whatever line there is
+_APPEARS = 120.0  # seconds for a controller to make what is waited for
+_SLICE = 15  # seconds of one look at a condition, after which it is said again what is seen
+_LOOKS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applier:
+    """Applies items to one cluster.
+
+    `charts` and `remotes` lead from a chart (`name-version`) and a URL to a file of a mirror; what they do not
+    have comes from where it is published.
+    """
+
+    kubectl: Kubectl
+    helm: Helm
+    charts: Mapping[str, str]
+    remotes: Mapping[str, str]
+
+    def apply(self, one: Placed, report: Report) -> None:
+        """Make an item what it should be; raises CommandError or WaitError."""
+        item = one.item
+        if isinstance(item, Objects):
+            self.kubectl.apply("-", stdin=dump(item.objects))
+        elif isinstance(item, Remote):
+            self.kubectl.apply(self.remotes.get(item.url, item.url))
+        elif isinstance(item, Secrets):
+            for needed in item.secrets:
+                self._ensure_secret(needed)
+        elif isinstance(item, Release):
+            self._ensure_release(item, report)
+        else:
+            self._wait(item, report)
+
+    def facts(self, placed: Iterable[Placed]) -> frozenset[str]:
+        """Return the ids of the items that are in the cluster as they should be."""
+        items = tuple(placed)
+        installed = {(one.namespace, one.name): one for one in self.helm.releases()}
+        with ThreadPoolExecutor(max_workers=_LOOKS_AT_ONCE) as pool:
+            holding = pool.map(lambda one: self._holds(one, installed), items)
+            return frozenset(one.id for one, holds in zip(items, holding, strict=True) if holds)
+
+    def _holds(self, one: Placed, installed: Mapping[tuple[str, str], Installed]) -> bool:
+        item = one.item
+        if isinstance(item, Objects):
+            return not self.kubectl.differs(dump(item.objects))
+        if isinstance(item, Release):
+            there = installed.get((item.namespace, item.name))
+            return there is not None and self._is_current(item, there)
+        if isinstance(item, Secrets):
+            return all(self._has_secret(needed) for needed in item.secrets)
+        # Of a wait, looking is doing; others' objects are applied again, which changes nothing.
+        return False
+
+    def _is_current(self, item: Release, there: Installed) -> bool:
+        wanted = json.loads(json.dumps(item.values))
+        return (
+            there.status == "deployed"
+            and there.chart == chart_id(item)
+            and self.helm.values(item.name, item.namespace) == wanted
+        )
+
+    def _ensure_release(self, item: Release, report: Report) -> None:
+        there = next(
+            (one for one in self.helm.releases() if (one.namespace, one.name) == (item.namespace, item.name)),
+            None,
+        )
+        if there is not None and there.status.startswith("pending"):
+            report("an earlier command was interrupted; the release is freed first")
+            self.helm.unlock(item.name, item.namespace)
+        local = self.charts.get(chart_id(item))
+        source = () if local else ("--repo", item.chart.repository, "--version", item.chart.version)
+        waits = ("--wait", f"--timeout={_RELEASE_LIMIT}s") if item.waits else ()
+        self.helm.upgrade(
+            item.name,
+            namespace=item.namespace,
+            chart=local or item.chart.name,
+            values=item.values,
+            options=(*source, *waits),
+            limit=_RELEASE_LIMIT + 60,
+        )
+
+    def _has_secret(self, needed: NeededSecret) -> bool:
+        return self.kubectl.find("secret", needed.name, namespace=needed.namespace) is not None
+
+    def _ensure_secret(self, needed: NeededSecret) -> None:
+        if self._has_secret(needed):
+            return
+        self.kubectl.make_secret(
+            needed.name,
+            namespace=needed.namespace,
+            username=needed.username,
+            password=secrets.token_hex(24),
+            labels=dict(needed.labels),
+        )
+
+    def _wait(self, item: Wait, report: Report) -> None:
+        """Wait for an object, then for its condition, in slices: each tells what is seen meanwhile."""
+        what = f"{item.kind} {item.name}"
+        if item.name != "--all":
+            wait_for(what, lambda: self._look(item), limit=_APPEARS, report=report)
+        waited = 0
+        while waited < item.seconds:
+            try:
+                self.kubectl.wait(
+                    item.kind, item.name, item.condition, namespace=item.namespace, seconds=_SLICE
+                )
+            except CommandError as error:
+                if "timed out" not in error.output:
+                    raise
+                waited += _SLICE
+                report(f"{what}: {self._state(item)}, for {waited} s")
+            else:
+                return
+        raise WaitError(
+            f"waited {waited} s for {what} to have {item.condition}, in vain",
+            details=(f"seen last: {self._state(item)}",),
+            hint="Run the command again to go on; `kubectl describe` of it says more.",
+        )
+
+    def _look(self, item: Wait) -> Look[bool]:
+        there = self.kubectl.find(item.kind, item.name, namespace=item.namespace) is not None
+        return Look(seen="it is there" if there else "not made yet", value=True if there else None)
+
+    def _state(self, item: Wait) -> str:
+        """Return what an object says of itself, in few words."""
+        try:
+            found = self.kubectl.get(
+                item.kind, "" if item.name == "--all" else item.name, namespace=item.namespace
+            )
+        except CommandError:
+            return "it cannot be read"
+        objects = found.get("items", [found])
+        return "; ".join(_says(one) for one in objects[:3]) or "there is none"
+
+
+def chart_id(item: Release) -> str:
+    """Return a chart as Helm lists it: its name, a dash, its version."""
+    return f"{item.chart.name}-{item.chart.version}"
+
+
+def _says(found: Mapping[str, Any]) -> str:
+    """Return an object's phase, or the message of the first condition that is not as it should be."""
+    status = found.get("status", {})
+    name = found["metadata"]["name"]
+    ceph = status.get("ceph", {}).get("health", "")
+    phase = " ".join(word for word in (str(status.get("phase", "")), ceph) if word)
+    if phase:
+        return f"{name} {phase}"
+    waiting = [one for one in status.get("conditions", []) if one.get("status") != "True"]
+    return (
+        f"{name} {waiting[0].get('message') or waiting[0]['type']}" if waiting else f"{name} has no state yet"
+    )

@@ -1,0 +1,42 @@
+"""Where what this machine knows of a cluster is kept: how to reach it, and what it was asked to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rookery.systems.native.paths import home
+
+
+def clusters_folder() -> Path:
+    return home() / "clusters"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterPaths:
+    """The places of one system on Kubernetes."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return clusters_folder() / self.name
+
+    @property
+    def kubeconfig(self) -> Path:
+        """How the API is reached, as its administrator; readable by its owner only."""
+        return self.folder / "kubeconfig"
+
+    @property
+    def spec(self) -> Path:
+        """The spec as resolved at `up`, from which later commands design the system again."""
+        return self.folder / "spec.json"
+
+    @property
+    def tree(self) -> Path:
+        """The tree as it was rendered for the last `up`: playbooks run from there."""
+        return self.folder / "tree"
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca.crt"

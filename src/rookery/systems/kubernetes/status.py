@@ -1,0 +1,83 @@
+"""What runs where on Kubernetes, read from nodes and pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rookery.design.model import Design
+from rookery.systems.protocol import HostStatus, Member, ProgramStatus
+
+Object = Mapping[str, Any]
+
+# Pods that are done are no programs: jobs, and what prepares drives.
+_ENDED = ("Succeeded",)
+_INSTANCE_ROLE = "cnpg.io/instanceRole"
+
+
+def host_statuses(design: Design, nodes: Iterable[Object], pods: Iterable[Object]) -> tuple[HostStatus, ...]:
+    """Return every designed server with the pods on it."""
+    ready = {node["metadata"]["name"]: is_ready(node) for node in nodes}
+    programs: dict[str, list[ProgramStatus]] = {}
+    for pod in pods:
+        host = pod["spec"].get("nodeName", "")
+        if host and pod["status"].get("phase") not in _ENDED:
+            programs.setdefault(host, []).append(_program(pod, host))
+    return tuple(
+        HostStatus(
+            name=host.name,
+            running=ready.get(host.name, False),
+            programs=tuple(sorted(programs.get(host.name, ()), key=lambda one: one.name)),
+            memory=None,
+        )
+        for host in design.servers
+    )
+
+
+def is_ready(thing: Object) -> bool:
+    """Whether a node, a pod or another thing with conditions says that it is Ready."""
+    conditions = thing.get("status", {}).get("conditions", [])
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def program_name(pod: Object) -> str:
+    """Return what a pod is in the design's words: `cdn-edge` for one of ours, else its own name."""
+    labels = pod["metadata"].get("labels", {})
+    app, component = (labels.get(f"app.kubernetes.io/{key}", "") for key in ("name", "component"))
+    if labels.get("app.kubernetes.io/managed-by") == "rookery" and app and component:
+        return f"{app}-{component}"
+    if labels.get("cnpg.io/cluster"):
+        return f"{labels['cnpg.io/cluster']}-postgres"
+    return str(pod["metadata"]["name"])
+
+
+def _program(pod: Object, host: str) -> ProgramStatus:
+    return ProgramStatus(host=host, name=program_name(pod), running=is_ready(pod), detail=pod_state(pod))
+
+
+def pod_state(pod: Object) -> str:
+    """Return why a pod is not ready, or how often it was started again; its phase otherwise."""
+    statuses = pod["status"].get("containerStatuses", [])
+    for one in statuses:
+        waiting = one.get("state", {}).get("waiting")
+        if waiting:
+            return str(waiting.get("reason", "waiting"))
+    restarts = sum(int(one.get("restartCount", 0)) for one in statuses)
+    phase = str(pod["status"].get("phase", "unknown"))
+    return f"{phase}, {restarts} restarts" if restarts else phase
+
+
+def database_members(cluster: Object, pods: Iterable[Object]) -> tuple[Member, ...]:
+    """Return the database's instances, in the words of the protocol, from a CloudNativePG cluster."""
+    primary = cluster.get("status", {}).get("currentPrimary", "")
+    synchronous = "synchronous" in cluster["spec"].get("postgresql", {})
+    found = []
+    for pod in pods:
+        labels = pod["metadata"].get("labels", {})
+        if _INSTANCE_ROLE not in labels:
+            continue
+        leads = pod["metadata"]["name"] == primary
+        role = "leader" if leads else "sync_standby" if synchronous else "replica"
+        state = ("running" if leads else "streaming") if is_ready(pod) else pod_state(pod)
+        found.append(Member(name=pod["spec"].get("nodeName", ""), role=role, state=state))
+    return tuple(sorted(found, key=lambda member: member.name))
