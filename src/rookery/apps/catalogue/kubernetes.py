@@ -33,7 +33,7 @@ from rookery.apps.pods import (
     service_names,
 )
 from rookery.apps.policies import GATEWAYS, Peer, instances, network_policy
-from rookery.apps.streaming.app import MEDIA_BUCKET
+from rookery.apps.streaming.instances import MEDIA_BUCKET
 from rookery.apps.streaming.media import INDEX
 from rookery.design.model import AppDesign, Design
 from rookery.files import File, packaged
