@@ -1,0 +1,75 @@
+"""A real nginx for tests: that of the servers' image, which is the same as in our container image."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.test_catalogue_postgres import IMAGES, write_certificate
+
+_OVERLAY = (
+    'mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root" '
+    '&& mount --rbind /dev "$2/root/dev" && mount --rbind /proc "$2/root/proc" '
+    '&& d=$2 && shift 2 && exec chroot "$d/root" "$@"'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where nginx runs: the path of its configuration, the folder of tls.crt, tls.key and ca.crt, the folders
+    that it may write to, and the number of its user, who is not root."""
+
+    path: str
+    tls: str
+    writable: list[str]
+    user: int
+
+
+def check_configuration(folder: Path, text: str, place: Place, *, names: set[str]) -> str:
+    """Return what `nginx -t` says of a configuration, empty where it finds nothing wrong.
+
+    `names` are the hosts that it must find. Skips the test where there is no image of the servers, or nobody
+    who may use it.
+    """
+    if os.geteuid() != 0:
+        pytest.skip("only root can run the nginx of the servers' image")
+    images = [one for one in IMAGES.glob("*/") if (one / "usr/sbin/nginx").exists()]
+    if not images:
+        pytest.skip("there is no image of the servers with an nginx in it")
+    for part in ("upper", "work", "root", "made"):
+        (folder / part).mkdir()
+    _lay(folder, text, place, names)
+    ids = (f"--reuid={place.user}", f"--regid={place.user}", "--clear-groups")
+    with (folder / "said").open("w") as said:
+        # What it writes to is its user's, as a container's output is.
+        os.fchown(said.fileno(), place.user, place.user)
+        done = subprocess.run(
+            ("unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", _OVERLAY, "sh",
+             str(images[-1]), str(folder), "setpriv", *ids,
+             "/usr/sbin/nginx", "-t", "-q", "-e", "stderr", "-c", place.path),
+            stdout=said, stderr=said, timeout=60, check=False,
+        )  # fmt: skip
+    text = (folder / "said").read_text()
+    return text or ("" if done.returncode == 0 else f"exit status {done.returncode}")
+
+
+def _lay(folder: Path, text: str, place: Place, names: set[str]) -> None:
+    write_certificate(folder / "made")
+    certificates = {"ca.crt": "ca.crt", "tls.crt": "server.crt", "tls.key": "server.key"}
+    files = {
+        place.path: text,
+        "/etc/hosts": "".join(f"127.0.0.1 {name}\n" for name in sorted(names)),
+        **{f"{place.tls}/{name}": (folder / "made" / one).read_text() for name, one in certificates.items()},
+    }
+    for name, content in files.items():
+        file = folder / "upper" / name.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    for name in place.writable:
+        path = folder / "upper" / name.lstrip("/")
+        path.mkdir(parents=True, exist_ok=True)
+        os.chown(path, place.user, place.user)
