@@ -102,7 +102,7 @@ def definitions() -> Mapping[tuple[str, str], dict[str, Any]]:
         spec = data["spec"]
         for version in spec["versions"]:
             schema = _closed(version["schema"]["openAPIV3Schema"])
-            schema["properties"]["metadata"] = {"type": "object"}
+            schema["properties"] |= {"apiVersion": {}, "kind": {}, "metadata": {"type": "object"}}
             found[f"{spec['group']}/{version['name']}", spec["names"]["kind"]] = schema
     return found
 

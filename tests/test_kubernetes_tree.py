@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster_schemas import (
+from rookery.design.model import Design, Role
+from rookery.manifest import Manifest, Objects, Release, Stage, Wait
+from rookery.projections.kubernetes import build_stages, render_kubernetes
+from rookery.projections.kubernetes.storage.resources import cpu_factor
+from rookery.run.workspace import open_spec
+from rookery.spec.load import pattern_names
+from rookery.versions import DISTRIBUTIONS
+from tests.cluster_schemas import (
     chart_schema,
     chart_values,
     is_custom,
@@ -21,13 +28,6 @@ from cluster_schemas import (
     spec_problems,
     unknown_keys,
 )
-from rookery.design.model import DaemonKind, Design, Role
-from rookery.manifest import Manifest, Objects, Release, Wait
-from rookery.projections.kubernetes import build_stages, render_kubernetes
-from rookery.projections.kubernetes.storage.resources import cpu_factor
-from rookery.run.workspace import open_spec
-from rookery.spec.load import pattern_names
-from rookery.versions import DISTRIBUTIONS
 
 # Where a chart's defaults say nothing of what it takes: values of other charts that it brings, free-form
 # maps, and the cluster's spec, which is checked against its custom resource definition instead.
@@ -50,13 +50,18 @@ def design(pattern: str, provider: str = "hetzner") -> Design:
     return open_spec(pattern, as_new=True, provider=provider).design
 
 
+@cache
+def stages(of: Design) -> tuple[Stage, ...]:
+    return build_stages(of)
+
+
 def releases(of: Design) -> Iterator[Release]:
-    for stage in build_stages(of):
+    for stage in stages(of):
         yield from (item for item in stage.items if isinstance(item, Release))
 
 
 def objects(of: Design) -> Iterator[Manifest]:
-    for stage in build_stages(of):
+    for stage in stages(of):
         for item in stage.items:
             if isinstance(item, Objects):
                 yield from item.objects
@@ -238,9 +243,3 @@ def test_the_script_is_a_shell_script(provider: str) -> None:
     )
     done = subprocess.run(["sh", "-n"], input=script.content, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-
-
-def test_designs_without_object_storage_have_no_backups_nor_gateways_certificate() -> None:
-    of = design("production-minimum")
-    assert of.with_daemon(DaemonKind.RGW)
-    assert any(one.name == "plugin-barman-cloud" for one in releases(of))

@@ -109,13 +109,15 @@ Item = Objects | Release | Remote | Wait | Secrets
 class Stage:
     """Items that are applied one after the other. `name` is the stage's folder, `why` its part in the guide.
 
-    Stages follow each other in the order of their names.
+    Applied by hand, stages follow each other in the order of their names. Who can do several things at once
+    starts one when those in `after` are done.
     """
 
     name: str
     title: str
     why: str
     items: tuple[Item, ...]
+    after: tuple[str, ...] = ()
 
 
 def manifest(

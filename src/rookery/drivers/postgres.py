@@ -21,7 +21,10 @@ class DatabaseError(RookeryError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """One way into a database. `ca_file` vouches for the server; an empty one asks for no TLS at all."""
+    """One way into a database. `ca_file` vouches for the server; an empty one asks for no TLS at all.
+
+    With an `address`, that is connected to, and `host` is the name that its certificate must have.
+    """
 
     host: str
     port: int
@@ -29,6 +32,7 @@ class Door:
     user: str
     password: str
     ca_file: str
+    address: str = ""
 
     def with_password(self, password: str) -> Door:
         return replace(self, password=password)
@@ -45,6 +49,7 @@ def connected(door: Door) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     try:
         connection = psycopg.connect(
             host=door.host,
+            hostaddr=door.address or None,
             port=door.port,
             dbname=door.database,
             user=door.user,

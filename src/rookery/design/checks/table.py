@@ -317,8 +317,8 @@ CHECKS: tuple[Check, ...] = (
         severities=_ERROR,
         title="The distribution of Rook does not know this Kubernetes",
         why="An operator speaks to the API of the versions that it was made for; beyond them it fails in "
-        "ways that look like something else. KSD's newest release is of July 2023 and ends at Kubernetes 1.28, "
-        "which nobody maintains any more: `rook` is the distribution for a current cluster.",
+        "ways that look like something else. KSD's newest release is of July 2023 and ends at Kubernetes "
+        "1.28, which nobody maintains any more: `rook` is the distribution for a current cluster.",
         function=cluster.unfit_distribution,
     ),
     Check(

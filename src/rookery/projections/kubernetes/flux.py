@@ -13,7 +13,7 @@ from rookery.design.model import Design
 from rookery.files import File
 from rookery.manifest import Chart, Manifest, Objects, Release, Remote, Secrets, manifest
 from rookery.projections.kubernetes.emit import dump
-from rookery.projections.kubernetes.tree import Placed
+from rookery.projections.kubernetes.placed import Placed
 
 FOLDER = "flux"
 NAMESPACE = "flux-system"

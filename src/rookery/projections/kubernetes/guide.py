@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from rookery.design.model import Design, Role
-from rookery.manifest import Objects, Release, Remote, Secrets, Stage, Wait
-from rookery.projections.kubernetes.tree import Placed
+from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Stage, Wait
+from rookery.projections.kubernetes.placed import Placed
 from rookery.versions import DISTRIBUTIONS
 
 _APPLY = """\
@@ -17,7 +18,8 @@ _APPLY = """\
 3. `./apply.sh` applies all stages in order, and waits where something has to be ready first. It needs
    `kubectl` and `helm`, may be run again at any time, and takes `--from STAGE` or a single stage.
 
-By hand, each stage below lists the commands that `apply.sh` runs. With GitOps, render with `--gitops flux`.
+By hand, each stage below has the commands that `apply.sh` runs (`./apply.sh 50-storage` runs those of one
+stage). With GitOps, render with `--gitops flux`.
 """
 
 _BOOTSTRAP = {
@@ -124,32 +126,56 @@ def _introduction(design: Design) -> Iterator[str]:
 
 
 def _stage(stage: Stage, placed: list[Placed]) -> str:
-    lines = [f"## {stage.name}: {stage.title}", "", stage.why, ""]
-    lines += [f"- {_sentence(one)}" for one in placed]
-    return "\n".join([*lines, "", "```sh", f"./apply.sh {stage.name}", "```", ""])
+    """Return a stage's section: why it is there, what its files are, the commands that apply them."""
+    said = [f"- {sentence}" for one in placed if (sentence := _sentence(one))]
+    commands = [command for one in placed if (command := _command(one))]
+    lines = [f"## {stage.name}: {stage.title}", "", stage.why, "", *said]
+    lines += ["", "```sh", *commands, "```", ""]
+    return "\n".join(lines)
 
 
 def _sentence(one: Placed) -> str:
+    """Return what an item is for; nothing of a wait, which its command says whole."""
     item = one.item
-    if isinstance(item, Objects):
-        return f"[{one.path}]({one.path}): {item.why}"
-    if isinstance(item, Release):
-        chart = item.chart
-        command = f"helm upgrade --install {item.name} {chart.name} --repo {chart.repository}"
-        command += f" --version {chart.version} --namespace {item.namespace} --values {one.path}"
-        return f"[{one.path}]({one.path}): {item.why} `{command}`"
-    if isinstance(item, Remote):
-        option = "-k" if "?ref=" in item.url else "-f"
-        return f"{item.why} `kubectl apply --server-side {option} {item.url}`"
+    if isinstance(item, Wait):
+        return ""
     if isinstance(item, Secrets):
         names = ", ".join(f"`{secret.name}` ({secret.why})" for secret in item.secrets)
         return f"Secrets that are made where they are missing, and never rendered: {names}."
-    return _wait_sentence(item)
+    name = f"[{one.path.partition('/')[2]}]({one.path}): " if one.path else ""
+    return f"{name}{item.why}"
 
 
-def _wait_sentence(item: Wait) -> str:
+def _command(one: Placed) -> str:
+    """Return the command that applies an item; a long one in several lines."""
+    item = one.item
+    if isinstance(item, Objects):
+        return f"kubectl apply --server-side -f {one.path}"
+    if isinstance(item, Release):
+        chart = item.chart
+        return (
+            f"helm upgrade --install {item.name} {chart.name} --version {chart.version} \\\n"
+            f"    --repo {chart.repository} \\\n"
+            f"    --namespace {item.namespace} --values {one.path}"
+        )
+    if isinstance(item, Remote):
+        option = "-k" if "?ref=" in item.url else "-f"
+        return f"kubectl apply --server-side {option} \\\n    {item.url}"
+    if isinstance(item, Secrets):
+        return "\n".join(_secret_command(needed) for needed in item.secrets)
     where = f" --namespace {item.namespace}" if item.namespace else ""
-    command = (
-        f"kubectl wait {item.kind} {item.name}{where} --for='{item.condition}' --timeout={item.seconds}s"
+    name = item.name if item.name == "--all" else shlex.quote(item.name)
+    waits = f"--for='{item.condition}' --timeout={item.seconds}s"
+    return f"kubectl wait {item.kind} {name}{where} \\\n    {waits}"
+
+
+def _secret_command(needed: NeededSecret) -> str:
+    made = (
+        f"kubectl create secret generic {needed.name} --namespace {needed.namespace} \\\n"
+        f"    --type=kubernetes.io/basic-auth --from-literal=username={needed.username} \\\n"
+        "    --from-file=password=<(openssl rand -hex 24 | tr -d '\\n')"
     )
-    return f"Wait: `{command}`"
+    if not needed.labels:
+        return made
+    labels = " ".join(f"{key}={value}" for key, value in needed.labels)
+    return f"{made}\nkubectl label secret {needed.name} --namespace {needed.namespace} {labels}"

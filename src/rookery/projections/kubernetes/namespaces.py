@@ -13,7 +13,7 @@ DATABASES = "cnpg-system"
 
 _WHY = """\
 Each namespace carries the Pod Security Standard that Kubernetes enforces in it. Our applications meet the
-strictest one, `restricted`. Ceph needs `privileged`: its OSDs open drives, and CSI's plugins mount for others."""
+strictest one, `restricted`. Ceph needs `privileged`: its OSDs open drives, CSI's plugins mount volumes."""
 
 
 def namespaces_stage(design: Design) -> Stage:

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from rookery.apps.table import APPS
 from rookery.design.model import Design
 from rookery.files import File
-from rookery.manifest import Item, Objects, Release, Remote, Secrets, Stage, Wait
+from rookery.manifest import Objects, Release, Remote, Secrets, Stage, Wait
+from rookery.projections.kubernetes.access import access_stage
+from rookery.projections.kubernetes.bootstrap import render_bootstrap
 from rookery.projections.kubernetes.databases import databases_stage
 from rookery.projections.kubernetes.emit import dump
+from rookery.projections.kubernetes.flux import render_flux
 from rookery.projections.kubernetes.foundation import foundation_stage
+from rookery.projections.kubernetes.guide import render_guide
 from rookery.projections.kubernetes.monitoring import monitoring_stage
 from rookery.projections.kubernetes.namespaces import has_database, namespaces_stage
 from rookery.projections.kubernetes.network import network_stage
+from rookery.projections.kubernetes.placed import Placed, placed_items
+from rookery.projections.kubernetes.script import render_script
 from rookery.projections.kubernetes.storage import storage_stage
 
 # Where each application's own stage begins; they follow each other in the order of their table.
 _FIRST_APP = 71
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """An item of a stage with the number and the path of its file, relative to the tree; some have none."""
-
-    stage: Stage
-    item: Item
-    number: int
-    path: str
-
-    @property
-    def id(self) -> str:
-        """A name that no other item of the tree has."""
-        name = "wait" if isinstance(self.item, Wait) else self.item.name
-        return f"{self.stage.name[:2]}-{self.number:02}-{name}"
 
 
 def build_stages(design: Design) -> tuple[Stage, ...]:
@@ -47,10 +37,31 @@ def build_stages(design: Design) -> tuple[Stage, ...]:
     if has_database(design):
         stages.append(databases_stage(design))
     if design.apps:
-        from rookery.projections.kubernetes.access import access_stage
-
         stages.append(access_stage(design))
-    return (*stages, *_app_stages(design))
+    stages += _app_stages(design)
+    names = {stage.name.partition("-")[2]: stage.name for stage in stages}
+    return tuple(replace(stage, after=_after(stage.name, names)) for stage in stages)
+
+
+# What each stage builds on, where it is there; an application builds on all that is before applications, and
+# on the applications before it.
+_BUILDS_ON = {
+    "namespaces": (),
+    "network": ("namespaces",),
+    "foundation": ("network",),
+    "monitoring": ("network",),
+    # Ceph's charts bring ServiceMonitors and rules, whose definitions come with monitoring.
+    "storage": ("foundation", "monitoring"),
+    "databases": ("foundation", "monitoring"),
+    "access": ("foundation",),
+}
+
+
+def _after(name: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    short = name.partition("-")[2]
+    if short in _BUILDS_ON:
+        return tuple(names[one] for one in _BUILDS_ON[short] if one in names)
+    return tuple(other for other in names.values() if other < name)
 
 
 def _app_stages(design: Design) -> Iterator[Stage]:
@@ -75,22 +86,6 @@ def _first_words(name: str) -> str:
     return _ABOUT.get(name, "")
 
 
-def placed_items(stages: tuple[Stage, ...]) -> tuple[Placed, ...]:
-    """Return every item of the stages with its number, in the order in which they are applied."""
-    found = []
-    for stage in stages:
-        for place, item in enumerate(stage.items, 1):
-            number = place * 10 if len(stage.items) < 10 else place
-            path = f"{stage.name}/{_file_name(item, number)}" if isinstance(item, Objects | Release) else ""
-            found.append(Placed(stage=stage, item=item, number=number, path=path))
-    return tuple(found)
-
-
-def _file_name(item: Objects | Release, number: int) -> str:
-    suffix = ".values.yaml" if isinstance(item, Release) else ".yaml"
-    return f"{number:02}-{item.name}{suffix}"
-
-
 def stage_files(placed: tuple[Placed, ...]) -> Iterator[File]:
     """Yield a file for each item that has one: objects, or the values of a release."""
     for one in placed:
@@ -107,11 +102,6 @@ def stage_files(placed: tuple[Placed, ...]) -> Iterator[File]:
 
 def render_kubernetes(design: Design, *, gitops: str = "") -> tuple[File, ...]:
     """Return the tree of a design, relative to its folder; with `gitops="flux"` Flux' objects too."""
-    from rookery.projections.kubernetes.bootstrap import render_bootstrap
-    from rookery.projections.kubernetes.flux import render_flux
-    from rookery.projections.kubernetes.guide import render_guide
-    from rookery.projections.kubernetes.script import render_script
-
     placed = placed_items(build_stages(design))
     return (
         File.text("README.md", render_guide(design, placed)),

@@ -192,9 +192,9 @@ class KubernetesSystem:
         return database_members(cluster, pods["items"])
 
     def ceph(self, user: str = "admin", host: str = "") -> CephSession:
-        """Return a session through Rook's toolbox; it has the administrator's key only."""
-        if user != "admin":
-            raise RookeryError(f"the toolbox has no key of client.{user}")
+        """Return a session through Rook's toolbox; it has the administrator's key only, and no host's."""
+        if user != "admin" or host:
+            raise RookeryError(f"the toolbox has no key of client.{user} on {host or 'itself'}")
         with self._lock:
             if user not in self._sessions or not self._sessions[user].alive:
                 command = ("python3", "-c", _AGENT(), "--user", user)

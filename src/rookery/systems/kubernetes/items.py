@@ -1,7 +1,7 @@
 """One item of the tree, applied to a cluster; and whether it is there already as it should be.
 
-The same things that apply.sh does, with what a program can do better: a release with the same chart and values
-is left alone, and a wait says what it sees.
+The same things that apply.sh does, with what a program can do better: a release with the same chart and
+values is left alone, and a wait says what it sees.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _LOOKS_AT_ONCE = 8
 class Applier:
     """Applies items to one cluster.
 
-    `charts` and `remotes` lead from a chart (`name-version`) and a URL to a file of a mirror; what they do not
-    have comes from where it is published.
+    `charts` and `remotes` lead from a chart (`name-version`) and a URL to a file of a mirror; what they do
+    not have comes from where it is published.
     """
 
     kubectl: Kubectl

@@ -142,7 +142,7 @@ def _certificate(design: Design, namespace: str) -> Objects:
     }
     return Objects(
         name="gateway-certificate",
-        why="The S3 gateways speak TLS only; cert-manager keeps their certificate in a secret that Rook mounts.",
+        why="The S3 gateways speak TLS only, with a certificate in a secret that Rook mounts.",
         objects=(manifest("cert-manager.io/v1", "Certificate", "rgw", namespace=namespace, spec=spec),),
     )
 

@@ -1,0 +1,167 @@
+"""A Kubernetes cluster, asked through kubectl: whatever is done here, a person can do by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rookery.drivers.process import ENDS_WITH_US, CommandError, run
+from rookery.errors import NotPossibleError, RookeryError
+
+_MANAGER = "rookery"
+_QUICK = 30.0  # seconds for a request that only reads
+_APPLY = 120.0
+_FORWARD = 15.0  # seconds for a port-forward to listen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubectl:
+    """One cluster, by the kubeconfig that leads to it."""
+
+    kubeconfig: Path
+    program: str = "kubectl"
+
+    def _argv(self, *words: str, namespace: str = "") -> tuple[str, ...]:
+        place = ("--namespace", namespace) if namespace else ()
+        return (self.program, "--kubeconfig", str(self.kubeconfig), *place, *words)
+
+    def run(self, *words: str, namespace: str = "", stdin: str = "", limit: float = _QUICK) -> str:
+        """Run a command of kubectl's and return its output; raises CommandError."""
+        return run(self._argv(*words, namespace=namespace), stdin=stdin, timeout=limit)
+
+    def reachable(self) -> bool:
+        """Whether an API server answers that it is ready."""
+        try:
+            return self.run("get", "--raw", "/readyz", limit=10.0).strip() == "ok"
+        except CommandError:
+            return False
+
+    def apply(self, source: str, *, stdin: str = "") -> None:
+        """Apply a file, a URL, or with `-` what stands in `stdin`; a URL with `?ref=` is kustomize's."""
+        option = "-k" if "?ref=" in source else "-f"
+        self.run(
+            *("apply", "--server-side", "--force-conflicts", f"--field-manager={_MANAGER}", option, source),
+            stdin=stdin,
+            limit=_APPLY,
+        )
+
+    def differs(self, text: str) -> bool:
+        """Whether applying objects would change something, or cannot be told.
+
+        `kubectl diff` exits with 1 where there is a difference, above that where it could not look.
+        """
+        words = ("diff", "--server-side", "--force-conflicts", f"--field-manager={_MANAGER}", "-f", "-")
+        try:
+            self.run(*words, stdin=text, limit=_APPLY)
+        except CommandError:
+            return True
+        return False
+
+    def get(self, kind: str, name: str = "", *, namespace: str = "", selector: str = "") -> dict[str, Any]:
+        """Return an object, or a list of a kind: of a namespace, or of all where none is given.
+
+        Raises CommandError where it is not there, or its kind is not known.
+        """
+        words = ["get", kind, *([name] if name else []), "--output", "json"]
+        if selector:
+            words += ["--selector", selector]
+        if not namespace and not name:
+            words.append("--all-namespaces")
+        found: dict[str, Any] = json.loads(self.run(*words, namespace=namespace))
+        return found
+
+    def find(self, kind: str, name: str, *, namespace: str = "") -> dict[str, Any] | None:
+        """Return an object, None where there is none, or its kind is not known."""
+        try:
+            return self.get(kind, name, namespace=namespace)
+        except CommandError as error:
+            if "NotFound" in error.output or "the server doesn't have a resource type" in error.output:
+                return None
+            raise
+
+    def make_secret(
+        self, name: str, *, namespace: str, username: str, password: str, labels: Mapping[str, str]
+    ) -> None:
+        """Make a basic-auth secret. It goes by standard input: arguments show to everyone who looks."""
+        document = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": namespace, "labels": dict(labels)},
+            "type": "kubernetes.io/basic-auth",
+            "stringData": {"username": username, "password": password},
+        }
+        self.run("create", "-f", "-", stdin=json.dumps(document))
+
+    def wait(self, kind: str, name: str, condition: str, *, namespace: str = "", seconds: int) -> None:
+        """Wait for a condition of an object that is there; raises CommandError at the limit."""
+        words = ("wait", kind, name, f"--for={condition}", f"--timeout={seconds}s")
+        self.run(*words, namespace=namespace, limit=seconds + _QUICK)
+
+    def exec_argv(self, target: str, *command: str, namespace: str, tty: bool = False) -> tuple[str, ...]:
+        """Return the command that runs another in a pod (`deploy/NAME`, `pod/NAME`) with a pipe to it."""
+        flags = ("--stdin", "--tty") if tty else ("--stdin",)
+        return self._argv("exec", *flags, target, "--", *command, namespace=namespace)
+
+    @contextmanager
+    def forwarded(self, target: str, port: int, *, namespace: str) -> Iterator[int]:
+        """Open a port of this machine that leads to one of a Service or pod; it ends with the block."""
+        argv = self._argv("port-forward", "--address=127.0.0.1", target, f":{port}", namespace=namespace)
+        with subprocess.Popen(
+            (*ENDS_WITH_US, *argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                yield _listening_port(process, target)
+            finally:
+                process.terminate()
+
+
+def _listening_port(process: subprocess.Popen[str], target: str) -> int:
+    """Return the port that kubectl chose; raises RookeryError where it does not come to listen."""
+    assert process.stdout is not None
+    timer = threading.Timer(_FORWARD, process.kill)
+    timer.start()
+    try:
+        line = process.stdout.readline()
+    finally:
+        timer.cancel()
+    found = re.search(r"127\.0\.0\.1:(\d+)", line)
+    if found is None:
+        assert process.stderr is not None
+        process.kill()
+        said = process.stderr.read().strip() or f"nothing within {_FORWARD:.0f} s"
+        raise RookeryError(f"no way to {target}: {said}")
+    return int(found[1])
+
+
+def find_kubeconfig() -> Path | None:
+    """Return the kubeconfig that kubectl itself would use on this machine, where there is one."""
+    named = os.environ.get("KUBECONFIG", "")
+    path = Path(named.partition(":")[0]) if named else Path.home() / ".kube" / "config"
+    return path if path.is_file() else None
+
+
+def require_program(name: str, hint: str) -> str:
+    """Return where a program is; raises NotPossibleError with `hint` where it is missing."""
+    found = shutil.which(name)
+    if found is None:
+        raise NotPossibleError(f"this machine lacks {name}", hint=hint)
+    return found
+
+
+def can_connect(host: str, port: int, *, limit: float = 3.0) -> bool:
+    """Whether something listens there."""
+    try:
+        with socket.create_connection((host, port), timeout=limit):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,52 @@
+"""The steps that bring a system up on Kubernetes: a cluster of the servers, then the tree, item by item.
+
+An item's step needs the one before it in its stage, and a stage those that it comes after. So the parts that
+have nothing to do with each other (monitoring, certificates, the operator of databases) are under way at
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rookery.design.model import Design
+from rookery.manifest import Objects, Release, Remote, Secrets, Wait
+from rookery.plan.step import Step
+from rookery.projections.kubernetes.placed import Placed
+
+BOOTSTRAP = "bootstrap"
+_MACHINES = "machines"
+
+
+def cluster_steps(design: Design, placed: Sequence[Placed]) -> tuple[Step, ...]:
+    """Return every step, in an order in which each comes after those that it needs."""
+    cluster = design.kubernetes
+    assert cluster is not None, "only a design on Kubernetes has these steps"
+    count = len(design.servers)
+    first = Step(id=BOOTSTRAP, phase=_MACHINES, title=f"cluster of {count} servers by {cluster.bootstrap}")
+    last: dict[str, str] = {}
+    steps = [first]
+    for one in placed:
+        stage = one.stage
+        if stage.name in last:
+            needs: tuple[str, ...] = (last[stage.name],)
+        else:
+            needs = tuple(last[name] for name in stage.after if name in last) or (BOOTSTRAP,)
+        steps.append(Step(id=one.id, phase=_phase(one), title=_title(one), needs=needs, target=one.path))
+        last[stage.name] = one.id
+    return tuple(steps)
+
+
+def _phase(one: Placed) -> str:
+    return one.stage.name.partition("-")[2]
+
+
+def _title(one: Placed) -> str:
+    item = one.item
+    if isinstance(item, Release):
+        return f"{item.name} {item.chart.version}"
+    if isinstance(item, Wait):
+        name = "every" if item.name == "--all" else item.name
+        return f"{name} {item.kind}: {item.condition.rpartition('=')[2]}"
+    assert isinstance(item, Objects | Remote | Secrets)
+    return item.name.replace("-", " ")
