@@ -18,6 +18,18 @@ KUBERNETES = "1.36"
 CRI_O = "1.36"
 KUBEONE = "1.14.2"
 
+# What a mirror gets for KUBERNETES. Nodes install the newest packages of the minor version; this release is
+# that of kubectl on the machine that applies things, and the images below are what its kubeadm names.
+KUBERNETES_RELEASE = "1.36.5"
+# `kubeadm config images list` of 1.36.3, 1.36.4 and 1.36.5 alike, beside the images with Kubernetes' own tag.
+CONTROL_PLANE_IMAGES = (
+    "registry.k8s.io/coredns/coredns:v1.14.2",
+    "registry.k8s.io/pause:3.10.2",
+    "registry.k8s.io/etcd:3.6.8-0",
+)
+# The last line of Helm 3: charts were tested with its way of applying; Helm 4 applies on the server's side.
+HELM = "3.21.4"
+
 # Ceph's images: the newest release that Rook 1.20 supports.
 CEPH_IMAGE = "quay.io/ceph/ceph:v20.2.4"
 # PostgreSQL as CloudNativePG packages it; the lab's PostgreSQL has the same major version.
