@@ -114,7 +114,7 @@ def referenced(pod: dict[str, Any]) -> set[tuple[str, str]]:
             for key, inner in value.items():
                 if key in ("secretKeyRef", "configMapKeyRef", "secretRef", "configMapRef"):
                     found.add(("Secret" if key.startswith("secret") else "ConfigMap", inner["name"]))
-                elif key == "configMap":
+                elif key == "configMap" and not inner.get("optional"):
                     found.add(("ConfigMap", inner["name"]))
                 elif key == "secret":
                     found.add(("Secret", inner.get("secretName") or inner["name"]))

@@ -35,6 +35,9 @@ from rookery.units import MIB
 
 _LABELS = common_labels("cdn", component="publisher", part_of=PART_OF)
 _NAME = "site-publisher"
+# The design as one document is a projection of its own. Who makes it leaves it in this ConfigMap before the
+# Job; without it the site has one page less.
+DOCUMENT_MAP = "site-document"
 _PAGES, _RULES, _TLS = "/srv/pages", "/etc/rookery/publish", "/etc/rookery/tls"
 # Bytes of one ConfigMap. etcd takes 1.5 MiB of an object and Kubernetes 1 MiB of data, names and labels and
 # the manager's notes not counted.
@@ -121,7 +124,8 @@ def _job(design: Design, pages: tuple[Manifest, ...], rules: Manifest, authority
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     folders = (IMAGE_SITE, *((IMAGE_WATCH,) if streams(design) else ()), _PAGES)
-    sources = [{"configMap": {"name": page["metadata"]["name"]}} for page in pages]
+    sources: list[dict[str, Any]] = [{"configMap": {"name": page["metadata"]["name"]}} for page in pages]
+    sources.append({"configMap": {"name": DOCUMENT_MAP, "optional": True}})
     ca = {"secretName": authority, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
     volumes: dict[str, tuple[str, dict[str, Any]]] = {
         "pages": (_PAGES, {"projected": {"sources": sources}}),
