@@ -216,7 +216,11 @@ def test_films_are_made_in_one_container_and_published_by_another() -> None:
     spec = job["spec"]["template"]["spec"]
     assert "ttlSecondsAfterFinished" not in job["spec"]
     (pack,), (publish,) = spec["initContainers"], spec["containers"]
-    assert pack["command"] == ["python3", "/usr/lib/rookery/packing/pack_media.py", "--out", "/srv/out/made"]
+    assert pack["command"] == [
+        *("taskset", "-c", "0-3", "python3", "/usr/lib/rookery/packing/pack_media.py"),
+        *("--out", "/srv/out/made"),
+    ]
+    assert pack["resources"]["limits"] == {"memory": "1024Mi"}
     assert publish["command"] == [
         *("python3", "/usr/lib/rookery/publish/publish.py", "--bucket", "media"),
         *("--endpoint", "https://rook-ceph-rgw-store.rook-ceph.svc:443", "--ca", "/etc/rookery/tls/ca.crt"),
@@ -239,6 +243,7 @@ def test_films_of_ones_own_come_from_a_volume_and_wait_until_it_is_complete(tmp_
     complete, pack = spec["initContainers"]
     assert complete["command"] == ["test", "-e", "/srv/source/.ready"]
     assert pack["command"][-2:] == ["--media", "/srv/source"]
+    assert pack["resources"]["limits"] == {"memory": "2048Mi"}
     assert spec["volumes"][0]["ephemeral"]["volumeClaimTemplate"]["spec"] == {
         "accessModes": ["ReadWriteOnce"],
         "storageClassName": "ceph-block",

@@ -25,7 +25,7 @@ _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 # What a container gets from whoever runs it.
 _EMPTY = ("dev", "proc", "run", "sys", "tmp")
-_LEVEL = 6  # of gzip
+_LEVEL = 4  # of gzip: 6 takes twice as long and saves three per cent
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
