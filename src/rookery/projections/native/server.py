@@ -14,6 +14,7 @@ from rookery.files import NOT_TOLD, File, Part, Program
 from rookery.projections.native.ceph_conf import mon_addresses, render_ceph_conf
 from rookery.projections.native.haproxy import render_dashboard_tls, render_haproxy
 from rookery.projections.native.supervisor_conf import render_supervisor_conf
+from rookery.units import MIB
 
 SCRIPTS = "/usr/lib/rookery"
 _BALANCER = "etc/haproxy/haproxy.cfg"
@@ -27,6 +28,10 @@ _PRIORITY = {
     DaemonKind.MDS: 400,
     DaemonKind.RGW: 450,
 }
+
+# As Ceph's own units start its daemons (/etc/default/ceph). With tcmalloc's default, 32 MiB for the caches of
+# all threads, a write costs the OSDs a fifth to a quarter more CPU.
+_ALLOCATOR = (("TCMALLOC_MAX_TOTAL_THREAD_CACHE_BYTES", str(128 * MIB)),)
 
 
 def render_server(design: Design, host: Host, *, fsid: str) -> tuple[File, ...]:
@@ -128,6 +133,7 @@ def daemon_program(daemon: Daemon) -> Program:
     return Program(
         name=program_name(daemon),
         argv=(f"{SCRIPTS}/start-{daemon.kind}", daemon.id, *argument),
+        environment=_ALLOCATOR,
         priority=_PRIORITY[daemon.kind],
         gated=daemon.kind is DaemonKind.RGW,
         told=NOT_TOLD,
