@@ -12,6 +12,10 @@ Fair, because host, volume, settings and client are the same; the three take tur
 meets the same caches. Before each turn a checkpoint is made on all of them and everything is written out, so
 that nobody pays for what another left in memory. The floor is idle while the others are measured.
 
+Where the machine's cores are busy, the rates are what CPU allows. So the CPU time of a transaction is told
+too, by server, without what the lab takes at rest and what the kernel does in threads of its own: what
+failover costs, whatever else the machine does.
+
 Run as root: PYTHONPATH=src python bench/database.py [--rounds 3] [--seconds 15] [--json]
 """
 
@@ -23,12 +27,13 @@ import re
 import statistics
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import harness
 from harness import FailedError, Row
 from rookery.apps.database.patroni import PARAMETERS, VERSION
 from rookery.apps.database.patroni import SOCKETS as PEER_SOCKETS
+from rookery.design.model import DaemonKind, Host, Role
 from rookery.run.workspace import open_running
 from rookery.systems.native.lab import NativeSystem
 
@@ -40,6 +45,7 @@ FLOOR_PORT, FLOOR_PATH, SOCKETS = 5439, "/srv/floor", "/srv/floor"
 BIN = f"/usr/lib/postgresql/{VERSION}/bin"
 AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
 SETTLE = 60.0  # seconds for Patroni to take a changed setting over
+REST = 15  # seconds over which the lab's own work is measured
 
 
 class Bench:
@@ -49,6 +55,7 @@ class Bench:
         self.system = system
         self.client = system.design.admin_host.name
         self.primary = next(member.name for member in system.members() if member.is_primary)
+        self.meter = Meter(system, self.primary)
         service = system.design.database
         assert service is not None
         self.password = system.database_door("load").password
@@ -103,16 +110,18 @@ class Bench:
             self.system.execute(host, (*AS_POSTGRES, *psql), timeout=120)
             self.system.execute(host, ("sync",), timeout=120)
 
-    def rate(self, service: str, workload: tuple[str, int], seconds: int) -> float:
-        """Return the transactions per second that pgbench gets."""
+    def turn(self, service: str, workload: tuple[str, int], seconds: int) -> Turn:
+        """Return what pgbench gets, and what that takes."""
         self.settle()
         script, count = workload
+        before, began = self.meter.seconds(), time.monotonic()
         clients = (f"--builtin={script}", f"--client={count}", "--jobs=2", f"--time={seconds}")
         said = self._pgbench(service, *clients, "--protocol=prepared")
         found = re.search(r"^tps = ([\d.]+)", said, re.MULTILINE)
         if found is None or "number of failed transactions: 0 " not in said:
             raise FailedError(said)
-        return float(found[1])
+        rate = float(found[1])
+        return Turn(rate=rate, cost=self.meter.cost(before, time.monotonic() - began, rate * seconds))
 
     def _pgbench(self, service: str, *options: str) -> str:
         # It takes the database from its arguments or the user's name, not from the service.
@@ -130,7 +139,53 @@ class Bench:
             time.sleep(0.5)
 
 
-Rates = dict[tuple[str, int], dict[str, list[float]]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one turn of pgbench gave: transactions per second, and CPU milliseconds of each, by part."""
+
+    rate: float
+    cost: dict[str, float]
+
+
+Rates = dict[tuple[str, int], dict[str, list[Turn]]]
+PARTS = ("client", "balancer", "primary's server", "replicas' servers", "storage nodes")
+
+
+class Meter:
+    """The CPU time of the lab's parts, by their cgroups; a volume's daemon counts to its server."""
+
+    def __init__(self, system: NativeSystem, primary: str) -> None:
+        self._design, self._paths, self._primary = system.design, system.paths, primary
+        self._rest = dict.fromkeys(PARTS, 0.0)
+
+    def learn_rest(self) -> None:
+        """Measure what the lab takes by itself, to be left out."""
+        before = self.seconds()
+        time.sleep(REST)
+        self._rest = {part: (now - before[part]) / REST for part, now in self.seconds().items()}
+
+    def seconds(self) -> dict[str, float]:
+        found = dict.fromkeys(PARTS, 0.0)
+        for host in self._design.hosts:
+            found[self._part(host)] += harness.cpu_seconds(self._paths.cgroup(host.name))
+        for volume in self._paths.folder.joinpath("volumes").iterdir():
+            owner = next(h for h in self._design.hosts if volume.name.endswith(f"-{h.name}"))
+            found[self._part(owner)] += harness.cpu_seconds(self._paths.cgroup(f"volume.{volume.name}"))
+        return found
+
+    def cost(self, before: dict[str, float], took: float, transactions: float) -> dict[str, float]:
+        """Return the CPU milliseconds of a transaction since `before`, which was `took` seconds ago."""
+        since = {part: now - before[part] - self._rest[part] * took for part, now in self.seconds().items()}
+        return {part: seconds / transactions * 1000 for part, seconds in since.items()}
+
+    def _part(self, host: Host) -> str:
+        if host.daemons_of(DaemonKind.OSD):
+            return "storage nodes"
+        if host.name == self._primary:
+            return "primary's server"
+        if Role.LOAD_BALANCER in host.roles:
+            return "balancer"
+        return "client" if host is self._design.admin_host else "replicas' servers"
 
 
 def measure(bench: Bench, rounds: int, seconds: int) -> Rates:
@@ -138,14 +193,18 @@ def measure(bench: Bench, rounds: int, seconds: int) -> Rates:
     bench.start_floor()
     for service in ("floor", "ha"):
         bench.fill(service)
+    bench.settle()
+    bench.meter.learn_rest()
     for _ in range(rounds):
         for name in DATABASES:
             if name != "floor":
                 bench.replicate(synchronously=name == "synchronous")
             for workload in WORKLOADS:
                 service = "floor" if name == "floor" else "ha"
-                found[workload][name].append(bench.rate(service, workload, seconds))
-                print(workload[0], name, round(found[workload][name][-1]), file=sys.stderr, flush=True)
+                turn = bench.turn(service, workload, seconds)
+                found[workload][name].append(turn)
+                costs = ", ".join(f"{part} {cost:.2f} ms" for part, cost in turn.cost.items())
+                print(f"{workload[0]} {name} {turn.rate:.0f} tps: {costs}", file=sys.stderr, flush=True)
     return found
 
 
@@ -153,7 +212,7 @@ def rows_of(found: Rates) -> list[Row]:
     rows = []
     for (script, clients), rates in found.items():
         what = f"{script}, {clients} clients"
-        floor, relaxed, safe = (statistics.median(rates[name]) for name in DATABASES)
+        floor, relaxed, safe = (statistics.median(t.rate for t in rates[name]) for name in DATABASES)
         rows += [
             Row(name=f"{what}: one PostgreSQL on an RBD volume", value=floor, unit="tps"),
             Row(name=f"{what}: with failover, asynchronous", value=relaxed, unit="tps"),
@@ -167,6 +226,11 @@ def rows_of(found: Rates) -> list[Row]:
             ),
             Row(name=f"{what}: synchronous to the floor", value=safe / floor, unit=""),
         ]
+        for name in DATABASES[:2]:
+            parts = {part: statistics.median(t.cost[part] for t in rates[name]) for part in PARTS}
+            whole = f"{what}: CPU of a transaction, {name}"
+            rows.append(Row(name=whole, value=sum(parts.values()), unit="ms"))
+            rows += [Row(name=f"{whole}, {part}", value=cost, unit="ms") for part, cost in parts.items()]
     return rows
 
 

@@ -8,10 +8,16 @@ How: wrk (HTTP/1.1, TLS, keep-alive) asks for one page and one picture of the la
 - from an RGW gateway directly, as the edge itself would.
 
 Fair, because the client is the same for all three: wrk in the network of the second worker, whose address may
-read the bucket, on the same machine and outside every server's limits. Each run is bounded to 5 s and goes to
-the lab's own addresses only; an answer other than 2xx makes the measurement fail.
+read the bucket, on the same machine and outside every server's limits. The three take turns in each round,
+and medians are told. Each turn is bounded to 5 s and goes to the lab's own addresses only; an answer other
+than 2xx makes the measurement fail.
 
-Run as root, with Debian's wrk: PYTHONPATH=src python bench/edge.py [--seconds 5] [--json]
+Requests per second are what two cores give a client and a server together: where the client's share (taking
+TLS of large answers apart) is large, no server comes to 10 times another. So each server's own CPU time per
+request is told too, of its processes alone: of a gateway without the OSDs that it reads from. The page is
+just so large that bare nginx sends it as one TLS record of 16 KiB, and the edge, which adds headers, as two.
+
+Run as root, with Debian's wrk: PYTHONPATH=src python bench/edge.py [--rounds 3] [--seconds 5] [--json]
 The limits (0.9 of bare nginx, 10 times RGW) only inform: the exit status is 1 for failures alone.
 """
 
@@ -24,14 +30,17 @@ import json
 import re
 import shutil
 import ssl
+import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import harness
 from harness import FailedError, Row
 from rookery.apps.cdn.nginx import DIRECT_PORT
 from rookery.apps.cdn.site import SITE_BUCKET, render_site
+from rookery.apps.nginx import config_path
 from rookery.design.model import DaemonKind, Design, Host
 from rookery.files import File
 from rookery.systems.native.paths import LabPaths
@@ -131,41 +140,107 @@ def rate(client: Host, url: str, seconds: int) -> float:
     return float(found[1])
 
 
-def measure(design: Design, seconds: int) -> list[Row]:
-    """Measure the three for each file, one after the other."""
-    edge, client = edges(design)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One of the three: where it is asked, and the processes that answer."""
+
+    name: str
+    host: Host
+    base: str
+    answers: Callable[[harness.Process], bool]
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that its processes took so far, their threads included."""
+        found = harness.processes(PATHS.cgroup(self.host.name))
+        own = [process for process in found if self.answers(process)]
+        children = [process for process in found if process.parent in {p.pid for p in own}]
+        if not own:
+            raise FailedError(f"{self.name}: no process of it runs on {self.host.name}")
+        return sum(process.cpu_seconds for process in (*own, *children))
+
+
+def targets(design: Design, edge: Host) -> tuple[Target, ...]:
+    """Return bare nginx, the edge and a gateway, in the order in which they take turns."""
     store = design.object_store
     assert store is not None, "an edge is placed only where there is object storage"
     gateway = design.with_daemon(DaemonKind.RGW)[0][0]
+    instance = next(i for i in edge.instances if i.name == "cdn-edge")
+
+    def at(host: Host, port: int, folder: str = "") -> str:
+        return f"https://{host.address}:{port}{folder}"
+
+    def runs_by(config: str) -> Callable[[harness.Process], bool]:
+        return lambda process: process.command.startswith("nginx: master") and config in process.command
+
+    return (
+        Target(name="bare nginx", host=edge, base=at(edge, BARE_PORT), answers=runs_by(f"/{FOLDER}/")),
+        Target(
+            name="edge, warm",
+            host=edge,
+            base=at(edge, DIRECT_PORT),
+            answers=runs_by(f"/{config_path(instance)}"),
+        ),
+        Target(
+            name="RGW",
+            host=gateway,
+            base=at(gateway, store.port, f"/{SITE_BUCKET}"),
+            answers=lambda process: process.command.startswith("radosgw "),
+        ),
+    )
+
+
+def measure(design: Design, rounds: int, seconds: int) -> list[Row]:
+    """Measure the three for each file, in turns."""
+    edge, client = edges(design)
     files = chosen_files(design)
     rows = []
     with bare_nginx(edge, files):
+        three = targets(design, edge)
         for file in files:
             warm(edge, f"/{file.path}")
-            bare = rate(client, f"https://{edge.address}:{BARE_PORT}/{file.path}", seconds)
-            cached = rate(client, f"https://{edge.address}:{DIRECT_PORT}/{file.path}", seconds)
-            origin = f"https://{gateway.address}:{store.port}/{SITE_BUCKET}/{file.path}"
-            direct = rate(client, origin, seconds)
-            name = f"{file.path} ({len(file.content) / 1024:.0f} KiB)"
-            rows += [
-                Row(name=f"{name}: edge, warm", value=cached, unit="/s"),
-                Row(name=f"{name}: bare nginx", value=bare, unit="/s"),
-                Row(name=f"{name}: RGW", value=direct, unit="/s"),
-                Row(
-                    name=f"{name}: edge to bare nginx",
-                    value=cached / bare,
-                    unit="",
-                    limit=0.9,
-                    at_least=True,
-                ),
-                Row(name=f"{name}: edge to RGW", value=cached / direct, unit="", limit=10, at_least=True),
-            ]
+            rates: list[list[float]] = [[] for _ in three]
+            costs: list[list[float]] = [[] for _ in three]
+            for _ in range(rounds):
+                for target, seen, cost in zip(three, rates, costs, strict=True):
+                    before = target.cpu_seconds()
+                    seen.append(rate(client, f"{target.base}/{file.path}", seconds))
+                    cost.append((target.cpu_seconds() - before) / (seen[-1] * seconds))
+            rows += rows_of(file, three, rates, costs)
     return rows
+
+
+def rows_of(
+    file: File, three: tuple[Target, ...], rates: list[list[float]], costs: list[list[float]]
+) -> list[Row]:
+    """Return the medians of one file, and what they are to each other."""
+    name = f"{file.path} ({len(file.content) / 1024:.0f} KiB)"
+    bare, cached, direct = (statistics.median(seen) for seen in rates)
+    bare_cost, cached_cost, direct_cost = (statistics.median(cost) for cost in costs)
+
+    def ratio(what: str, value: float, limit: float | None = None) -> Row:
+        return Row(name=f"{name}: {what}", value=value, unit="", limit=limit, at_least=True)
+
+    return [
+        *(
+            Row(name=f"{name}: {target.name}", value=statistics.median(seen), unit="/s")
+            for target, seen in zip(three, rates, strict=True)
+        ),
+        *(
+            Row(name=f"{name}: {target.name}, CPU", value=statistics.median(cost) * 1e6, unit="µs a request")
+            for target, cost in zip(three, costs, strict=True)
+        ),
+        ratio("edge to bare nginx", cached / bare, 0.9),
+        ratio("edge to RGW", cached / direct, 10),
+        ratio("bare nginx to RGW", bare / direct),
+        ratio("CPU of bare nginx to that of the edge", bare_cost / cached_cost),
+        ratio("CPU of RGW to that of the edge", direct_cost / cached_cost, 10),
+    ]
 
 
 def main() -> int:
     """Print the figures; return 1 where they could not be measured."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=LONGEST, choices=range(1, LONGEST + 1))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -176,7 +251,7 @@ def main() -> int:
     try:
         with harness.spec_file() as spec, harness.lab_gone_after():
             harness.up(spec)
-            rows = measure(harness.design_of(spec), options.seconds)
+            rows = measure(harness.design_of(spec), max(1, options.rounds), options.seconds)
     except FailedError as error:
         print(error, file=sys.stderr)
         return 1

@@ -17,6 +17,7 @@ from typing import Any
 
 from rookery.design.model import Design
 from rookery.run.workspace import open_spec
+from rookery.systems.native.paths import CGROUP_ROOT
 
 NAME = "bench"
 SPEC = f"apiVersion: rookery/v1\npattern: production-minimum\nname: {NAME}\n"
@@ -189,6 +190,47 @@ def step_seconds(report: dict[str, Any], first: str, last: tuple[str, ...]) -> f
     began = min(step["from"] for step in steps if step["step"].startswith(first))
     ended = max(step["to"] for step in steps if step["step"] in last)
     return float(ended) - float(began)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """A process of a server: its command line, and the CPU time that its threads took so far."""
+
+    pid: int
+    parent: int
+    command: str
+    cpu_seconds: float
+
+
+def processes(cgroup: str) -> list[Process]:
+    """Return the processes of a server, by its cgroup."""
+    folder = next(path for path in _hierarchies(cgroup) if (path / "cgroup.procs").exists())
+    found = []
+    for pid in map(int, (folder / "cgroup.procs").read_text().split()):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ").strip()
+            # After the name in parentheses, which may hold anything: state, parent, ..., utime, stime.
+            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            ticks = int(fields[11]) + int(fields[12])
+            seconds = ticks / os.sysconf("SC_CLK_TCK")
+            found.append(Process(pid=pid, parent=int(fields[1]), command=command, cpu_seconds=seconds))
+    return found
+
+
+def cpu_seconds(cgroup: str) -> float:
+    """Return the CPU time that everything in a cgroup took so far, what ended included."""
+    for folder in _hierarchies(cgroup):
+        with contextlib.suppress(OSError):
+            return int((folder / "cpuacct.usage").read_text()) / 1e9
+        with contextlib.suppress(OSError):
+            words = (folder / "cpu.stat").read_text().split()
+            return int(words[words.index("usage_usec") + 1]) / 1e6
+    raise FailedError(f"nothing counts the CPU time of {cgroup}")
+
+
+def _hierarchies(cgroup: str) -> list[Path]:
+    """Return where a cgroup may be: where cgroup v1 counts CPU time, or in v2's only hierarchy."""
+    return [CGROUP_ROOT / kind / cgroup.lstrip("/") for kind in ("cpuacct", "cpu,cpuacct", "")]
 
 
 def table(rows: Iterable[Row]) -> str:
