@@ -261,7 +261,7 @@ def test_the_database_is_what_the_lab_runs() -> None:
         "synchronous": {
             "method": "any",
             "number": 1,
-            "dataDurability": "required",
+            "dataDurability": "preferred",
             "failoverQuorum": True,
         },
     }
@@ -274,6 +274,14 @@ def test_the_database_is_what_the_lab_runs() -> None:
             "parameters": {"barmanObjectName": "database-backups"},
         }
     ]
+
+
+def test_three_instances_never_acknowledge_what_one_alone_has() -> None:
+    """Two do, while one of them is away: else the loss of any one worker would stop all writes."""
+    text = "hosts: {workers: {count: 3}}\napps: {database: {}}"
+    spec = find(objects_of(app_items(design_from(text), "database")), "Cluster", "database")["spec"]
+    assert spec["instances"] == 3
+    assert spec["postgresql"]["synchronous"]["dataDurability"] == "required"
 
 
 def test_an_instance_alone_waits_for_nobody_and_is_read_where_it_is_written() -> None:
