@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 
 from rookery.apps.cdn.kubernetes import edge_place
 from rookery.apps.cdn.publishing import config_maps
+from rookery.apps.database.patroni import VERSION
 from rookery.apps.image import image_files, image_reference
 from rookery.apps.pods import NAMESPACE, USER
 from rookery.apps.policies import policy_items
@@ -33,6 +37,7 @@ from tests.kubernetes_objects import (
     writable,
 )
 from tests.nginx_image import Place, check_configuration
+from tests.test_catalogue_service import SERVICE
 
 EVERY = [(pattern, provider) for pattern in pattern_names() for provider in ("hetzner", "existing")]
 every_design = pytest.mark.parametrize(("pattern", "provider"), EVERY)
@@ -416,6 +421,35 @@ def test_what_commands_name_is_in_the_image() -> None:
                 if word.startswith(("/usr/lib/rookery", "/usr/share/rookery")):
                     there = word in paths or any(path.startswith(f"{word}/") for path in paths)
                     assert there, f"{name}: {word}"
+
+
+def test_psql_is_that_of_the_image_and_the_lab_runs_the_same_version() -> None:
+    objects = objects_of(app_items(design_of("production-minimum"), "catalogue"))
+    [install] = find(objects, "Job", "catalogue-schema")["spec"]["template"]["spec"]["containers"]
+    major = install["image"].rpartition(":")[2].partition(".")[0]
+    assert (major, install["command"][0]) == (str(VERSION), f"/usr/lib/postgresql/{major}/bin/psql")
+
+
+def test_the_service_understands_what_its_pods_are_told(tmp_path: Path) -> None:
+    """It refuses what it does not know, and a pod has no name that its configuration could have."""
+    objects = objects_of(app_items(design_of("production-minimum"), "catalogue"))
+    (tmp_path / "catalogue.json").write_text(
+        find(objects, "ConfigMap", "catalogue-api")["data"]["catalogue.json"]
+    )
+    program = (
+        "import sys; from pathlib import Path; from catalogue.config import load_config\n"
+        "from catalogue.connection import connection_string\n"
+        "config = load_config(Path(sys.argv[1])); print(config.name)\n"
+        "for writable in (True, False): print(connection_string(config, writable=writable).split()[0])"
+    )
+    done = subprocess.run(
+        (sys.executable, "-B", "-c", program, str(tmp_path / "catalogue.json")),
+        env={"PYTHONPATH": str(SERVICE)}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.stderr, done.stdout.splitlines()) == (
+        "",
+        [socket.gethostname(), "host=database-rw.media.svc", "host=database-ro.media.svc"],
+    )
 
 
 def test_nothing_is_allowed_before_it_is_said() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from rookery.apps.catalogue.config import API_PORT, DATABASE, PROGRAMS, ApiPlace, render_config
 from rookery.apps.catalogue.settings import CatalogueSettings
 from rookery.apps.database.clients import PODS, PORT, installer, reads, secret_name, writes
+from rookery.apps.database.patroni import VERSION
 from rookery.apps.image import image_reference
 from rookery.apps.pods import (
     GATEWAY,
@@ -143,9 +144,10 @@ def _schema_job(app: AppDesign) -> Manifest:
     return job("catalogue-schema", _SCHEMA_LABELS, specification)
 
 
-# A script that fails in the middle has done nothing.
+# A script that fails in the middle has done nothing. It is psql itself: what Debian has in its place asks for
+# the user's clusters first, and the user of a pod has no name.
 _PSQL = (
-    "psql",
+    f"/usr/lib/postgresql/{VERSION}/bin/psql",
     "--no-psqlrc",
     "--quiet",
     "--set=ON_ERROR_STOP=1",
