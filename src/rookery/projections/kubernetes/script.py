@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from rookery.design.model import Design
 from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Wait
-from rookery.projections.kubernetes.tree import Placed
+from rookery.projections.kubernetes.placed import Placed
+from rookery.projections.kubernetes.sources import is_tree, remote_path
 
 # Seconds that helm waits for a release. Images are pulled over whatever line there is.
 _RELEASE_LIMIT = 900
@@ -20,7 +21,18 @@ _HEAD = """\
 #     ./apply.sh                     everything
 #     ./apply.sh 50-storage          one stage
 #     ./apply.sh --from 50-storage   that stage and all that follow
+#
+# Charts and others' objects come from where they are published, or from the mirror that ROOKERY_MIRROR names:
+# a folder that `rookery mirror pull` filled.
 set -eu
+mirror=
+if [ -n "${ROOKERY_MIRROR:-}" ]; then
+    [ -f "$ROOKERY_MIRROR/index.json" ] || {
+        echo "apply.sh: ROOKERY_MIRROR=$ROOKERY_MIRROR is no mirror: it has no index.json" >&2
+        exit 2
+    }
+    mirror=$(cd -- "$ROOKERY_MIRROR" && pwd)
+fi
 cd "$(dirname -- "$0")"
 
 for command in kubectl helm openssl; do
@@ -31,20 +43,30 @@ say() { printf '\\n== %s\\n' "$*"; }
 
 apply() { kubectl apply --server-side --force-conflicts --field-manager=rookery "$@"; }
 
+# Others' objects: -f or -k, their URL, and their path in a mirror.
+remote() {
+    if [ -n "$mirror" ]; then apply "$1" "$mirror/$3"; else apply "$1" "$2"; fi
+}
+
 # A release's name, namespace, chart, version, repository, values, and further options.
 release() {
     name=$1 namespace=$2 chart=$3 version=$4 repository=$5 values=$6
     shift 6
-    helm upgrade --install "$name" "$chart" --repo "$repository" --version "$version" \\
-        --namespace "$namespace" --values "$values" "$@"
+    if [ -n "$mirror" ]; then
+        set -- "$mirror/charts/$chart-$version.tgz" "$@"
+    else
+        set -- "$chart" --repo "$repository" --version "$version" "$@"
+    fi
+    helm upgrade --install "$name" "$@" --namespace "$namespace" --values "$values"
 }
 
 # A password that is made once: a secret that is there is left alone.
 secret() {
     name=$1 namespace=$2 user=$3 labels=$4
     kubectl --namespace "$namespace" get secret "$name" > /dev/null 2>&1 && return
-    # The password goes by standard input: arguments show to everyone who lists processes.
-    printf '%s' "$(openssl rand -hex 24)" | kubectl --namespace "$namespace" create secret generic "$name" \\
+    password=$(openssl rand -hex 24)
+    # It goes by standard input: arguments show to everyone who lists processes.
+    printf '%s' "$password" | kubectl --namespace "$namespace" create secret generic "$name" \\
         --type=kubernetes.io/basic-auth --from-literal=username="$user" --from-file=password=/dev/stdin
     [ -z "$labels" ] || kubectl --namespace "$namespace" label secret "$name" $labels
 }
@@ -62,18 +84,16 @@ wait_for() {
     kubectl $namespace wait "$kind" "$name" --for="$condition" --timeout="${seconds}s"
 }
 
-chosen=${1:-}
-from=
-if [ "$chosen" = --from ]; then from=${2:?which stage} chosen=; fi
+chosen=${1:-} missing=${1:-}
+if [ "$chosen" = --from ]; then missing=${2:?which stage} chosen=; fi
 wanted() {
-    [ -z "$chosen" ] || { [ "$chosen" = "$1" ]; return; }
-    [ "$from" != "$1" ] || from=
-    [ -z "$from" ]
+    [ "$missing" != "$1" ] || missing=
+    if [ -n "$chosen" ]; then [ "$chosen" = "$1" ]; else [ -z "$missing" ]; fi
 }
 """
 
 _TAIL = """
-[ -z "$from" ] || { echo "apply.sh: there is no stage $from" >&2; exit 2; }
+[ -z "$missing" ] || { echo "apply.sh: there is no stage $missing" >&2; exit 2; }
 """
 
 
@@ -96,7 +116,8 @@ def _lines(one: Placed) -> Iterator[str]:
     if isinstance(item, Objects):
         yield f"apply -f {one.path}"
     elif isinstance(item, Remote):
-        yield f"apply {'-k' if '?ref=' in item.url else '-f'} {shlex.quote(item.url)}"
+        words = ("-k" if is_tree(item) else "-f", item.url, remote_path(item))
+        yield f"remote {' '.join(shlex.quote(word) for word in words)}"
     elif isinstance(item, Secrets):
         yield from _secret_lines(item.secrets)
     elif isinstance(item, Release):

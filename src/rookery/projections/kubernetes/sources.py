@@ -13,8 +13,7 @@ from typing import Any
 
 from rookery.design.model import Design
 from rookery.errors import InputError
-from rookery.manifest import Chart, Manifest, Objects, Release, Remote
-from rookery.projections.kubernetes.tree import build_stages
+from rookery.manifest import Chart, Manifest, Objects, Release, Remote, Stage
 from rookery.versions import CONTROL_PLANE_IMAGES, CRI_O, HELM, KUBERNETES, KUBERNETES_RELEASE
 
 _KUBERNETES_PACKAGES = "https://pkgs.k8s.io/core:/stable:/v{version}/deb/"
@@ -56,9 +55,9 @@ class Repository:
 class Sources:
     """Everything that a design needs from elsewhere.
 
-    `images` are those that our own objects name, and the control plane's; the `releases` are there because
-    their charts name further ones, which rendering them with their values tells. `kubernetes` is the release
-    (`1.36.5`) that this list was made for.
+    `images` are those that our own objects name; the `releases` are there because their charts name further
+    ones, which rendering them with their values tells. `control_plane` are those of kubeadm's that belong to
+    the release `kubernetes` (`1.36.5`).
     """
 
     charts: tuple[Chart, ...]
@@ -66,12 +65,13 @@ class Sources:
     binaries: tuple[Binary, ...]
     repositories: tuple[Repository, ...]
     images: tuple[str, ...]
+    control_plane: tuple[str, ...]
     releases: tuple[Release, ...]
     kubernetes: str
 
 
-def build_sources(design: Design, *, architecture: str = "amd64") -> Sources:
-    """Return what a design on Kubernetes needs; InputError where there is no list of that."""
+def build_sources(design: Design, stages: Iterable[Stage], *, architecture: str = "amd64") -> Sources:
+    """Return what a design on Kubernetes, with its stages, needs; InputError where nobody knows all of it."""
     cluster = design.kubernetes
     assert cluster is not None, "only a design on Kubernetes has sources"
     if cluster.version != KUBERNETES:
@@ -84,23 +84,22 @@ def build_sources(design: Design, *, architecture: str = "amd64") -> Sources:
             "kubernetes.bootstrap is kubeone, which fetches what it installs by itself",
             hint="Write `bootstrap: kubeadm` for a network without internet.",
         )
-    items = [item for stage in build_stages(design) for item in stage.items]
+    items = [item for stage in stages for item in stage.items]
     releases = tuple(item for item in items if isinstance(item, Release))
     objects = [one for item in items if isinstance(item, Objects) for one in item.objects]
-    named = {*images_of(objects), *control_plane_images(KUBERNETES_RELEASE)}
     return Sources(
         charts=tuple(dict.fromkeys(release.chart for release in releases)),
         remotes=tuple(item for item in items if isinstance(item, Remote)),
         binaries=_binaries(architecture),
         repositories=_repositories(cluster.version),
-        images=tuple(sorted(named)),
+        images=images_of(objects),
+        control_plane=_control_plane_images(KUBERNETES_RELEASE),
         releases=releases,
         kubernetes=KUBERNETES_RELEASE,
     )
 
 
-def control_plane_images(release: str) -> tuple[str, ...]:
-    """Return kubeadm's own images for a release of the pinned minor version."""
+def _control_plane_images(release: str) -> tuple[str, ...]:
     own = (f"registry.k8s.io/{name}:v{release}" for name in _OWN_TAG)
     return (*own, *CONTROL_PLANE_IMAGES)
 
