@@ -36,6 +36,11 @@ def format_size(size: int) -> str:
     return f"{size} B"
 
 
+def format_amount(size: int) -> str:
+    """Write `size` bytes as downloads are counted: `34.1 MB`, `1.25 GB`."""
+    return f"{size / GB:.2f} GB" if size >= GB else f"{size / MB:.1f} MB"
+
+
 def format_seconds(seconds: float) -> str:
     """Write a duration for people: `0.4 s`, `12.3 s`, `2 min 5 s`."""
     if seconds < 60:

@@ -49,7 +49,7 @@ class Patience:
     """
 
     pauses: tuple[float, ...] = (1, 5, 20)
-    connect: float = 20
+    connect: float = 10
     silence: float = 60
     whole: float = 7200
 
@@ -74,11 +74,19 @@ class _Passing(Exception):  # noqa: N818 - no error of the program: another atte
     """A failure that may pass.
 
     `retry_after` is how long the server asks to wait, in seconds; `too_far` says that less is there than what
-    was asked to be gone on with.
+    was asked to be gone on with; `unreachable` that nothing else of this host need be tried.
     """
 
-    def __init__(self, failure: RookeryError, *, retry_after: float = 0, too_far: bool = False) -> None:
+    def __init__(
+        self,
+        failure: RookeryError,
+        *,
+        retry_after: float = 0,
+        too_far: bool = False,
+        unreachable: bool = False,
+    ) -> None:
         super().__init__(failure.what)
+        self.unreachable = unreachable
         self.failure = failure
         self.retry_after = retry_after
         self.too_far = too_far
@@ -92,6 +100,7 @@ class Web:
 
     def __init__(self, *, patience: Patience | None = None, through: str = "") -> None:
         self.patience = patience or Patience()
+        self._unreachable: dict[str, RookeryError] = {}
         timeout = httpx.Timeout(self.patience.silence, connect=self.patience.connect)
         self._client = httpx.Client(
             timeout=timeout,
@@ -137,9 +146,13 @@ class Web:
     ) -> Digest:
         """Bring what is at `url` to `path`, and return what it is known by.
 
-        Where `sha256` is known, an earlier attempt is gone on with, and anything else is thrown away.
+        Where `sha256` is known, what is there already is not fetched, an earlier attempt is gone on with, and
+        anything else is thrown away.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
+        if sha256 and path.is_file() and (there := digest_of(path)).sha256 == sha256:
+            arrived(there.size)
+            return there
         deadline = time.monotonic() + self.patience.whole
 
         def attempt() -> Digest:
@@ -155,14 +168,19 @@ class Web:
         return self._attempts(url, attempt)
 
     def _attempts(self, url: str, attempt: Callable[[], T]) -> T:
-        count = len(self.patience.pauses) + 1
+        count, host = len(self.patience.pauses) + 1, urlsplit(url).netloc
         for pause in (*self.patience.pauses, None):
+            if host in self._unreachable:
+                raise self._unreachable[host]
             try:
                 return attempt()
             except _Passing as passing:
                 failure, wanted = passing.failure, passing.retry_after
+                unreachable = passing.unreachable
             if pause is None:
                 failure.what = f"{failure.what}; tried {count} times" if count > 1 else failure.what
+                if unreachable:
+                    self._unreachable[host] = failure
                 raise failure
             time.sleep(min(max(pause, wanted), self.patience.silence))
         raise AssertionError(url)
@@ -180,7 +198,8 @@ class Web:
                 self.patience.connect if isinstance(error, httpx.ConnectTimeout) else self.patience.silence
             )
             raise _Passing(
-                WaitError(f"waited {limit:g} s for {host} to send {url}, in vain", hint=_REACH)
+                WaitError(f"waited {limit:g} s for {host} to send {url}, in vain", hint=_REACH),
+                unreachable=isinstance(error, httpx.ConnectTimeout),
             ) from None
         except httpx.TooManyRedirects:
             raise RookeryError(
@@ -188,7 +207,10 @@ class Web:
             ) from None
         except httpx.TransportError as error:
             happened = "broke off" if _was_connected(error) else "cannot be reached for"
-            raise _Passing(RookeryError(f"{host} {happened} {url}: {_reason(error)}", hint=_REACH)) from None
+            raise _Passing(
+                RookeryError(f"{host} {happened} {url}: {_reason(error)}", hint=_REACH),
+                unreachable=isinstance(error, httpx.ConnectError),
+            ) from None
         except (httpx.InvalidURL, httpx.HTTPError) as error:
             raise RookeryError(f"{url} cannot be asked for: {error}") from None
 
