@@ -74,15 +74,15 @@ def _steps_left(workspace: Workspace) -> tuple[Step, ...] | None:
     """
     import os
 
-    from rookery.plan.native import plan_native
+    from rookery.errors import NotPossibleError
     from rookery.run.up import find_system, steps_left
 
-    design = workspace.design
-    if (design.provider, design.platform) != ("lab", "native"):
+    try:
+        system = find_system(workspace.design)
+    except NotPossibleError:
         return None
     if os.geteuid() != 0:
-        return plan_native(design)
-    system = find_system(design)
+        return system.steps()
     try:
         return steps_left(system)
     finally:

@@ -21,7 +21,7 @@ from rookery.units import format_seconds
 if TYPE_CHECKING:
     from rookery.activity.model import Figures
     from rookery.spec.model import Spec
-    from rookery.systems.native.lab import NativeSystem
+    from rookery.systems.protocol import System
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(s|min|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -165,7 +165,7 @@ def parse_space(text: str) -> int:
         raise InputError(f"--space {text}: no size", hint="Write it like 500MB or 2GiB.") from None
 
 
-def _open(system: str | None) -> tuple[NativeSystem, Spec]:
+def _open(system: str | None) -> tuple[System, Spec]:
     from rookery.run.preflight import require_root
     from rookery.run.up import find_system
     from rookery.run.workspace import open_running
@@ -176,7 +176,7 @@ def _open(system: str | None) -> tuple[NativeSystem, Spec]:
 
 
 @contextlib.contextmanager
-def _about(system: str | None, keeping: Keeping) -> Iterator[tuple[NativeSystem, Record]]:
+def _about(system: str | None, keeping: Keeping) -> Iterator[tuple[System, Record]]:
     """Yield the running system with what the journal will say of the command."""
     running, spec = _open(system)
     with (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rookery.run.down import Departure
     from rookery.run.up import Arrival
     from rookery.run.workspace import Workspace
-    from rookery.systems.native.lab import NativeSystem
+    from rookery.systems.protocol import System
 
 
 @click.command()
@@ -40,13 +40,12 @@ def up(spec: str | None, keeping: Keeping, output: str) -> int:
     rookery up my.yaml --output json > result.json
     """
     from rookery.cli import show
-    from rookery.run.preflight import require_lab_machine
-    from rookery.run.up import find_system
+    from rookery.run.up import find_system, require_machine
     from rookery.run.workspace import open_spec
 
     workspace = open_spec(spec)
     system = find_system(workspace.design)
-    require_lab_machine()
+    require_machine(workspace.design)
     beside = Path(workspace.source) if spec is not None and Path(workspace.source).is_file() else None
     digest = spec_digest(workspace.spec)
     with recorded(keeping, system=workspace.design.name, digest=digest, beside=beside, begins=True) as record:
@@ -55,7 +54,7 @@ def up(spec: str | None, keeping: Keeping, output: str) -> int:
         return record.ends(_verdict(arrival.results), show.results_summary(arrival.results))
 
 
-def _bring_up(workspace: Workspace, system: NativeSystem, record: Record) -> Arrival:
+def _bring_up(workspace: Workspace, system: System, record: Record) -> Arrival:
     """Say what is about to be done, then do it."""
     from rookery.cli import show
     from rookery.cli.progress import ConsoleProgress
@@ -76,7 +75,7 @@ def _bring_up(workspace: Workspace, system: NativeSystem, record: Record) -> Arr
         return bring_up(workspace, progress)
 
 
-def _show_arrival(arrival: Arrival, system: NativeSystem, output: str) -> None:
+def _show_arrival(arrival: Arrival, system: System, output: str) -> None:
     from rookery.cli import show
     from rookery.cli.data import to_json, up_data
 

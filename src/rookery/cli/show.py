@@ -60,7 +60,9 @@ def _runs(host: Host) -> str:
     words = [str(daemon.kind) for daemon in host.daemons if daemon.kind != "osd"]
     words += [f"osd.{','.join(osds)}"] if osds else []
     words += [instance.name for instance in host.instances]
-    return " ".join(words) or ("administration" if "control-plane" in host.roles else "load balancer")
+    if not words and "load-balancer" in host.roles:
+        return "load balancer"
+    return " ".join(words) or ("administration" if "control-plane" in host.roles else "nothing yet")
 
 
 def _pools(design: Design) -> Table:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from rookery.design.addresses import given_addresses
 from rookery.design.app import Placers, Surroundings
 from rookery.design.cluster import api_frontend, build_cluster
 from rookery.design.kept import Kept
@@ -105,7 +107,7 @@ def _surroundings(
         platform=platform,
         control_plane=_pairs(hosts, Role.CONTROL_PLANE),
         workers=_pairs(hosts, Role.WORKER),
-        balancer=Addresses(network.public, "network.public").load_balancer,
+        balancer=_balancer(spec, network),
         apps=frozenset(name for name, _ in spec.apps.chosen()),
         block_pools=_block_pools(pools),
         file_system=_file_system(spec),
@@ -159,15 +161,28 @@ def _hosts(spec: Spec, platform: Platform, network: Network, kept: Kept) -> tupl
     reserve = int(storage.memory) * (len(storage_roles) - 1) // 4
     reserve += system_memory(platform) - SYSTEM_MEMORY
     daemons = place_daemons(spec.storage, names, drives, int(storage.memory), reserve=reserve, kept=kept)
+    given = given_addresses(spec.hosts, spec.provider)
+
+    def address(section: str, number: int, derive: Callable[[int], str]) -> str:
+        return given.get((section, number)) or derive(number)
+
     return (
         *(
-            _host(control_plane_name(n), (Role.CONTROL_PLANE,), public.control_plane(n), control)
+            _host(
+                control_plane_name(n),
+                (Role.CONTROL_PLANE,),
+                address("controlPlane", n, public.control_plane),
+                control,
+            )
             for n in range(control.count)
         ),
-        *(_host(worker_name(n), (Role.WORKER,), public.worker(n), workers) for n in range(workers.count)),
+        *(
+            _host(worker_name(n), (Role.WORKER,), address("workers", n, public.worker), workers)
+            for n in range(workers.count)
+        ),
         *(
             replace(
-                _host(name, storage_roles, public.storage(n), storage),
+                _host(name, storage_roles, address("storage", n, public.storage), storage),
                 cluster_address=cluster.storage(n) if cluster else "",
                 drives=drives,
                 daemons=daemons[name],
@@ -189,12 +204,16 @@ def _host(name: str, roles: tuple[Role, ...], address: str, machine: Machine) ->
     )
 
 
+def _balancer(spec: Spec, network: Network) -> str:
+    return spec.network.balancer or Addresses(network.public, "network.public").load_balancer
+
+
 def _load_balancer(spec: Spec, network: Network) -> Host:
     """Return the provider's load balancer: no server of ours, a small extra one in the lab."""
     return Host(
         name="lb-1",
         roles=(Role.LOAD_BALANCER,),
-        address=Addresses(network.public, "network.public").load_balancer,
+        address=_balancer(spec, network),
         cluster_address="",
         cpus=1 if spec.provider == "lab" else 0,
         memory=256 * MIB if spec.provider == "lab" else 0,

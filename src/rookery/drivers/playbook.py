@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+import sysconfig
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ def run_playbook(
 
     The program is Ansible's of this very environment, so its version is the locked one.
     """
-    program = Path(sys.executable).parent / "ansible-playbook"
+    program = Path(sysconfig.get_path("scripts")) / "ansible-playbook"
     argv = (*ENDS_WITH_US, str(program), playbook, *options)
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
     said: deque[str] = deque(maxlen=_KEPT)

@@ -23,7 +23,10 @@ def cluster_steps(design: Design, placed: Sequence[Placed]) -> tuple[Step, ...]:
     cluster = design.kubernetes
     assert cluster is not None, "only a design on Kubernetes has these steps"
     count = len(design.servers)
-    first = Step(id=BOOTSTRAP, phase=_MACHINES, title=f"cluster of {count} servers by {cluster.bootstrap}")
+    there = cluster.bootstrap == "none"
+    by = f"cluster of {count} servers by {cluster.bootstrap}"
+    made = "nodes of the cluster that is there" if there else by
+    first = Step(id=BOOTSTRAP, phase=_MACHINES, title=made)
     last: dict[str, str] = {}
     steps = [first]
     for one in placed:

@@ -115,7 +115,7 @@ _ALL = (
     ),
     Projection(
         name="kubernetes",
-        description="everything for a cluster, from bare servers to the site: Ansible, Helm values, manifests",
+        description="everything for a cluster, from bare servers to a site: Ansible, Helm values, manifests",
         render=_kubernetes,
         folder=_TREE,
     ),

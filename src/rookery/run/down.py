@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from rookery.errors import InputError
+from rookery.errors import InputError, RookeryError
 from rookery.run.lock import hold
 from rookery.run.preflight import require_root
+from rookery.run.up import find_system
 from rookery.run.workspace import open_running
+from rookery.systems.kubernetes.cluster import KubernetesSystem
+from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.native.leftovers import Leftover, find_leftovers, take_down
 from rookery.systems.native.paths import LabPaths
 
@@ -22,8 +27,10 @@ class Departure:
     seconds: float
 
 
-def bring_down(name: str) -> Departure:
-    """Remove everything of the system `name`, then look again."""
+def bring_down(name: str, report: Callable[[str], None] = lambda _: None) -> Departure:
+    """Remove everything of the system `name`, then look again; `report` hears what takes long."""
+    if ClusterPaths(name=name).folder.is_dir():
+        return _bring_cluster_down(name, report)
     require_root()
     began = time.monotonic()
     paths = LabPaths(name=name)
@@ -33,6 +40,30 @@ def bring_down(name: str) -> Departure:
         take_down(paths)
         left = find_leftovers(paths, networks=networks)
     return Departure(found=found, left=left, seconds=time.monotonic() - began)
+
+
+def _bring_cluster_down(name: str, report: Callable[[str], None]) -> Departure:
+    """Remove a system from its cluster. The cluster itself stays: its servers are somebody's own."""
+    began = time.monotonic()
+    system = find_system(open_running(name).design)
+    assert isinstance(system, KubernetesSystem)
+    if not system.is_reachable():
+        raise RookeryError(
+            f"the cluster of {name} does not answer, so nobody can tell what is left of it",
+            hint=f"Where its servers are gone for good, remove {system.paths.folder}.",
+        )
+    removal = system.removal()
+    with hold(name, forget=True):
+        found = removal.leftovers()
+        removal.take_down(report)
+        left = removal.leftovers()
+        if not left:
+            shutil.rmtree(system.paths.folder)
+    return Departure(
+        found=tuple(Leftover(kind=one.kind, name=one.name) for one in found),
+        left=tuple(Leftover(kind=one.kind, name=one.name) for one in left),
+        seconds=time.monotonic() - began,
+    )
 
 
 def _networks(name: str) -> tuple[str, ...]:

@@ -57,6 +57,23 @@ def _require_commands(wanted: Iterable[tuple[str, str]]) -> None:
         )
 
 
+# What a system on Kubernetes is brought up with, and where each comes from.
+_CLUSTER_TOOLS = (
+    ("kubectl", "https://kubernetes.io/docs/tasks/tools/install-kubectl-linux/"),
+    ("helm", "https://helm.sh/docs/intro/install/"),
+)
+
+
+def require_cluster_tools() -> None:
+    """Raise NotPossibleError where kubectl or helm is missing."""
+    missing = [(name, where) for name, where in _CLUSTER_TOOLS if shutil.which(name) is None]
+    if missing:
+        raise NotPossibleError(
+            f"this machine lacks {' and '.join(name for name, _ in missing)}",
+            hint=f"See {' and '.join(where for _, where in missing)}.",
+        )
+
+
 def _require_cgroups() -> None:
     controllers = CGROUP_ROOT / "cgroup.controllers"
     if controllers.exists():

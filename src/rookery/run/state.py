@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rookery.systems.native.bootstrap import health_of
-from rookery.systems.native.lab import NativeSystem
 from rookery.systems.protocol import HostStatus, System
 
 
@@ -34,7 +33,7 @@ class State:
     complete: bool
 
 
-def read_state(system: NativeSystem) -> State:
+def read_state(system: System) -> State:
     """Look at a system now; a cluster that does not answer is a health of its own."""
     hosts = system.hosts()
     instances = app_instances(system, hosts)

@@ -18,10 +18,11 @@ from rookery.files import File
 from rookery.plan.step import Step, plan_rest
 from rookery.run.engine import Progress, Timing, apply_steps
 from rookery.run.lock import hold
-from rookery.run.preflight import require_lab_machine
+from rookery.run.preflight import require_cluster_tools, require_lab_machine
 from rookery.run.verify.result import Result
 from rookery.run.verify.table import verify
-from rookery.run.workspace import Workspace, note_system, open_running, running_names
+from rookery.run.workspace import Workspace, note_system, open_running, running_names, saved_spec
+from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.native.lab import NativeSystem
 from rookery.systems.native.paths import LabPaths, home
 from rookery.systems.protocol import System
@@ -37,14 +38,25 @@ class Arrival:
     seconds: float
 
 
-def find_system(design: Design) -> NativeSystem:
+def find_system(design: Design) -> System:
     """Return the system of a design; raises NotPossibleError where this version cannot run it."""
-    if (design.provider, design.platform) != ("lab", "native"):
-        raise NotPossibleError(
-            f"platform {design.platform} on provider {design.provider} cannot be brought up by this version",
-            hint="It can be designed and checked (`rookery plan`); what runs today is the native lab.",
-        )
-    return NativeSystem(design, pages=lambda: (_document(design.name),))
+    if design.platform == "native":
+        return NativeSystem(design, pages=lambda: (_document(design.name),))
+    if design.provider == "existing":
+        return KubernetesSystem(design, charts={}, remotes={})
+    raise NotPossibleError(
+        f"platform {design.platform} on provider {design.provider} cannot be brought up by this version",
+        hint="It can be designed, checked and rendered (`rookery render`); what is brought up are the native"
+        " lab, and Kubernetes on servers that are there already (`provider: existing`).",
+    )
+
+
+def require_machine(design: Design) -> None:
+    """Raise NotPossibleError where this machine cannot bring up or look at such a system."""
+    if design.platform == "native":
+        require_lab_machine()
+    else:
+        require_cluster_tools()
 
 
 def _document(name: str) -> File:
@@ -78,7 +90,7 @@ def bring_up(workspace: Workspace, progress: Progress) -> Arrival:
     began = time.monotonic()
     design = workspace.design
     system = find_system(design)
-    require_lab_machine()
+    require_machine(design)
     _refuse_errors(findings_here(design), system)
     _require_content(design)
     with hold(design.name):
@@ -99,10 +111,10 @@ def new_mark() -> str:
     return f"{int(time.time())}-{os.urandom(3).hex()}"
 
 
-def _refuse_errors(findings: tuple[Finding, ...], system: NativeSystem) -> None:
+def _refuse_errors(findings: tuple[Finding, ...], system: System) -> None:
     """Refuse a design with errors. What the machine lacks right now does not count against servers that
     run already: they have it."""
-    running = bool(system.runc.running())
+    running = system.is_reachable()
     errors = [
         f for f in findings if f.severity is Severity.ERROR and not (running and f.code.startswith("RK6"))
     ]
@@ -118,7 +130,7 @@ def _refuse_errors(findings: tuple[Finding, ...], system: NativeSystem) -> None:
 def changes_to(workspace: Workspace) -> tuple[Change, ...]:
     """Return how a spec differs from what the system of its name was last asked to be."""
     name = workspace.design.name
-    if name not in running_names() or not LabPaths(name=name).spec.exists():
+    if name not in running_names() or saved_spec(name) is None:
         return ()
     return changes(open_running(name).design, workspace.design, OBSTACLES)
 

@@ -18,6 +18,7 @@ from rookery.errors import InputError
 from rookery.spec.load import load_pattern, load_spec, pattern_names
 from rookery.spec.model import Spec
 from rookery.spec.parse import spec_model
+from rookery.systems.kubernetes.paths import ClusterPaths, clusters_folder
 from rookery.systems.native.paths import NAMESPACE_PREFIX, LabPaths, home, runtime_folder
 
 # In a checkout: the example that `rookery up` brings up when it is told nothing.
@@ -71,7 +72,7 @@ def _read_spec(target: str | None) -> tuple[Spec, str]:
 
 def running_names() -> tuple[str, ...]:
     """Return the names of the systems on this machine, whole or in part."""
-    folders = (home() / "labs", runtime_folder() / "labs")
+    folders = (home() / "labs", runtime_folder() / "labs", clusters_folder())
     names = {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
     names |= {name.split(".")[1] for name in namespace_names() if name.startswith(NAMESPACE_PREFIX)}
     return tuple(sorted(names))
@@ -87,8 +88,8 @@ def open_running(target: str | None) -> Workspace:
             raise InputError(what, hint=hint)
         target = names[0]
     name = target if target in names else open_spec(target).spec.name
-    saved = LabPaths(name=name).spec
-    if name not in names or not saved.exists():
+    saved = saved_spec(name)
+    if name not in names or saved is None:
         raise InputError(
             f"{name} does not run on this machine", hint=f"Running: {', '.join(names) or 'nothing'}."
         )
@@ -102,6 +103,12 @@ def open_running(target: str | None) -> Workspace:
     return _workspace(spec, str(saved), read_kept(name))
 
 
+def saved_spec(name: str) -> Path | None:
+    """Return where it is noted what a system was asked to be, None where nothing is."""
+    places = (LabPaths(name=name).spec, ClusterPaths(name=name).spec)
+    return next((place for place in places if place.exists()), None)
+
+
 def read_kept(name: str) -> Kept:
     """Return where the daemons of a system on this machine stand; nothing where there is no such system."""
     try:
@@ -112,12 +119,18 @@ def read_kept(name: str) -> Kept:
 
 def note_system(workspace: Workspace) -> None:
     """Note what a system is asked to be and where its daemons stand, for all later commands."""
-    paths = LabPaths(name=workspace.design.name)
+    name = workspace.design.name
+    spec = workspace.spec.model_dump_json(by_alias=True, indent=1, exclude_unset=True)
+    if workspace.design.platform == "kubernetes":
+        cluster = ClusterPaths(name=name)
+        cluster.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(cluster.spec, spec.encode())
+        return
+    paths = LabPaths(name=name)
     paths.folder.mkdir(parents=True, exist_ok=True)
     paths.folder.chmod(0o711)
     kept = json.dumps(kept_data(keep(workspace.design)), indent=1)
     write_whole(paths.kept, kept.encode())
-    spec = workspace.spec.model_dump_json(by_alias=True, indent=1, exclude_unset=True)
     write_whole(paths.spec, spec.encode())
 
 

@@ -30,6 +30,7 @@ Name = Annotated[
     StringConstraints(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=32),
 ]
 Cidr = Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")]
 Provider = Literal["lab", "hetzner", "aws", "gcp", "existing"]
 Platform = Literal["native", "kubernetes"]
 
@@ -57,6 +58,10 @@ class Machine(Model):
     cpus: int = Field(2, ge=1, le=1024, description="Virtual CPUs of each server.")
     memory: ByteSize = Field(ByteSize(4 * GIB), ge=512 * 1024**2, description="Memory of each server.")
     disk: ByteSize = Field(ByteSize(20 * GB), ge=GB, description="System disk of each server.")
+    addresses: tuple[Address, ...] = Field(
+        (),
+        description="Where servers that are there already are reached, one for each (`provider: existing`).",
+    )
 
 
 class ControlPlane(Machine):
@@ -104,6 +109,11 @@ class Network(Model):
 
     public: Cidr | None = Field(
         None, description="IPv4 network of all servers; by default derived from the system's name."
+    )
+    balancer: Address | None = Field(
+        None,
+        description="Where clients come to: a free address of the public network, by default its second"
+        " (`provider: existing`).",
     )
     cluster: Cidr | None = Field(
         None, description="A second network for OSD replication only; none by default."
@@ -186,8 +196,10 @@ class Kubernetes(Model):
     version: Annotated[str, StringConstraints(pattern=r"^1\.\d{1,2}$")] = Field(
         KUBERNETES, description="Minor version; every pinned component was chosen for the default."
     )
-    bootstrap: Literal["kubeadm", "kubeone"] = Field(
-        "kubeadm", description="Who installs it: kubeadm with CRI-O by Ansible, or KubeOne with containerd."
+    bootstrap: Literal["kubeadm", "kubeone", "none"] = Field(
+        "kubeadm",
+        description="Who installs it: kubeadm with CRI-O by Ansible, KubeOne with containerd, or nobody: a"
+        " cluster that is there already.",
     )
     domain: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")] | None = Field(
         None,

@@ -6,7 +6,7 @@ therefore everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -141,6 +141,15 @@ class System(Protocol):
         """The certificate of the authority that signs the system's TLS, for clients."""
         ...
 
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """Where clients find hosts of the endpoints' URLs that DNS need not know: name -> address."""
+        ...
+
+    def is_reachable(self) -> bool:
+        """Whether what runs the system answers at all: its first server, or its API server."""
+        ...
+
     def steps(self) -> tuple[Step, ...]:
         """Every step that brings the system up."""
         ...
@@ -173,6 +182,10 @@ class System(Protocol):
 
     def ceph(self, user: str = "admin", host: str = "") -> CephSession:
         """A session as a cephx user, from a host that holds its key; kept open until `close`."""
+        ...
+
+    def ceph_or_none(self) -> CephSession | None:
+        """The administrator's session where the monitors answer, else None, without waiting long."""
         ...
 
     def listeners(self) -> tuple[Listener, ...]: ...

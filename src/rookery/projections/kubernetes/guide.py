@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from rookery.design.model import Design, Role
 from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Stage, Wait
+from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import Placed
 from rookery.versions import DISTRIBUTIONS
 
@@ -60,6 +61,18 @@ KubeOne knows containerd only; kubeadm with CRI-O is `kubernetes.bootstrap: kube
 """,
 }
 
+_NO_BOOTSTRAP = """\
+## The cluster
+
+It is there already (`kubernetes.bootstrap: none`), with a node of each name in the table above, without
+kube-proxy and without a network plugin of its own: stage 20 installs Cilium in their place. Data drives are
+at `/dev/rookery/vdb` and so on, by links that last over a restart. Label and taint the nodes first:
+
+```sh
+{commands}
+```
+"""
+
 _UPGRADES = """\
 ## Upgrades
 
@@ -93,12 +106,21 @@ def render_guide(design: Design, placed: tuple[Placed, ...]) -> str:
     parts = [
         *_introduction(design),
         _APPLY.format(servers=len(design.servers)),
-        _BOOTSTRAP[cluster.bootstrap],
+        _bootstrap(design),
         *(_stage(stage, [one for one in placed if one.stage.name == name]) for name, stage in stages.items()),
         _UPGRADES,
         _RUN,
     ]
     return "\n".join(parts)
+
+
+def _bootstrap(design: Design) -> str:
+    cluster = design.kubernetes
+    assert cluster is not None
+    if cluster.bootstrap != "none":
+        return _BOOTSTRAP[cluster.bootstrap]
+    commands = [f"kubectl {' '.join(words)}" for host in design.servers for words in marking(host)]
+    return _NO_BOOTSTRAP.format(commands="\n".join(commands))
 
 
 def _introduction(design: Design) -> Iterator[str]:

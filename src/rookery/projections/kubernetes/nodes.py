@@ -47,3 +47,15 @@ def apart(labels: dict[str, str]) -> dict[str, Any]:
     """Return the anti-affinity that no two pods with these labels share a host."""
     term = {"labelSelector": selector(labels), "topologyKey": HOSTNAME}
     return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
+def marking(host: Host) -> tuple[tuple[str, ...], ...]:
+    """Return the words of kubectl that label a node with its roles and taint one that is for storage only.
+
+    They may run again: what is there already is left as it is.
+    """
+    labels = {Role.WORKER: WORKER_LABEL, Role.STORAGE: STORAGE_LABEL}
+    words = tuple(f"{label}=" for role, label in labels.items() if role in host.roles)
+    label = (("label", "node", host.name, *words, "--overwrite"),) if words else ()
+    taint = (("taint", "node", host.name, f"{STORAGE_LABEL}=:NoSchedule", "--overwrite"),)
+    return (*label, *(taint if is_dedicated(host) else ()))

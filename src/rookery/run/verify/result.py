@@ -8,7 +8,12 @@ from enum import StrEnum
 
 from rookery.design.model import Design
 from rookery.drivers.http import Browser
+from rookery.spec.model import Platform
 from rookery.systems.protocol import System
+
+NATIVE: frozenset[Platform] = frozenset({"native"})
+ON_KUBERNETES: frozenset[Platform] = frozenset({"kubernetes"})
+EVERYWHERE = NATIVE | ON_KUBERNETES
 
 
 class Outcome(StrEnum):
@@ -56,12 +61,14 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One row of the table. `applies` tells whether a design has what the check looks at."""
+    """One row of the table. `applies` tells whether a design has what the check looks at, `platforms` on
+    which of them it can be looked at in this way."""
 
     name: str
     title: str
     look: Callable[[Subject], Evidence]
     applies: Callable[[Design], bool] = lambda _: True
+    platforms: frozenset[Platform] = EVERYWHERE
 
 
 def passed(seen: str) -> Evidence:

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rookery.design.model import Design
 from rookery.drivers.http import Browser
-from rookery.run.verify import cluster, database, media, storage, web
-from rookery.run.verify.result import Check, Outcome, Result, Subject
+from rookery.run.verify import cluster, database, kubernetes, media, storage, web
+from rookery.run.verify.result import NATIVE, ON_KUBERNETES, Check, Outcome, Result, Subject
 from rookery.systems.protocol import System
 
 
@@ -19,6 +19,10 @@ def _has_app(name: str) -> Callable[[Design], bool]:
 
 def _has_user(name: str) -> Callable[[Design], bool]:
     return lambda design: any(user.name == name and user.hosts for user in design.users)
+
+
+def _has_instances(design: Design) -> bool:
+    return any(host.instances for host in design.hosts)
 
 
 def _has_files(design: Design) -> bool:
@@ -39,11 +43,11 @@ def _has_objects(design: Design) -> bool:
 
 CHECKS: tuple[Check, ...] = (
     Check(name="programs", title="every program runs", look=web.programs_run),
-    Check(name="quorum", title="monitors in quorum", look=cluster.quorum),
-    Check(name="health", title="cluster is HEALTH_OK", look=cluster.health),
+    Check(name="quorum", title="monitors in quorum", look=cluster.quorum, platforms=NATIVE),
+    Check(name="health", title="cluster is HEALTH_OK", look=cluster.health, platforms=NATIVE),
     Check(name="managers", title="a manager active, the others standing by", look=cluster.managers),
-    Check(name="osds", title="OSDs up on every host", look=cluster.osds),
-    Check(name="pgs", title="all PGs active+clean", look=cluster.placement_groups),
+    Check(name="osds", title="OSDs up on every host", look=cluster.osds, platforms=NATIVE),
+    Check(name="pgs", title="all PGs active+clean", look=cluster.placement_groups, platforms=NATIVE),
     Check(name="pools", title="pools as designed", look=cluster.pools),
     Check(name="clocks", title="clocks in step", look=cluster.clocks),
     Check(
@@ -51,6 +55,7 @@ CHECKS: tuple[Check, ...] = (
         title="users may not administer",
         look=cluster.least_privilege,
         applies=lambda design: any(user.name != "admin" and user.hosts for user in design.users),
+        platforms=NATIVE,
     ),
     Check(
         name="encryption",
@@ -63,6 +68,7 @@ CHECKS: tuple[Check, ...] = (
         title="RBD image write and read",
         look=storage.block_round_trip,
         applies=_has_user("block"),
+        platforms=NATIVE,
     ),
     Check(name="mds", title="MDS active and standing by", look=storage.metadata_servers, applies=_has_files),
     Check(
@@ -70,6 +76,7 @@ CHECKS: tuple[Check, ...] = (
         title="CephFS from two hosts",
         look=storage.file_from_two_hosts,
         applies=_has_user("file"),
+        platforms=NATIVE,
     ),
     Check(name="object", title="S3 put, get, delete", look=storage.object_round_trip, applies=_has_objects),
     Check(
@@ -83,12 +90,14 @@ CHECKS: tuple[Check, ...] = (
         title="gateways on different hosts",
         look=storage.gateways_apart,
         applies=_has_objects,
+        platforms=NATIVE,
     ),
     Check(
         name="tls",
         title="TLS from our own authority",
         look=web.tls_chain,
         applies=lambda design: bool(design.frontends),
+        platforms=NATIVE,
     ),
     Check(name="site", title="site through the balancer", look=web.site_served, applies=_has_app("cdn")),
     Check(
@@ -96,12 +105,14 @@ CHECKS: tuple[Check, ...] = (
         title="instances on different hosts",
         look=web.instances_apart,
         applies=lambda design: any(host.instances for host in design.hosts),
+        platforms=NATIVE,
     ),
     Check(
         name="cache",
         title="assets cached on every edge",
         look=web.cached_on_every_edge,
         applies=_has_app("cdn"),
+        platforms=NATIVE,
     ),
     Check(name="http", title="ETag, ranges, compression", look=web.http_caching, applies=_has_app("cdn")),
     Check(name="primary", title="one primary, followed", look=database.primary, applies=_has_database),
@@ -122,12 +133,14 @@ CHECKS: tuple[Check, ...] = (
         title="no password, no TLS: refused",
         look=database.strangers_refused,
         applies=_has_database,
+        platforms=NATIVE,
     ),
     Check(
         name="renditions",
         title="every rendition plays",
         look=media.renditions_play,
         applies=_has_app("streaming"),
+        platforms=NATIVE,
     ),
     Check(name="live", title="live channel advances", look=media.live_advances, applies=_has_live),
     Check(
@@ -135,12 +148,14 @@ CHECKS: tuple[Check, ...] = (
         title="every origin serves live",
         look=media.live_on_every_origin,
         applies=_has_live,
+        platforms=NATIVE,
     ),
     Check(
         name="catalogue",
         title="catalogue ready everywhere",
         look=media.catalogue_health,
         applies=_has_app("catalogue"),
+        platforms=NATIVE,
     ),
     Check(name="plays", title="plays are counted", look=media.plays_counted, applies=_has_app("catalogue")),
     Check(
@@ -149,7 +164,44 @@ CHECKS: tuple[Check, ...] = (
         look=web.dashboard_login,
         applies=lambda design: design.dashboard,
     ),
-    Check(name="ports", title="nothing else listens", look=web.nothing_else_listens),
+    Check(name="ports", title="nothing else listens", look=web.nothing_else_listens, platforms=NATIVE),
+    Check(
+        name="nodes", title="nodes Ready, labelled, tainted", look=kubernetes.nodes, platforms=ON_KUBERNETES
+    ),
+    Check(name="monitors", title="monitors in quorum", look=kubernetes.quorum, platforms=ON_KUBERNETES),
+    Check(name="health-ok", title="cluster is HEALTH_OK", look=kubernetes.health, platforms=ON_KUBERNETES),
+    Check(name="drives", title="an OSD on every drive", look=kubernetes.osds, platforms=ON_KUBERNETES),
+    Check(
+        name="clean", title="all PGs active+clean", look=kubernetes.placement_groups, platforms=ON_KUBERNETES
+    ),
+    Check(
+        name="spread",
+        title="instances on different nodes",
+        look=kubernetes.spread,
+        applies=_has_instances,
+        platforms=ON_KUBERNETES,
+    ),
+    Check(
+        name="claims",
+        title="volumes bound",
+        look=kubernetes.claims,
+        applies=_has_database,
+        platforms=ON_KUBERNETES,
+    ),
+    Check(
+        name="policies",
+        title="policies let through and refuse",
+        look=kubernetes.policies,
+        applies=lambda design: _has_app("cdn")(design) and _has_database(design),
+        platforms=ON_KUBERNETES,
+    ),
+    Check(
+        name="strictness",
+        title="privileged pods refused",
+        look=kubernetes.strictness,
+        applies=_has_instances,
+        platforms=ON_KUBERNETES,
+    ),
 )
 
 
@@ -158,8 +210,9 @@ def verify(system: System, *, mark: str, checks: Sequence[Check] = CHECKS) -> tu
 
     `mark` names what the checks make for a moment. A check that breaks has observed nothing.
     """
-    chosen = [check for check in checks if check.applies(system.design)]
-    with Browser(str(system.ca_file)) as browser, ThreadPoolExecutor(max_workers=8) as pool:
+    design = system.design
+    chosen = [check for check in checks if design.platform in check.platforms and check.applies(design)]
+    with Browser(str(system.ca_file), system.addresses) as browser, ThreadPoolExecutor(max_workers=8) as pool:
         subject = Subject(system=system, browser=browser, mark=mark)
         return tuple(pool.map(lambda check: _run(check, subject), chosen))
 

@@ -18,18 +18,21 @@ from rookery.design.model import Design
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.files import write_whole
 from rookery.drivers.helm import Helm
-from rookery.drivers.kubectl import Kubectl
+from rookery.drivers.kubectl import Kubectl, find_kubeconfig
 from rookery.drivers.playbook import run_playbook
 from rookery.drivers.postgres import Door
 from rookery.drivers.process import CommandError, run
 from rookery.errors import InputError, NotPossibleError, RookeryError
 from rookery.plan.kubernetes import BOOTSTRAP, cluster_steps
 from rookery.plan.step import Observation, Step
+from rookery.projections.kubernetes.bootstrap.render import FOLDER as BOOTSTRAP_FOLDER
 from rookery.projections.kubernetes.namespaces import CERT_MANAGER
+from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import placed_items
-from rookery.projections.kubernetes.tree import build_stages
+from rookery.projections.kubernetes.tree import build_stages, render_kubernetes
 from rookery.systems.kubernetes.items import Applier
 from rookery.systems.kubernetes.paths import ClusterPaths
+from rookery.systems.kubernetes.removal import Removal
 from rookery.systems.kubernetes.status import database_members, host_statuses
 from rookery.systems.protocol import (
     Activity,
@@ -64,7 +67,8 @@ class KubernetesSystem:
         self.helm = Helm(kubeconfig=self.paths.kubeconfig)
         self._applier = Applier(kubectl=self.kubectl, helm=self.helm, charts=charts, remotes=remotes)
         self._namespace = DISTRIBUTIONS[design.distribution].namespace
-        self._placed = placed_items(build_stages(design))
+        self._stages = build_stages(design)
+        self._placed = placed_items(self._stages)
         self._items = {one.id: one for one in self._placed}
         self._sessions: dict[str, CephSession] = {}
         self._ways: dict[tuple[str, int], int] = {}
@@ -241,6 +245,10 @@ class KubernetesSystem:
         for session in sessions:
             session.close()
 
+    def removal(self) -> Removal:
+        """Return what takes the system out of its cluster."""
+        return Removal(design=self._design, stages=self._stages, kubectl=self.kubectl, helm=self.helm)
+
     def _ssh(self, host: str, argv: Sequence[str]) -> tuple[str, ...]:
         known = {one.name: one.address for one in self._design.servers}
         if host not in known:
@@ -248,18 +256,47 @@ class KubernetesSystem:
         return ("ssh", *(() if argv else ("-t",)), known[host], *argv)
 
     def _bootstrap(self, report: Report) -> None:
-        """Make a cluster of the servers, unless there is one already that the design says to use."""
+        """Make a cluster of the servers, or take the one that is there already."""
         if self._cluster.bootstrap == "none":
+            self._adopt(report)
+            return
+        if self._cluster.bootstrap == "kubeone":
             raise NotPossibleError(
-                "the cluster does not answer",
-                hint="`kubernetes.bootstrap: none` uses a cluster that is there: KUBECONFIG leads to it.",
+                "KubeOne is not run by this version",
+                hint="`rookery render` writes its configuration, and the guide beside it says how to go on.",
             )
-        folder = self.paths.tree / "00-bootstrap"
+        for file in render_kubernetes(self._design):
+            write_whole(self.paths.tree / file.path, file.content, mode=file.mode)
+        folder = self.paths.tree / BOOTSTRAP_FOLDER
         run_playbook(folder, "site.yaml", report)
         made = folder / "kubeconfig"
         if not made.exists():
             raise RookeryError(f"the playbook left no {made}", hint="Its output above says why.")
         write_whole(self.paths.kubeconfig, made.read_bytes(), mode=0o600)
+
+    def _adopt(self, report: Report) -> None:
+        """Take the cluster that kubectl on this machine leads to, if it has the designed nodes."""
+        found = find_kubeconfig()
+        if found is None:
+            raise NotPossibleError(
+                "nothing leads to the cluster that is there already (kubernetes.bootstrap: none)",
+                hint="Set KUBECONFIG to its kubeconfig.",
+            )
+        write_whole(self.paths.kubeconfig, found.read_bytes(), mode=0o600)
+        if not self.kubectl.reachable():
+            raise NotPossibleError(f"the cluster of {found} does not answer", hint="Is it the right one?")
+        there = {node["metadata"]["name"] for node in self.kubectl.get("nodes")["items"]}
+        missing = [host.name for host in self._design.servers if host.name not in there]
+        if missing:
+            raise NotPossibleError(
+                f"the cluster of {found} has no node {', '.join(missing)}",
+                details=(f"its nodes: {', '.join(sorted(there)) or 'none'}",),
+                hint="The design's hosts and the cluster's nodes must have the same names and number.",
+            )
+        for host in self._design.servers:
+            report(f"labels of {host.name}")
+            for words in marking(host):
+                self.kubectl.run(*words)
 
     def _way(self, target: str, port: int) -> int:
         """Return a port of this machine that leads to a Service, open until `close`."""

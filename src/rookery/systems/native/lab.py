@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rookery.design.model import DaemonKind, Design
@@ -101,6 +101,10 @@ class NativeSystem:
     @property
     def ca_file(self) -> Path:
         return self.paths.ca
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        return {}  # every URL of a lab has its address in it
 
     @property
     def identity(self) -> Identity:

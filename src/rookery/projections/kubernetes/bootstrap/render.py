@@ -34,6 +34,8 @@ _CONFIGURATION = """\
 inventory = inventory.yaml
 roles_path = roles
 forks = 20
+# Servers are looked at once in a run, not once in each play.
+gathering = smart
 # Facts are read as ansible_facts['...'], so that none of them shadows a variable of ours.
 inject_facts_as_vars = False
 # The servers' own Python, without a warning that a newer one might appear.
@@ -64,9 +66,11 @@ _INVENTORY = (
 
 
 def render_bootstrap(design: Design) -> tuple[File, ...]:
-    """Return the files of the bootstrap, with paths relative to the Kubernetes tree."""
+    """Return the files of the bootstrap, relative to the Kubernetes tree; none where a cluster is there."""
     cluster = design.kubernetes
     assert cluster is not None
+    if cluster.bootstrap == "none":
+        return ()
     rendered = _kubeadm_way(design) if cluster.bootstrap == "kubeadm" else _kubeone_way(design, cluster)
     found = {
         ".ansible-lint": _LINT,

@@ -1,0 +1,171 @@
+"""Taking a system on Kubernetes down: in the order in which nothing is left hanging, then looking again.
+
+Workloads first, so that their volumes and load balancers are given back by the controllers that made them;
+then Ceph, with its operator still there to clean the drives; releases and namespaces last. What is looked
+for is every kind of thing that the tree can make, by name and by label, whether this machine remembers it or
+not. Custom resource definitions stay: who uses a cluster may have others' objects of these kinds in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rookery.apps.pods import NAMESPACE
+from rookery.design.model import Design
+from rookery.drivers.helm import Helm
+from rookery.drivers.kubectl import Kubectl
+from rookery.drivers.process import CommandError
+from rookery.drivers.waiting import Look, wait_for
+from rookery.manifest import MANAGED_BY, Objects, Release, Stage
+from rookery.projections.kubernetes.namespaces import MONITORING
+from rookery.versions import DISTRIBUTIONS
+
+Report = Callable[[str], None]
+
+_GONE = 300.0  # seconds for a controller to give back what it made
+_CEPH_GONE = 900.0  # seconds for Rook to clean every drive
+_CONFIRMATION = {"spec": {"cleanupPolicy": {"confirmation": "yes-really-destroy-data"}}}
+# Rook's kinds that must be gone before the cluster is, the users of Ceph first.
+_CEPH_KINDS = ("objectbucketclaims", "cephobjectstores", "cephfilesystems", "cephblockpools")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """One thing of the system that is in the cluster: its kind and name, with the namespace before it."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """Removes the system of a design from a cluster."""
+
+    design: Design
+    stages: tuple[Stage, ...]
+    kubectl: Kubectl
+    helm: Helm
+
+    def leftovers(self) -> tuple[Left, ...]:
+        """Return everything of the system that is there."""
+        return (*self._namespaces(), *self._releases(), *self._volumes(), *self._cluster_wide())
+
+    def take_down(self, report: Report) -> None:
+        """Remove everything; raises WaitError where a controller does not let go within its limit."""
+        self._remove_workloads(report)
+        self._remove_ceph(report)
+        for stage in reversed(self.stages):
+            for item in reversed(stage.items):
+                if isinstance(item, Release):
+                    report(f"release {item.name}")
+                    self.helm.uninstall(item.name, item.namespace)
+        for left in self._cluster_wide():
+            self._delete(left.kind, left.name)
+        for left in self._namespaces():
+            self._delete(left.kind, left.name)
+        self._until_gone("the namespaces", self._namespaces, _GONE, report)
+
+    def _remove_workloads(self, report: Report) -> None:
+        """Remove the applications, their Gateway and their volumes, while what serves them still works."""
+        if self.kubectl.find("namespace", NAMESPACE) is None:
+            return
+        for kind in ("gateways", "clusters.postgresql.cnpg.io", "deployments", "jobs", "objectbucketclaims"):
+            report(f"{kind} of {NAMESPACE}")
+            self._delete_all(kind, NAMESPACE)
+        for namespace in (NAMESPACE, MONITORING):
+            self._delete_all("persistentvolumeclaims", namespace)
+        self._until_gone("the volumes", self._volumes, _GONE, report)
+
+    def _remove_ceph(self, report: Report) -> None:
+        """Remove Ceph, data included; Rook's own jobs then clean the drives of every node."""
+        namespace = DISTRIBUTIONS[self.design.distribution].namespace
+        if self.kubectl.find("cephcluster", "rook-ceph", namespace=namespace) is None:
+            return
+        patch = ("patch", "cephcluster", "rook-ceph", "--type=merge", "--patch", json.dumps(_CONFIRMATION))
+        self.kubectl.run(*patch, namespace=namespace)
+        for kind in _CEPH_KINDS:
+            report(f"{kind} of {namespace}")
+            self._delete_all(kind, namespace)
+        self.kubectl.run("delete", "cephcluster", "rook-ceph", "--wait=false", namespace=namespace)
+
+        def look() -> Look[bool]:
+            found = self.kubectl.find("cephcluster", "rook-ceph", namespace=namespace)
+            phase = found["status"].get("phase", "") if found is not None else ""
+            return Look(seen=phase or "gone", value=True if found is None else None)
+
+        wait_for("Ceph to be gone and its drives clean", look, limit=_CEPH_GONE, report=report)
+
+    def _namespaces(self) -> tuple[Left, ...]:
+        found = self.kubectl.get("namespaces")["items"]
+        return tuple(
+            Left(kind="namespace", name=one["metadata"]["name"])
+            for one in found
+            if one["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == MANAGED_BY
+        )
+
+    def _releases(self) -> tuple[Left, ...]:
+        ours = {
+            (item.namespace, item.name)
+            for stage in self.stages
+            for item in stage.items
+            if isinstance(item, Release)
+        }
+        return tuple(
+            Left(kind="release", name=f"{one.namespace}/{one.name}")
+            for one in self.helm.releases()
+            if (one.namespace, one.name) in ours
+        )
+
+    def _volumes(self) -> tuple[Left, ...]:
+        """Return volumes that Ceph provides to anybody: without Ceph they are lost."""
+        driver = f"{DISTRIBUTIONS[self.design.distribution].namespace}."
+        found = self.kubectl.get("persistentvolumes")["items"]
+        return tuple(
+            Left(kind="persistentvolume", name=one["metadata"]["name"])
+            for one in found
+            if one["spec"].get("csi", {}).get("driver", "").startswith(driver)
+        )
+
+    def _cluster_wide(self) -> tuple[Left, ...]:
+        """Return objects of the tree that belong to no namespace, but for the namespaces themselves."""
+        return tuple(
+            Left(kind=kind, name=name)
+            for kind, name in sorted(self._named_cluster_wide())
+            if self._find(kind, name) is not None
+        )
+
+    def _named_cluster_wide(self) -> Iterator[tuple[str, str]]:
+        for stage in self.stages:
+            for item in stage.items:
+                if isinstance(item, Objects):
+                    for one in item.objects:
+                        if "namespace" not in one["metadata"] and one["kind"] != "Namespace":
+                            yield one["kind"].lower(), one["metadata"]["name"]
+
+    def _find(self, kind: str, name: str) -> dict[str, Any] | None:
+        return self.kubectl.find(kind, name)
+
+    def _delete(self, kind: str, name: str) -> None:
+        self.kubectl.run("delete", kind, name, "--ignore-not-found", "--wait=false")
+
+    def _delete_all(self, kind: str, namespace: str) -> None:
+        try:
+            self.kubectl.run(
+                "delete", kind, "--all", f"--timeout={_GONE:.0f}s", namespace=namespace, limit=_GONE
+            )
+        except CommandError as error:
+            if "the server doesn't have a resource type" not in error.output:
+                raise
+
+    def _until_gone(
+        self, what: str, look: Callable[[], tuple[Left, ...]], limit: float, report: Report
+    ) -> None:
+        def again() -> Look[bool]:
+            left = look()
+            seen = ", ".join(one.name for one in left[:5]) or "gone"
+            return Look(seen=seen, value=None if left else True)
+
+        wait_for(f"{what} to be gone", again, limit=limit, report=report)
