@@ -12,6 +12,7 @@ import pytest
 from rookery.apps.image import image_reference
 from rookery.apps.streaming.kubernetes import streaming_items
 from rookery.design.model import Design
+from rookery.errors import InputError
 from rookery.manifest import Manifest, Objects, Wait
 from rookery.run.workspace import open_spec
 from tests.cluster_schemas import problems
@@ -269,3 +270,15 @@ def test_without_a_channel_there_is_nothing_of_it(tmp_path: Path) -> None:
         "ObjectBucketClaim",
         "ServiceAccount",
     ]
+
+
+def test_films_of_ones_own_need_a_file_system_to_come_through(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as raised:
+        changed(
+            tmp_path,
+            "storage: {file: {enabled: false}}\napps: {streaming: {media: films, channel: false}}",
+        )
+    assert str(raised.value) == (
+        "apps.streaming.media: they come through a volume of CephFS, and file storage is off\n"
+        "  Set storage.file.enabled to true, or remove apps.streaming.media."
+    )

@@ -47,6 +47,9 @@ def place_streaming(settings: AppSettings, surroundings: Surroundings) -> AppDes
     assert isinstance(settings, StreamingSettings)
     if surroundings.object_store is None:
         raise storage_off("apps.streaming", "its films live in a bucket", "object")
+    given = settings.media is not None and surroundings.platform == "kubernetes"
+    if given and surroundings.file_system is None:
+        raise storage_off("apps.streaming.media", "they come through a volume of CephFS", "file")
     readers = tuple(address for _, address in surroundings.workers)
     vod = Route(path=f"/{MEDIA_BUCKET}/", bucket=MEDIA_BUCKET)
     design = AppDesign(
