@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rookery.design.addresses import given_addresses
 from rookery.design.app import Placers, Surroundings
-from rookery.design.cluster import api_frontend, build_cluster
+from rookery.design.cluster import build_cluster, cluster_frontends
 from rookery.design.kept import Kept
 from rookery.design.model import (
     AppDesign,
@@ -70,7 +70,7 @@ def build_design(spec: Spec, *, placers: Placers, kept: Kept = _NOTHING) -> Desi
     apps = _apps(spec, placers, surroundings)
     frontends = (*(front for app in apps for front in app.frontends), *_ceph_frontends(spec, hosts))
     if platform == "kubernetes":
-        frontends = (*frontends, api_frontend(hosts))
+        frontends = cluster_frontends(frontends, hosts)
     hosts = _with_instances(hosts, apps)
     if frontends:
         hosts = (*hosts, _load_balancer(spec, network))

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from rookery.design.cluster import API_PORT
 from rookery.design.model import Daemon, DaemonKind, Design, Frontend, Host, Instance, Role
 from rookery.projections.drawing.folding import Card, osds_of
 from rookery.units import format_size
 
 _CLOUDS = ("hetzner", "aws", "gcp")
+_API_SERVER = "api-server"
 _CONTROL_PLANE = ("etcd", "API server", "scheduler", "controller manager")
 _MOST_DRIVES = 4
 _DAEMONS = {
@@ -212,6 +214,8 @@ def target_key(frontend: Frontend, host: Host) -> str:
     """Return the key of the row on `host` that a frontend leads to; empty where it leads to none there."""
     if all(name != host.name for name, _ in frontend.backends):
         return ""
+    if frontend.backend_port == API_PORT:
+        return _API_SERVER
     for instance in host.instances:
         if frontend.backend_port in instance.ports:
             return instance.name
