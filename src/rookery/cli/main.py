@@ -19,6 +19,7 @@ from rookery.cli.drawing import diagram
 from rookery.cli.image import image
 from rookery.cli.journaling import journal
 from rookery.cli.loading import load
+from rookery.cli.mirroring import mirror
 from rookery.cli.rendering import render
 from rookery.cli.running import down, open_service, shell, status, up, verify
 from rookery.cli.testing import test
@@ -77,7 +78,7 @@ def completion(kind: str) -> None:
 
 
 _RUNNING = (up, status, drift, verify, open_service, shell, load, down, journal)
-_DESIGNING = (plan, diff, diagram, render, image, patterns, init, schema, cost, prices)
+_DESIGNING = (plan, diff, diagram, render, image, mirror, patterns, init, schema, cost, prices)
 for command in (*_RUNNING, *_DESIGNING, completion, test):
     cli.add_command(command)
 

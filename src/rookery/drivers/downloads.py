@@ -32,7 +32,7 @@ _PASSING = (
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
 )
-_REACH = "Is the internet reachable from here? HTTPS_PROXY names a proxy. Run it again to go on."
+_REACH = "Is the internet reachable from here? HTTPS_PROXY names a proxy."
 _LATER = "Run it again later; what has arrived is kept."
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class Patience:
     `silence` end an attempt, `whole` ends the download of one file.
     """
 
-    pauses: tuple[float, ...] = (1, 5, 20)
+    pauses: tuple[float, ...] = (1, 4, 10)
     connect: float = 10
     silence: float = 60
     whole: float = 7200
@@ -125,7 +125,7 @@ class Web:
         def attempt() -> Fetched:
             content = bytearray()
             with self.answer(url, headers, auth) as answer:
-                for chunk in answer.iter_raw(_CHUNK):
+                for chunk in answer.iter_raw():
                     content += chunk
                     if len(content) > most:
                         raise RookeryError(
@@ -256,8 +256,9 @@ class _Download:
 
     def _write(self, answer: httpx.Response, there: int, digest: hashlib._Hash, arrived: Arrived) -> None:
         with self._part.open("ab" if there else "wb") as file:
-            for chunk in answer.iter_raw(_CHUNK):
+            for chunk in answer.iter_raw():
                 file.write(chunk)
+                file.flush()  # what has arrived is there, whatever ends this
                 digest.update(chunk)
                 self._count(len(chunk), arrived)
                 if time.monotonic() > self._deadline:

@@ -28,8 +28,10 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _LISTS, _SINGLES = (_INDEX, _DOCKER_LIST), (_MANIFEST, _DOCKER_MANIFEST)
-# What Docker calls the same things that OCI names; tools of Debian and Ubuntu read OCI's names only.
+# What Docker calls the same things that OCI names. In a layout, Debian's and Ubuntu's skopeo finds only what
+# the index calls by OCI's names; with such a name, a list reads the same.
 _OCI_NAMES = {
+    _DOCKER_LIST: _INDEX,
     _DOCKER_MANIFEST: _MANIFEST,
     "application/vnd.docker.container.image.v1+json": "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.image.rootfs.diff.tar.gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -197,6 +199,11 @@ def _image(reference: Reference, origin: str, texts: tuple[tuple[Blob, bytes], .
         if single.media_type == _DOCKER_MANIFEST:
             single, content = _in_oci_words(reference, manifest)
         texts = ((single, content),)
+    elif texts[0][0].media_type == _DOCKER_MANIFEST:
+        raise RookeryError(
+            f"{reference.name} names a manifest of Docker's by its digest, which no layout can hold",
+            hint="Name it by its tag alone in the chart's values: it is kept with OCI's names then.",
+        )
     return Image(reference=reference, origin=origin, top=texts[0][0], texts=texts, blobs=blobs)
 
 
@@ -323,7 +330,8 @@ class Layout:
             name = image.reference.name
             # containerd reads the second of the names; the first is OCI's own.
             names = {NAME: name, "io.containerd.image.name": name}
-            descriptors[name] = {**image.top.descriptor(), "annotations": names}
+            kind = _OCI_NAMES.get(image.top.media_type, image.top.media_type)
+            descriptors[name] = {**image.top.descriptor(), "mediaType": kind, "annotations": names}
         index = {
             "schemaVersion": 2,
             "mediaType": _INDEX,
