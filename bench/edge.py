@@ -4,13 +4,13 @@ How: wrk (HTTP/1.1, TLS, keep-alive) asks for one page and one picture of the la
 
 - from the edge on the first worker, which has both in its cache (checked before: X-Cache says HIT);
 - from a bare nginx in the same container: one worker process and the same TLS and certificate, the same files
-  from disk, no cache, no added headers, no access log;
+  from disk, no cache, no added headers, no access log; and from the same with the edge's headers added;
 - from an RGW gateway directly, as the edge itself would.
 
-Fair, because the client is the same for all three: wrk in the network of the second worker, whose address may
-read the bucket, on the same machine and outside every server's limits. The three take turns in each round,
-and medians are told. Each turn is bounded to 5 s and goes to the lab's own addresses only; an answer other
-than 2xx makes the measurement fail.
+Fair, because the client is the same for all of them: wrk in the network of the second worker, whose address
+may read the bucket, on the same machine and outside every server's limits. All take turns in each round, and
+medians are told. Each turn is bounded to 5 s and goes to the lab's own addresses only; an answer other than
+2xx makes the measurement fail.
 
 Requests per second are what two cores give a client and a server together: where the client's share (taking
 TLS of large answers apart) is large, no server comes to 10 times another. So each server's own CPU time per
@@ -38,7 +38,7 @@ from dataclasses import dataclass
 
 import harness
 from harness import FailedError, Row
-from rookery.apps.cdn.nginx import DIRECT_PORT
+from rookery.apps.cdn.nginx import DIRECT_PORT, HEADERS
 from rookery.apps.cdn.site import SITE_BUCKET, render_site
 from rookery.apps.nginx import config_path
 from rookery.design.model import DaemonKind, Design, Host
@@ -50,6 +50,15 @@ BARE_PORT = 9443
 FOLDER = "var/lib/bench-nginx"  # in the server's root; gone with the lab
 LONGEST = 5
 CONNECTIONS = 16
+_ADDED = "\n".join(
+    f'        add_header {name} "{value}" always;'
+    for name, value in (
+        *HEADERS,
+        ("X-Cache", "HIT"),
+        ("X-Served-By", "worker-a"),
+        ("Vary", "Accept-Encoding"),
+    )
+)
 BARE = f"""\
 user www-data;
 worker_processes 1;
@@ -62,15 +71,17 @@ http {{
     tcp_nopush on;
     access_log off;
     keepalive_timeout 30s;
+    root /{FOLDER}/site;
+    ssl_certificate /etc/rookery/tls/server.crt;
+    ssl_certificate_key /etc/rookery/tls/server.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache shared:tls:1m;
+    ssl_session_timeout 1h;
+    http2 on;
+    server {{ listen {BARE_PORT} ssl; }}
     server {{
-        listen {BARE_PORT} ssl;
-        http2 on;
-        root /{FOLDER}/site;
-        ssl_certificate /etc/rookery/tls/server.crt;
-        ssl_certificate_key /etc/rookery/tls/server.key;
-        ssl_protocols TLSv1.2 TLSv1.3;
-        ssl_session_cache shared:tls:1m;
-        ssl_session_timeout 1h;
+        listen {BARE_PORT + 1} ssl;
+{_ADDED}
     }}
 }}
 """
@@ -142,7 +153,7 @@ def rate(client: Host, url: str, seconds: int) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One of the three: where it is asked, and the processes that answer."""
+    """One of those compared: where it is asked, and the processes that answer."""
 
     name: str
     host: Host
@@ -160,7 +171,7 @@ class Target:
 
 
 def targets(design: Design, edge: Host) -> tuple[Target, ...]:
-    """Return bare nginx, the edge and a gateway, in the order in which they take turns."""
+    """Return bare nginx twice, the edge and a gateway, in the order in which they take turns."""
     store = design.object_store
     assert store is not None, "an edge is placed only where there is object storage"
     gateway = design.with_daemon(DaemonKind.RGW)[0][0]
@@ -174,6 +185,12 @@ def targets(design: Design, edge: Host) -> tuple[Target, ...]:
 
     return (
         Target(name="bare nginx", host=edge, base=at(edge, BARE_PORT), answers=runs_by(f"/{FOLDER}/")),
+        Target(
+            name="bare nginx with the edge's headers",
+            host=edge,
+            base=at(edge, BARE_PORT + 1),
+            answers=runs_by(f"/{FOLDER}/"),
+        ),
         Target(
             name="edge, warm",
             host=edge,
@@ -190,32 +207,32 @@ def targets(design: Design, edge: Host) -> tuple[Target, ...]:
 
 
 def measure(design: Design, rounds: int, seconds: int) -> list[Row]:
-    """Measure the three for each file, in turns."""
+    """Measure all of them for each file, in turns."""
     edge, client = edges(design)
     files = chosen_files(design)
     rows = []
     with bare_nginx(edge, files):
-        three = targets(design, edge)
+        asked = targets(design, edge)
         for file in files:
             warm(edge, f"/{file.path}")
-            rates: list[list[float]] = [[] for _ in three]
-            costs: list[list[float]] = [[] for _ in three]
+            rates: list[list[float]] = [[] for _ in asked]
+            costs: list[list[float]] = [[] for _ in asked]
             for _ in range(rounds):
-                for target, seen, cost in zip(three, rates, costs, strict=True):
+                for target, seen, cost in zip(asked, rates, costs, strict=True):
                     before = target.cpu_seconds()
                     seen.append(rate(client, f"{target.base}/{file.path}", seconds))
                     cost.append((target.cpu_seconds() - before) / (seen[-1] * seconds))
-            rows += rows_of(file, three, rates, costs)
+            rows += rows_of(file, asked, rates, costs)
     return rows
 
 
 def rows_of(
-    file: File, three: tuple[Target, ...], rates: list[list[float]], costs: list[list[float]]
+    file: File, asked: tuple[Target, ...], rates: list[list[float]], costs: list[list[float]]
 ) -> list[Row]:
     """Return the medians of one file, and what they are to each other."""
     name = f"{file.path} ({len(file.content) / 1024:.0f} KiB)"
-    bare, cached, direct = (statistics.median(seen) for seen in rates)
-    bare_cost, cached_cost, direct_cost = (statistics.median(cost) for cost in costs)
+    bare, headed, cached, direct = (statistics.median(seen) for seen in rates)
+    bare_cost, _, cached_cost, direct_cost = (statistics.median(cost) for cost in costs)
 
     def ratio(what: str, value: float, limit: float | None = None) -> Row:
         return Row(name=f"{name}: {what}", value=value, unit="", limit=limit, at_least=True)
@@ -223,13 +240,14 @@ def rows_of(
     return [
         *(
             Row(name=f"{name}: {target.name}", value=statistics.median(seen), unit="/s")
-            for target, seen in zip(three, rates, strict=True)
+            for target, seen in zip(asked, rates, strict=True)
         ),
         *(
             Row(name=f"{name}: {target.name}, CPU", value=statistics.median(cost) * 1e6, unit="µs a request")
-            for target, cost in zip(three, costs, strict=True)
+            for target, cost in zip(asked, costs, strict=True)
         ),
         ratio("edge to bare nginx", cached / bare, 0.9),
+        ratio("edge to bare nginx with its headers", cached / headed),
         ratio("edge to RGW", cached / direct, 10),
         ratio("bare nginx to RGW", bare / direct),
         ratio("CPU of bare nginx to that of the edge", bare_cost / cached_cost),
