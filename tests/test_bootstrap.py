@@ -42,6 +42,7 @@ def test_the_files_of_the_kubeadm_way() -> None:
     rendered = [path for path in files if "/roles/" not in path]
     assert rendered == [
         "00-bootstrap/.ansible-lint",
+        "00-bootstrap/.gitignore",
         "00-bootstrap/ansible.cfg",
         "00-bootstrap/group_vars/all.yaml",
         "00-bootstrap/inventory.yaml",
@@ -62,6 +63,7 @@ def test_the_files_of_the_kubeone_way() -> None:
     rendered = [path.removeprefix("00-bootstrap/") for path in files if "/roles/" not in path]
     assert rendered == [
         ".ansible-lint",
+        ".gitignore",
         "ansible.cfg",
         "audit-policy.yaml",
         "finish.yaml",
@@ -72,6 +74,10 @@ def test_the_files_of_the_kubeone_way() -> None:
     ]
     roles = {path.split("/")[2] for path in files if "/roles/" in path}
     assert sorted(roles) == ["drives", "host", "images", "nodes"]
+
+
+def test_a_cluster_that_is_there_needs_no_bootstrap() -> None:
+    assert tree({"provider": "existing", "kubernetes": {"bootstrap": "none"}}) == {}
 
 
 def test_the_same_design_gives_the_same_bytes() -> None:
@@ -145,7 +151,7 @@ def test_variables_each_say_why() -> None:
         "smallest_drive": 5_000_000_000,
         "endpoint": "10.0.0.2:6443",
         "api_url": "https://{{ endpoint }}",
-        "kubeconfig_file": "{{ lookup('env', 'HOME') }}/.kube/{{ system_name }}.conf",
+        "kubeconfig_file": "{{ playbook_dir }}/kubeconfig",
         "kubelet_settings": {},
         "kubernetes_version": "1.36",
         "crio_version": "1.36",

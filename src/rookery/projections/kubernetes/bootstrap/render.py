@@ -57,6 +57,11 @@ skip_list:
   - yaml[indentation]
 """
 
+_UNSEEN = """\
+# Who has it is the cluster's administrator.
+kubeconfig
+"""
+
 _INVENTORY = (
     "The servers of this design. `drives[].device` may name a drive's path below /dev/disk/by-id, where the"
     " provider's names do not last over a restart; without it, the drive is /dev/NAME. `zone` on a host"
@@ -74,6 +79,7 @@ def render_bootstrap(design: Design) -> tuple[File, ...]:
     rendered = _kubeadm_way(design) if cluster.bootstrap == "kubeadm" else _kubeone_way(design, cluster)
     found = {
         ".ansible-lint": _LINT,
+        ".gitignore": _UNSEEN,
         "ansible.cfg": _CONFIGURATION,
         "inventory.yaml": dump((build_inventory(design),), comment=_INVENTORY),
         "group_vars/all.yaml": render_variables(design, cluster),

@@ -130,9 +130,9 @@ def _cluster(cluster: Cluster) -> tuple[Variable, ...]:
         ),
         Variable(
             name="kubeconfig_file",
-            value="{{ lookup('env', 'HOME') }}/.kube/{{ system_name }}.conf",
-            why="Where the administrator's kubeconfig is written on this machine. It is a secret, so it stays"
-            " out of this folder, which may be in git.",
+            value="{{ playbook_dir }}/kubeconfig",
+            why="Where the administrator's kubeconfig is written on this machine, readable by you alone. It"
+            " is a secret: .gitignore here names it.",
         ),
         Variable(
             name="kubelet_settings",
