@@ -54,12 +54,15 @@ def network_policy(
     outgoing: Sequence[Peer] = (),
 ) -> Manifest:
     """Return what the pods with the labels `of` may do, by default those of `pod_labels`."""
-    spec = {
+    spec: dict[str, Any] = {
         "podSelector": selector(pod_labels if of is None else of),
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": [_pods(peer)], "ports": _ports(peer)} for peer in incoming],
-        "egress": [{"to": [_pods(peer)], "ports": _ports(peer)} for peer in outgoing],
     }
+    # An empty list means the same as none; the API server drops it, and each apply would be a change.
+    if incoming:
+        spec["ingress"] = [{"from": [_pods(peer)], "ports": _ports(peer)} for peer in incoming]
+    if outgoing:
+        spec["egress"] = [{"to": [_pods(peer)], "ports": _ports(peer)} for peer in outgoing]
     return manifest(
         "networking.k8s.io/v1", "NetworkPolicy", name, namespace=NAMESPACE, labels=pod_labels, spec=spec
     )

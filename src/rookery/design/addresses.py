@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rookery.errors import InputError
-from rookery.spec.model import Hosts, Provider
+from rookery.spec.model import ControlPlane, Hosts, Provider, StorageNodes, Workers
 
 
 def given_addresses(hosts: Hosts, provider: Provider) -> Mapping[tuple[str, int], str]:
@@ -13,7 +13,11 @@ def given_addresses(hosts: Hosts, provider: Provider) -> Mapping[tuple[str, int]
 
     Raises InputError where it gives some to servers that get theirs from elsewhere, too few, or one twice.
     """
-    sections = {"controlPlane": hosts.control_plane, "workers": hosts.workers, "storage": hosts.storage}
+    sections: dict[str, ControlPlane | Workers | StorageNodes] = {
+        "controlPlane": hosts.control_plane,
+        "workers": hosts.workers,
+        "storage": hosts.storage,
+    }
     found: dict[tuple[str, int], str] = {}
     for section, machines in sections.items():
         path, addresses = f"hosts.{section}.addresses", machines.addresses

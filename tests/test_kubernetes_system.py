@@ -1,0 +1,368 @@
+"""A system on Kubernetes: its steps, what is seen as done, what stands where, and taking it down again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rookery.apps.pods import NAMESPACE
+from rookery.design.model import Design, Role
+from rookery.drivers.http import Browser
+from rookery.errors import InputError, NotPossibleError, WaitError
+from rookery.manifest import Objects, Release, Remote, Secrets, Wait
+from rookery.plan.kubernetes import BOOTSTRAP, cluster_steps
+from rookery.plan.step import Observation, plan_rest
+from rookery.projections.kubernetes import build_stages
+from rookery.projections.kubernetes.placed import Placed, placed_items
+from rookery.run.verify import kubernetes as checks
+from rookery.run.verify.result import Outcome, Subject
+from rookery.run.workspace import open_spec
+from rookery.systems.kubernetes import items
+from rookery.systems.kubernetes.cluster import KubernetesSystem
+from rookery.systems.kubernetes.items import Applier
+from rookery.systems.kubernetes.removal import Left, Removal
+from rookery.systems.kubernetes.status import database_members, host_statuses, program_name
+from tests.fake_cluster import FakeHelm, FakeKubectl
+
+
+@cache
+def design() -> Design:
+    return open_spec("production-minimum", as_new=True, provider="existing").design
+
+
+@cache
+def placed() -> tuple[Placed, ...]:
+    return placed_items(build_stages(design()))
+
+
+def applier() -> Applier:
+    return Applier(kubectl=FakeKubectl(), helm=FakeHelm(), charts={}, remotes={})
+
+
+def of_kind(kind: type) -> list[Placed]:
+    return [one for one in placed() if isinstance(one.item, kind)]
+
+
+def quiet(_text: str) -> None:
+    """Hears what is reported, and forgets it."""
+
+
+def node(name: str, *, ready: bool = True) -> dict[str, Any]:
+    status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+    return {"kind": "Node", "metadata": {"name": name}, "spec": {}, "status": status}
+
+
+def pod(app: str, component: str, host: str, *, number: int = 0, ready: bool = True) -> dict[str, Any]:
+    labels = {
+        "app.kubernetes.io/name": app,
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/managed-by": "rookery",
+    }
+    return {
+        "kind": "Pod",
+        "metadata": {"name": f"{app}-{component}-{host}-{number}", "namespace": NAMESPACE, "labels": labels},
+        "spec": {"nodeName": host},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}]},
+    }
+
+
+# --- Steps
+
+
+def test_steps_need_what_they_build_on_and_nothing_else() -> None:
+    steps = {step.id: step for step in cluster_steps(design(), placed())}
+    assert next(iter(steps)) == BOOTSTRAP
+    order = list(steps)
+    for step in steps.values():
+        assert all(order.index(need) < order.index(step.id) for need in step.needs)
+        assert step.needs or step.id == BOOTSTRAP
+    first = {
+        name: next(s for s in steps.values() if s.id.startswith(name)) for name in ("30", "40", "50", "60")
+    }
+    # Certificates and monitoring begin together, once there is a network; Ceph needs both.
+    assert first["30"].needs == first["40"].needs
+    assert {need[:2] for need in first["50"].needs} == {"30", "40"}
+    assert {need[:2] for need in first["60"].needs} == {"30", "40"}
+
+
+def test_after_any_part_of_the_plan_the_rest_is_planned() -> None:
+    steps = cluster_steps(design(), placed())
+    for count in range(len(steps)):
+        done = Observation(facts=frozenset(step.id for step in steps[:count]))
+        assert [step.id for step in plan_rest(steps, done)] == [step.id for step in steps[count:]]
+
+
+# --- Items
+
+
+def test_what_was_applied_is_seen_as_done() -> None:
+    to = applier()
+    assert to.facts(placed()) == frozenset()
+    for one in placed():
+        if not isinstance(one.item, Wait):
+            to.apply(one, quiet)
+    done = to.facts(placed())
+    wanted = {one.id for one in placed() if isinstance(one.item, Objects | Release | Secrets)}
+    assert done == wanted
+
+
+def test_an_object_that_somebody_changed_is_not_done() -> None:
+    to = applier()
+    assert isinstance(to.kubectl, FakeKubectl)
+    one = of_kind(Objects)[0]
+    to.apply(one, quiet)
+    assert to.facts([one]) == {one.id}
+    there = to.kubectl.objects["namespace", "", "media"]
+    there["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "privileged"
+    assert to.facts([one]) == frozenset()
+    to.apply(one, quiet)
+    assert to.facts([one]) == {one.id}
+
+
+def test_a_release_is_done_with_this_chart_and_these_values_only() -> None:
+    to = applier()
+    one = next(one for one in of_kind(Release) if one.item.name == "rook-ceph")
+    item = one.item
+    assert isinstance(item, Release)
+    to.apply(one, quiet)
+    assert to.facts([one]) == {one.id}
+    newer = replace(one, item=replace(item, chart=replace(item.chart, version="v1.21.0")))
+    other = replace(one, item=replace(item, values={**item.values, "logLevel": "DEBUG"}))
+    assert to.facts([newer]) == to.facts([other]) == frozenset()
+
+
+def test_a_release_that_a_kill_left_pending_is_freed_first() -> None:
+    to = applier()
+    assert isinstance(to.helm, FakeHelm)
+    one = of_kind(Release)[0]
+    assert isinstance(one.item, Release)
+    to.helm.installed[one.item.namespace, one.item.name] = ("cilium-1.20.0", "pending-install", {})
+    heard: list[str] = []
+    to.apply(one, heard.append)
+    assert to.helm.asked == ["unlock cilium", "upgrade cilium"]
+    assert heard == ["an earlier command was interrupted; the release is freed first"]
+
+
+def test_a_mirror_s_chart_is_taken_from_there() -> None:
+    to = replace(applier(), charts={"cilium-1.20.0": "/mirror/charts/cilium-1.20.0.tgz"})
+    assert isinstance(to.helm, FakeHelm)
+    one = next(one for one in of_kind(Release) if one.item.name == "cilium")
+    to.apply(one, quiet)
+    assert [chart for chart, *_ in to.helm.installed.values()] == ["/mirror/charts/cilium-1.20.0.tgz-local"]
+
+
+def test_others_objects_come_from_the_mirror_or_from_where_they_are_published() -> None:
+    one = of_kind(Remote)[0]
+    assert isinstance(one.item, Remote)
+    to = applier()
+    assert isinstance(to.kubectl, FakeKubectl)
+    to.apply(one, quiet)
+    assert to.kubectl.asked[-1][-2:] == ("-f", one.item.url)
+    mirrored = replace(to, remotes={one.item.url: "/mirror/remotes/gateway-api.yaml"})
+    mirrored.apply(one, quiet)
+    assert to.kubectl.asked[-1][-2:] == ("-f", "/mirror/remotes/gateway-api.yaml")
+
+
+def test_a_password_is_made_once_and_never_an_argument() -> None:
+    to = applier()
+    assert isinstance(to.kubectl, FakeKubectl)
+    one = of_kind(Secrets)[0]
+    assert isinstance(one.item, Secrets)
+    needed = one.item.secrets[0]
+    to.apply(one, quiet)
+    made = to.kubectl.objects["secret", needed.namespace, needed.name]["stringData"]
+    assert made["username"] == needed.username
+    assert len(made["password"]) == 48
+    to.apply(one, quiet)
+    assert to.kubectl.objects["secret", needed.namespace, needed.name]["stringData"] == made
+    assert not any(made["password"] in word for words in to.kubectl.asked for word in words)
+
+
+def test_a_wait_ends_with_what_was_seen_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(items, "_APPEARS", 0.05)
+    to = applier()
+    assert isinstance(to.kubectl, FakeKubectl)
+    one = next(o for o in of_kind(Wait) if isinstance(o.item, Wait) and o.item.kind == "cephcluster")
+    with pytest.raises(WaitError) as refused:
+        to.apply(one, quiet)
+    assert refused.value.details == ("seen last: not made yet",)
+    status = {"phase": "Progressing", "ceph": {"health": "HEALTH_WARN"}}
+    meta = {"name": "rook-ceph", "namespace": "rook-ceph"}
+    to.kubectl.put({"kind": "CephCluster", "metadata": meta, "spec": {}, "status": status})
+    heard: list[str] = []
+    with pytest.raises(WaitError) as refused:
+        to.apply(one, heard.append)
+    assert refused.value.what == (
+        "waited 1200 s for cephcluster rook-ceph to have jsonpath={.status.ceph.health}=HEALTH_OK, in vain"
+    )
+    assert refused.value.details == ("seen last: rook-ceph Progressing HEALTH_WARN",)
+    assert heard[0] == "cephcluster rook-ceph: rook-ceph Progressing HEALTH_WARN, for 15 s"
+    to.kubectl.kinds.add("cephcluster")
+    to.apply(one, quiet)
+
+
+# --- What runs
+
+
+def test_pods_are_programs_by_the_design_s_names() -> None:
+    nodes = [node(host.name, ready=host.name != "worker-b") for host in design().servers]
+    pods = [
+        pod("cdn", "edge", "worker-a"),
+        pod("catalogue", "api", "worker-a", ready=False),
+        {**pod("cdn", "publisher", "worker-a"), "status": {"phase": "Succeeded"}},
+    ]
+    seen = {status.name: status for status in host_statuses(design(), nodes, pods)}
+    assert list(seen) == [host.name for host in design().servers]
+    assert not seen["worker-b"].running
+    assert [(one.name, one.running) for one in seen["worker-a"].programs] == [
+        ("catalogue-api", False),
+        ("cdn-edge", True),
+    ]
+    stranger = {"metadata": {"name": "rook-ceph-osd-0-x"}, "spec": {}, "status": {}}
+    assert program_name(stranger) == "rook-ceph-osd-0-x"
+
+
+def test_members_are_named_by_their_hosts() -> None:
+    cluster = {"spec": {"postgresql": {"synchronous": {}}}, "status": {"currentPrimary": "database-2"}}
+    pods = []
+    for number, host in enumerate(("worker-a", "worker-b"), 1):
+        one = pod("x", "y", host)
+        one["metadata"] |= {"name": f"database-{number}", "labels": {"cnpg.io/instanceRole": "any"}}
+        pods.append(one)
+    members = database_members(cluster, pods)
+    assert [(m.name, m.role, m.state) for m in members] == [
+        ("worker-a", "sync_standby", "streaming"),
+        ("worker-b", "leader", "running"),
+    ]
+    assert [m.is_primary for m in members] == [False, True]
+
+
+# --- A cluster that is there already
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KubernetesSystem:
+    """A system on a cluster in memory, with nobody's kubeconfig."""
+    monkeypatch.setenv("ROOKERY_HOME", str(tmp_path / "home"))
+    config = tmp_path / "kubeconfig"
+    config.write_text("{}\n")
+    monkeypatch.setenv("KUBECONFIG", str(config))
+    cluster = design().kubernetes
+    assert cluster is not None
+    there = replace(design(), kubernetes=replace(cluster, bootstrap="none"))
+    found = KubernetesSystem(there, charts={}, remotes={})
+    found.kubectl = FakeKubectl()
+    found.helm = FakeHelm()
+    return found
+
+
+def fake(system: KubernetesSystem) -> FakeKubectl:
+    assert isinstance(system.kubectl, FakeKubectl)
+    return system.kubectl
+
+
+def test_its_nodes_must_be_those_of_the_design(system: KubernetesSystem) -> None:
+    for host in system.design.servers[:-1]:
+        fake(system).put(node(host.name))
+    step = system.steps()[0]
+    with pytest.raises(NotPossibleError) as refused:
+        system.apply(step, quiet)
+    assert refused.value.what.endswith("kubeconfig has no node storage-n")
+    assert (
+        refused.value.hint
+        == "The design's hosts and the cluster's nodes must have the same names and number."
+    )
+
+
+def test_its_nodes_get_labels_and_storage_nodes_keep_others_away(system: KubernetesSystem) -> None:
+    for host in system.design.servers:
+        fake(system).put(node(host.name))
+    system.apply(system.steps()[0], quiet)
+    assert system.paths.kubeconfig.stat().st_mode & 0o777 == 0o600
+    subject = Subject(system=system, browser=Browser.__new__(Browser), mark="m")
+    assert checks.nodes(subject).outcome is Outcome.PASS
+    del fake(system).objects["node", "", "worker-a"]["metadata"]["labels"]
+    fake(system).objects["node", "", "storage-k"]["spec"]["taints"] = []
+    evidence = checks.nodes(subject)
+    assert (evidence.outcome, evidence.seen) == (
+        Outcome.FAIL,
+        "worker-a lacks node-role.kubernetes.io/worker; storage-k lets any pod in",
+    )
+
+
+def test_nothing_leads_to_it(system: KubernetesSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/at/all")
+    with pytest.raises(NotPossibleError, match="nothing leads to the cluster that is there already"):
+        system.apply(system.steps()[0], quiet)
+
+
+def test_instances_that_share_a_node_are_found(system: KubernetesSystem) -> None:
+    subject = Subject(system=system, browser=Browser.__new__(Browser), mark="m")
+    for host in system.design.with_role(Role.WORKER):
+        for instance in host.instances:
+            fake(system).put(pod(instance.app, instance.component, host.name))
+    assert checks.spread(subject).outcome is Outcome.PASS
+    moved = fake(system).objects["pod", NAMESPACE, "cdn-edge-worker-b-0"]
+    moved["spec"]["nodeName"] = "worker-a"
+    evidence = checks.spread(subject)
+    assert (evidence.outcome, evidence.seen) == (Outcome.FAIL, "cdn-edge shares worker-a")
+    moved["status"]["conditions"][0]["status"] = "False"
+    assert checks.spread(subject).seen == "1 of 2 cdn-edge"
+
+
+def test_claims_that_are_not_bound_are_found(system: KubernetesSystem) -> None:
+    subject = Subject(system=system, browser=Browser.__new__(Browser), mark="m")
+    assert checks.claims(subject).outcome is Outcome.NOT_OBSERVED
+    claim = {
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "live", "namespace": NAMESPACE},
+        "spec": {"storageClassName": "ceph-filesystem"},
+        "status": {"phase": "Pending"},
+    }
+    fake(system).put(claim)
+    assert checks.claims(subject).seen == "live Pending"
+    fake(system).put({**claim, "status": {"phase": "Bound"}})
+    assert checks.claims(subject).seen == "1 bound: 1 of ceph-filesystem"
+
+
+def test_a_host_that_is_none_has_no_shell(system: KubernetesSystem) -> None:
+    with pytest.raises(InputError, match="there is no host 'storage-z'"):
+        system.execute("storage-z", ("true",))
+
+
+# --- Down
+
+
+def test_down_leaves_nothing_and_looks_again() -> None:
+    kubectl, helm = FakeKubectl(), FakeHelm()
+    to = Applier(kubectl=kubectl, helm=helm, charts={}, remotes={})
+    for one in placed():
+        if not isinstance(one.item, Wait | Remote):
+            to.apply(one, quiet)
+    kubectl.put({"kind": "Namespace", "metadata": {"name": "somebody-elses"}})
+    removal = Removal(design=design(), stages=build_stages(design()), kubectl=kubectl, helm=helm)
+    before = removal.leftovers()
+    assert Left(kind="namespace", name="media") in before
+    assert Left(kind="release", name="rook-ceph/rook-ceph-cluster") in before
+    removal.take_down(quiet)
+    assert removal.leftovers() == ()
+    assert [key for key in kubectl.objects if key[0] == "namespace"] == [("namespace", "", "somebody-elses")]
+    order = [words for words in helm.asked if words.startswith("uninstall")]
+    assert order.index("uninstall rook-ceph-cluster") < order.index("uninstall rook-ceph")
+    assert order[-1] == "uninstall cilium"
+
+
+def test_ceph_is_told_to_destroy_its_data_before_it_is_deleted() -> None:
+    kubectl = FakeKubectl()
+    meta = {"name": "rook-ceph", "namespace": "rook-ceph"}
+    kubectl.put({"kind": "CephCluster", "metadata": meta, "spec": {}, "status": {}})
+    Removal(design=design(), stages=(), kubectl=kubectl, helm=FakeHelm()).take_down(quiet)
+    verbs = [(words[0], words[1]) for words in kubectl.asked if words[1:2] == ("cephcluster",)]
+    assert verbs.index(("patch", "cephcluster")) < verbs.index(("delete", "cephcluster"))
+    patched = next(words for words in kubectl.asked if words[0] == "patch")
+    assert json.loads(patched[-1]) == {"spec": {"cleanupPolicy": {"confirmation": "yes-really-destroy-data"}}}
