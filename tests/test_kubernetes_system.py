@@ -15,7 +15,7 @@ from rookery.design.model import Design, Role
 from rookery.drivers.http import Browser
 from rookery.errors import InputError, NotPossibleError, WaitError
 from rookery.manifest import Objects, Release, Remote, Secrets, Wait
-from rookery.plan.kubernetes import BOOTSTRAP, cluster_steps
+from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, cluster_steps
 from rookery.plan.step import Observation, plan_rest
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.placed import Placed, placed_items
@@ -76,11 +76,12 @@ def pod(app: str, component: str, host: str, *, number: int = 0, ready: bool = T
 
 def test_steps_need_what_they_build_on_and_nothing_else() -> None:
     steps = {step.id: step for step in cluster_steps(design(), placed())}
-    assert next(iter(steps)) == BOOTSTRAP
+    assert list(steps)[:2] == [IMAGE, BOOTSTRAP]
+    assert steps[BOOTSTRAP].needs == (IMAGE,)
     order = list(steps)
     for step in steps.values():
         assert all(order.index(need) < order.index(step.id) for need in step.needs)
-        assert step.needs or step.id == BOOTSTRAP
+        assert step.needs or step.id == IMAGE
     first = {
         name: next(s for s in steps.values() if s.id.startswith(name)) for name in ("30", "40", "50", "60")
     }
@@ -255,7 +256,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KubernetesSystem:
     cluster = design().kubernetes
     assert cluster is not None
     there = replace(design(), kubernetes=replace(cluster, bootstrap="none"))
-    found = KubernetesSystem(there, charts={}, remotes={})
+    found = KubernetesSystem(there)
     found.kubectl = FakeKubectl()
     found.helm = FakeHelm()
     return found

@@ -26,9 +26,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("spec", required=False, shell_complete=complete_spec)
+@click.option(
+    "--mirror",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="On Kubernetes: take charts and others' objects from this folder (`rookery mirror pull`).",
+)
 @journal_options
 @output_option
-def up(spec: str | None, keeping: Keeping, output: str) -> int:
+def up(spec: str | None, mirror: Path | None, keeping: Keeping, output: str) -> int:
     """Bring the system of SPEC up, and prove that it works.
 
     What runs already is kept, what is missing is made: after an interruption the same command goes on.
@@ -44,17 +49,17 @@ def up(spec: str | None, keeping: Keeping, output: str) -> int:
     from rookery.run.workspace import open_spec
 
     workspace = open_spec(spec)
-    system = find_system(workspace.design)
+    system = find_system(workspace.design, mirror=mirror)
     require_machine(workspace.design)
     beside = Path(workspace.source) if spec is not None and Path(workspace.source).is_file() else None
     digest = spec_digest(workspace.spec)
     with recorded(keeping, system=workspace.design.name, digest=digest, beside=beside, begins=True) as record:
-        arrival = _bring_up(workspace, system, record)
+        arrival = _bring_up(workspace, system, record, mirror)
         _show_arrival(arrival, system, output)
         return record.ends(_verdict(arrival.results), show.results_summary(arrival.results))
 
 
-def _bring_up(workspace: Workspace, system: System, record: Record) -> Arrival:
+def _bring_up(workspace: Workspace, system: System, record: Record, mirror: Path | None) -> Arrival:
     """Say what is about to be done, then do it."""
     from rookery.cli import show
     from rookery.cli.progress import ConsoleProgress
@@ -72,7 +77,7 @@ def _bring_up(workspace: Workspace, system: System, record: Record) -> Arrival:
     )
     talk.print()
     with ConsoleProgress(talk, len(steps)) as progress:
-        return bring_up(workspace, progress)
+        return bring_up(workspace, progress, mirror=mirror)
 
 
 def _show_arrival(arrival: Arrival, system: System, output: str) -> None:

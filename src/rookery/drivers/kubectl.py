@@ -47,8 +47,9 @@ class Kubectl:
             return False
 
     def apply(self, source: str, *, stdin: str = "") -> None:
-        """Apply a file, a URL, or with `-` what stands in `stdin`; a URL with `?ref=` is kustomize's."""
-        option = "-k" if "?ref=" in source else "-f"
+        """Apply a file, a URL, or with `-` what stands in `stdin`; a URL with `?ref=` is kustomize's, and so
+        is a folder."""
+        option = "-k" if "?ref=" in source or Path(source).is_dir() else "-f"
         self.run(
             *("apply", "--server-side", "--force-conflicts", f"--field-manager={_MANAGER}", option, source),
             stdin=stdin,

@@ -14,7 +14,7 @@ from rookery.manifest import Objects, Release, Remote, Secrets, Wait
 from rookery.plan.step import Step
 from rookery.projections.kubernetes.placed import Placed
 
-BOOTSTRAP = "bootstrap"
+IMAGE, BOOTSTRAP = "image", "bootstrap"
 _MACHINES = "machines"
 
 
@@ -26,13 +26,16 @@ def cluster_steps(design: Design, placed: Sequence[Placed]) -> tuple[Step, ...]:
     there = cluster.bootstrap == "none"
     by = f"cluster of {count} servers by {cluster.bootstrap}"
     made = "nodes of the cluster that is there" if there else by
-    first = Step(id=BOOTSTRAP, phase=_MACHINES, title=made)
+    # Nodes that somebody else made get our image from them too.
+    image = Step(id=IMAGE, phase=_MACHINES, title="container image of the applications")
+    steps = [image] if design.apps and not there else []
+    needs: tuple[str, ...] = tuple(step.id for step in steps)
+    steps.append(Step(id=BOOTSTRAP, phase=_MACHINES, title=made, needs=needs))
     last: dict[str, str] = {}
-    steps = [first]
     for one in placed:
         stage = one.stage
         if stage.name in last:
-            needs: tuple[str, ...] = (last[stage.name],)
+            needs = (last[stage.name],)
         else:
             needs = tuple(last[name] for name in stage.after if name in last) or (BOOTSTRAP,)
         steps.append(Step(id=one.id, phase=_phase(one), title=_title(one), needs=needs, target=one.path))

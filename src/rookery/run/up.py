@@ -13,6 +13,7 @@ from rookery.design.change import Change, changes
 from rookery.design.checks import Finding, Severity, check_design
 from rookery.design.model import Design
 from rookery.drivers.machine import read_machine
+from rookery.drivers.mirror import Mirror
 from rookery.errors import InputError, NotPossibleError
 from rookery.files import File
 from rookery.plan.step import Step, plan_rest
@@ -38,12 +39,15 @@ class Arrival:
     seconds: float
 
 
-def find_system(design: Design) -> System:
-    """Return the system of a design; raises NotPossibleError where this version cannot run it."""
+def find_system(design: Design, *, mirror: Path | None = None) -> System:
+    """Return the system of a design; raises NotPossibleError where this version cannot run it.
+
+    What it is made of comes from the folder `mirror` where that is given.
+    """
     if design.platform == "native":
         return NativeSystem(design, pages=lambda: (_document(design.name),))
     if design.provider == "existing":
-        return KubernetesSystem(design, charts={}, remotes={})
+        return KubernetesSystem(design, mirror=None if mirror is None else Mirror.open(mirror))
     raise NotPossibleError(
         f"platform {design.platform} on provider {design.provider} cannot be brought up by this version",
         hint="It can be designed, checked and rendered (`rookery render`); what is brought up are the native"
@@ -82,14 +86,14 @@ def steps_left(system: System) -> tuple[Step, ...]:
     return plan_rest(system.steps(), system.observe())
 
 
-def bring_up(workspace: Workspace, progress: Progress) -> Arrival:
+def bring_up(workspace: Workspace, progress: Progress, *, mirror: Path | None = None) -> Arrival:
     """Bring the system up from wherever it is, and verify it. The caller has shown the findings.
 
     Raises InputError for a design with errors, NotPossibleError for a machine that cannot run it.
     """
     began = time.monotonic()
     design = workspace.design
-    system = find_system(design)
+    system = find_system(design, mirror=mirror)
     require_machine(design)
     _refuse_errors(findings_here(design), system)
     _require_content(design)

@@ -19,18 +19,21 @@ from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.files import write_whole
 from rookery.drivers.helm import Helm
 from rookery.drivers.kubectl import Kubectl, find_kubeconfig
+from rookery.drivers.mirror import Mirror
 from rookery.drivers.playbook import run_playbook
 from rookery.drivers.postgres import Door
 from rookery.drivers.process import CommandError, run
 from rookery.errors import InputError, NotPossibleError, RookeryError
-from rookery.plan.kubernetes import BOOTSTRAP, cluster_steps
+from rookery.manifest import Release, Remote
+from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, cluster_steps
 from rookery.plan.step import Observation, Step
 from rookery.projections.kubernetes.bootstrap.render import FOLDER as BOOTSTRAP_FOLDER
 from rookery.projections.kubernetes.namespaces import CERT_MANAGER
 from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import placed_items
 from rookery.projections.kubernetes.tree import build_stages, render_kubernetes
-from rookery.systems.kubernetes.items import Applier
+from rookery.systems.kubernetes.image_build import archive_path, ensure_archive
+from rookery.systems.kubernetes.items import Applier, chart_id
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.kubernetes.removal import Removal
 from rookery.systems.kubernetes.status import database_members, host_statuses
@@ -56,19 +59,22 @@ _SERVICES = ("site", "s3", "dashboard")
 
 
 class KubernetesSystem:
-    """The system of a design on Kubernetes, on servers that are there already."""
+    """The system of a design on Kubernetes, on servers that are there already.
 
-    def __init__(self, design: Design, *, charts: Mapping[str, str], remotes: Mapping[str, str]) -> None:
+    With a mirror, charts and others' objects come from there and nowhere else.
+    """
+
+    def __init__(self, design: Design, *, mirror: Mirror | None = None) -> None:
         assert design.kubernetes is not None
         self._design = design
         self._cluster = design.kubernetes
         self.paths = ClusterPaths(name=design.name)
         self.kubectl = Kubectl(kubeconfig=self.paths.kubeconfig)
         self.helm = Helm(kubeconfig=self.paths.kubeconfig)
-        self._applier = Applier(kubectl=self.kubectl, helm=self.helm, charts=charts, remotes=remotes)
         self._namespace = DISTRIBUTIONS[design.distribution].namespace
         self._stages = build_stages(design)
         self._placed = placed_items(self._stages)
+        self._mirror = mirror
         self._items = {one.id: one for one in self._placed}
         self._sessions: dict[str, CephSession] = {}
         self._ways: dict[tuple[str, int], int] = {}
@@ -98,15 +104,31 @@ class KubernetesSystem:
         return cluster_steps(self._design, self._placed)
 
     def observe(self) -> Observation:
+        image = frozenset({IMAGE} if archive_path().exists() else ())
         if not self.is_reachable():
-            return Observation()
-        return Observation(facts=frozenset({BOOTSTRAP}) | self._applier.facts(self._placed))
+            return Observation(facts=image)
+        return Observation(facts=image | {BOOTSTRAP} | self._applier.facts(self._placed))
 
     def apply(self, step: Step, report: Report) -> None:
-        if step.id == BOOTSTRAP:
+        if step.id == IMAGE:
+            ensure_archive(report)
+        elif step.id == BOOTSTRAP:
             self._bootstrap(report)
         else:
             self._applier.apply(self._items[step.id], report)
+
+    @property
+    def _applier(self) -> Applier:
+        items = [one.item for one in self._placed]
+        mirror = self._mirror
+        charts = [item for item in items if isinstance(item, Release)] if mirror else []
+        remotes = [item for item in items if isinstance(item, Remote)] if mirror else []
+        return Applier(
+            kubectl=self.kubectl,
+            helm=self.helm,
+            charts={chart_id(item): str(mirror.chart(item.chart)) for item in charts if mirror},
+            remotes={item.url: str(mirror.remote(item)) for item in remotes if mirror},
+        )
 
     def is_reachable(self) -> bool:
         """Tell whether the API server answers."""
@@ -268,7 +290,9 @@ class KubernetesSystem:
         for file in render_kubernetes(self._design):
             write_whole(self.paths.tree / file.path, file.content, mode=file.mode)
         folder = self.paths.tree / BOOTSTRAP_FOLDER
-        run_playbook(folder, "site.yaml", report)
+        image = archive_path()
+        options = ("--extra-vars", f"apps_image_archive={image}") if image.exists() else ()
+        run_playbook(folder, "site.yaml", report, options=options)
         made = folder / "kubeconfig"
         if not made.exists():
             raise RookeryError(f"the playbook left no {made}", hint="Its output above says why.")
