@@ -6,16 +6,17 @@ absent; the index comes last. Killed anywhere, the same command goes on.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Protocol, TypeVar
 
 from rookery.drivers.downloads import Web
@@ -275,21 +276,40 @@ class _Pull:
         What failed is one error at the end, so that all of it is known at once.
         """
         errors: list[RookeryError] = []
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            futures = [pool.submit(job) for job in jobs]
-            try:
-                for future in as_completed(futures):
-                    try:
-                        then(future.result())
-                    except RookeryError as error:
-                        errors.append(error)
-            except BaseException:
-                self._meter.stop()
-                for future in futures:
-                    future.cancel()
-                raise
+        try:
+            for future in _outcomes(jobs):
+                try:
+                    then(future.result())
+                except RookeryError as error:
+                    errors.append(error)
+        except BaseException:
+            self._meter.stop()
+            raise
         if errors:
             raise _together(errors, len(jobs))
+
+
+def _outcomes(jobs: Sequence[Callable[[], T]]) -> Iterator[Future[T]]:
+    """Yield how each job ended. Its threads end with the process: a server's silence holds up no Ctrl-C."""
+    waiting: SimpleQueue[Callable[[], T]] = SimpleQueue()
+    ended: SimpleQueue[Future[T]] = SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+
+    def work() -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                job, future = waiting.get_nowait(), Future[T]()
+                try:
+                    future.set_result(job())
+                except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+                    future.set_exception(error)
+                ended.put(future)
+
+    for _ in range(min(AT_ONCE, len(jobs))):
+        threading.Thread(target=work, daemon=True).start()
+    for _ in jobs:
+        yield ended.get()
 
 
 def _image_key(name: str) -> Key:
@@ -323,7 +343,7 @@ def _together(errors: Sequence[RookeryError], of: int) -> RookeryError:
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Fill a folder alone; the lock dies with the process."""
     handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
