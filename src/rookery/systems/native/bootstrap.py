@@ -184,6 +184,11 @@ def _profile_of(pool: Pool) -> list[str]:
     return [*profile, f"crush-device-class={pool.device_class}"] if pool.device_class else profile
 
 
+# Seconds, the least that CephFS takes; its default is 60. Who reads a file keeps its next writer waiting when
+# its host is lost, for so long: the live channel stands still meanwhile.
+_SESSION_TIMEOUT = 30
+
+
 def create_file_system(ceph: CephSession, design: Design, report: Report) -> None:
     """Create the CephFS and wait until its ranks are active and its standbys are there."""
     wanted = design.file_system
@@ -192,8 +197,10 @@ def create_file_system(ceph: CephSession, design: Design, report: Report) -> Non
         ceph.mon("fs new", fs_name=wanted.name, metadata=wanted.metadata_pool, data=wanted.data_pools[0])
     for pool in wanted.data_pools[1:]:
         ceph.mon("fs add_data_pool", fs_name=wanted.name, pool=pool, accept=(errno.EEXIST,))
-    if int(ceph.mon("fs get", fs_name=wanted.name)["mdsmap"]["max_mds"]) != wanted.active_mds:
-        ceph.mon("fs set", fs_name=wanted.name, var="max_mds", val=str(wanted.active_mds))
+    there = ceph.mon("fs get", fs_name=wanted.name)["mdsmap"]
+    for name, value in (("max_mds", wanted.active_mds), ("session_timeout", _SESSION_TIMEOUT)):
+        if int(there[name]) != value:
+            ceph.mon("fs set", fs_name=wanted.name, var=name, val=str(value))
     _wait_mds(ceph, wanted, len(design.with_daemon(DaemonKind.MDS)), report)
     if len(wanted.data_pools) > 1:
         ceph.operation("cephfs-layout", file_system=wanted.name, pool=wanted.data_pools[-1])
