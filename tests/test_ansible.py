@@ -40,7 +40,7 @@ def run(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
         env={
             **os.environ,
             "PATH": f"{BIN}:{os.environ['PATH']}",

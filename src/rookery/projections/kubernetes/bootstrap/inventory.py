@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.design.cluster import CLOUD_CONTROLLERS
 from rookery.design.model import Design, Host, Role
 from rookery.projections.kubernetes.nodes import STORAGE_LABEL, WORKER_LABEL, is_dedicated
 
@@ -62,4 +63,4 @@ def node_taints(host: Host) -> list[str]:
 
 def has_cloud_controller(design: Design) -> bool:
     """Whether nodes wait for a cloud's controller, which tells them their addresses, zone and provider ID."""
-    return design.provider in ("hetzner", "aws", "gcp")
+    return design.provider in CLOUD_CONTROLLERS
