@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rookery.design.model import Cluster, Frontend, Host, Role
-from rookery.spec.model import Spec
+from rookery.spec.model import Provider, Spec
 
 API_PORT = 6443
 # Each node gets a /24 of the pods' network: 256 of them fit the usual one, 4,096 the larger one.
 _PODS = "10.244.0.0/16"
 _MANY_PODS = "10.64.0.0/12"
 _FEW_NODES = 250
+
+
+# Where the tree installs the cloud's own controller, which says which server a node is and makes load
+# balancers.
+CLOUD_CONTROLLERS: frozenset[Provider] = frozenset({"hetzner"})
 
 
 def build_cluster(spec: Spec, hosts: tuple[Host, ...]) -> Cluster:

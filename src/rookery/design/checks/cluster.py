@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from rookery.design.checks.finding import Remark, Subject, error, info, warning
+from rookery.design.cluster import CLOUD_CONTROLLERS
 from rookery.design.model import Cluster
 from rookery.versions import DISTRIBUTIONS, KUBERNETES
 
@@ -83,7 +84,8 @@ def small_pod_network(subject: Subject) -> Iterator[Remark]:
 
 
 def no_cloud_controller(subject: Subject) -> Iterator[Remark]:
-    if subject.design.kubernetes is not None and subject.design.provider in ("aws", "gcp"):
+    clouds = {"hetzner", "aws", "gcp"} - CLOUD_CONTROLLERS
+    if subject.design.kubernetes is not None and subject.design.provider in clouds:
         yield warning(
             "provider",
             f"No cloud controller is installed for {subject.design.provider}: the Gateway's Service gets no"

@@ -51,10 +51,10 @@ installs Kubernetes, Ansible labels and taints the nodes.
 
 ```sh
 cd 00-bootstrap
-ansible-playbook site.yaml --tags host,drives
+ansible-playbook prepare.yaml
 kubeone apply --manifest kubeone.yaml
 export KUBECONFIG=$PWD/NAME-kubeconfig     # as KubeOne says
-ansible-playbook site.yaml --tags nodes
+ansible-playbook finish.yaml
 ```
 
 KubeOne knows containerd only; kubeadm with CRI-O is `kubernetes.bootstrap: kubeadm` in the spec.

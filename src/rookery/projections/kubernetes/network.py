@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.design.cluster import CLOUD_CONTROLLERS
 from rookery.design.model import Design
 from rookery.manifest import Item, Manifest, Objects, Release, Remote, Stage, Wait, manifest
 from rookery.versions import CILIUM, GATEWAY_API, HCLOUD_CLOUD_CONTROLLER
@@ -39,7 +40,7 @@ def network_stage(design: Design) -> Stage:
             waits=False,
         ),
     ]
-    if design.provider == "hetzner":
+    if design.provider in CLOUD_CONTROLLERS:
         items.append(_hetzner(design))
     items.append(Wait(kind="node", name="--all", condition="condition=Ready", seconds=600))
     if announces_addresses(design):
