@@ -46,6 +46,19 @@ def measure(rounds: int, folder: Path) -> list[Row]:
             "cost": (("cost", str(spec)), limit),
             "cost --compare": (("cost", str(spec), "--compare"), limit),
             "render": (("render", str(spec), "-o", tree), 1.5 if limit == 1.0 else limit),
+            "render --provider hetzner": (
+                (
+                    "render",
+                    str(spec),
+                    "-o",
+                    f"{tree}-kubernetes",
+                    "--provider",
+                    "hetzner",
+                    "--gitops",
+                    "flux",
+                ),
+                1.5 if limit == 1.0 else limit,
+            ),
             "diff": (("diff", "production-minimum", str(spec)), None),
         }
         for command, (words, most) in commands.items():

@@ -41,7 +41,7 @@ def network_stage(design: Design) -> Stage:
         ),
     ]
     if design.provider in CLOUD_CONTROLLERS:
-        items.append(_hetzner(design))
+        items += [_hetzner_secret(), _hetzner(design)]
     items.append(Wait(kind="node", name="--all", condition="condition=Ready", seconds=600))
     if announces_addresses(design):
         items.append(_address_pool(design))
@@ -81,6 +81,12 @@ def _small(*, cpu: int, memory: int) -> dict[str, Any]:
     return {"requests": {"cpu": f"{cpu}m", "memory": f"{memory}Mi"}}
 
 
+def _hetzner_secret() -> Wait:
+    """Return the wait for what only the account's owner has: it ends at once where it is there."""
+    opaque = "jsonpath={.type}=Opaque"
+    return Wait(kind="secret", name="hcloud", condition=opaque, seconds=10, namespace=SYSTEM)
+
+
 def _hetzner(design: Design) -> Release:
     assert design.kubernetes is not None
     values = {
@@ -99,7 +105,9 @@ def _hetzner(design: Design) -> Release:
     return Release(
         name="hcloud-cloud-controller-manager",
         why="Says which server of Hetzner's a node is, and makes load balancers for Services that ask for "
-        "one. It reads the token and the network's name from the secret `hcloud`.",
+        "one. It reads the token and the network's name from the secret `hcloud`, which is yours to make: "
+        "`kubectl create secret generic hcloud --namespace kube-system --from-file=token "
+        "--from-literal=network=NAME`, with the token in the file `token`.",
         namespace=SYSTEM,
         chart=HCLOUD_CLOUD_CONTROLLER,
         values=values,
