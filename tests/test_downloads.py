@@ -294,7 +294,7 @@ items:
 kind: CustomResourceDefinition
 spec: {{description: "quay.io/an/example:v1", image: "quay.io/an/example:v1"}}
 """
-    assert images_of(read_objects(text)) == (
+    assert images_of(read_objects(text, what="a text")) == (
         "docker.io/grafana/grafana:12.0",
         "docker.io/library/busybox:latest",
         "ghcr.io/cloudnative-pg/cloudnative-pg:1.30.0",
@@ -302,6 +302,16 @@ spec: {{description: "quay.io/an/example:v1", image: "quay.io/an/example:v1"}}
         "quay.io/cephcsi/cephcsi:v3.17.0",
         f"quay.io/cilium/cilium:v1.20.0@sha256:{SHA256}",
         "quay.io/prometheus-operator/prometheus-config-reloader:v0.90",
+    )
+
+
+def test_objects_that_are_none_are_named() -> None:
+    with pytest.raises(RookeryError) as caught:
+        read_objects("a: b: c", what="what helm makes of x")
+    assert str(caught.value) == (
+        "what helm makes of x is no YAML\n"
+        "    mapping values are not allowed in this context\n"
+        '      in "<unicode string>", line 1, column 5'
     )
 
 

@@ -82,13 +82,17 @@ def render_chart(
             details=error.details or (error.what,),
             hint="Fill the mirror on a Linux machine with the processor of the nodes.",
         ) from None
-    return read_objects(text)
+    return read_objects(text, what=f"what helm makes of {release.chart.name} {release.chart.version}")
 
 
-def read_objects(text: str | bytes) -> list[dict[str, Any]]:
-    """Return the objects of a YAML text, those of lists among them."""
+def read_objects(text: str | bytes, *, what: str) -> list[dict[str, Any]]:
+    """Return the objects of a YAML text, those of lists among them; errors call the text `what`."""
+    try:
+        documents = list(yaml.load_all(text, Loader=_Loader))
+    except yaml.YAMLError as error:
+        raise RookeryError(f"{what} is no YAML", details=tuple(str(error).splitlines()[:5])) from None
     found: list[dict[str, Any]] = []
-    for document in yaml.load_all(text, Loader=_Loader):
+    for document in documents:
         if not isinstance(document, dict):
             continue
         items = document.get("items")

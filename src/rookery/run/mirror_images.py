@@ -44,7 +44,7 @@ def _remote_images(mirror: Mirror, remote: Remote) -> set[str]:
         name
         for path in paths
         if path.suffix in (".yaml", ".yml")
-        for name in images_of(read_objects(path.read_bytes()))
+        for name in images_of(read_objects(path.read_bytes(), what=str(path)))
     }
 
 
