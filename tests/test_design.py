@@ -229,3 +229,52 @@ def test_where_there_is_no_design(data: dict[str, Any], text: str) -> None:
     with pytest.raises(InputError) as caught:
         design(data)
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("provider", "addresses", "text"),
+    [
+        (
+            "hetzner",
+            ["10.0.0.1", "10.0.0.2"],
+            (
+                "hosts.workers.addresses: servers of hetzner get their addresses from there\n"
+                "  Remove it, or set `provider: existing`."
+            ),
+        ),
+        (
+            "existing",
+            ["10.0.0.1"],
+            (
+                "hosts.workers.addresses: 2 servers want an address each; given: 1\n"
+                "  Give one for each, or set hosts.workers.count to 1."
+            ),
+        ),
+        (
+            "existing",
+            ["10.0.0.1", "10.0.0.1"],
+            "hosts.workers.addresses: 10.0.0.1 is there twice\n  Give each server its own.",
+        ),
+    ],
+)
+def test_addresses_that_cannot_be(provider: str, addresses: list[str], text: str) -> None:
+    with pytest.raises(InputError) as refused:
+        design({"provider": provider, "hosts": {"workers": {"addresses": addresses}}})
+    assert str(refused.value) == text
+
+
+def test_servers_that_are_there_keep_their_addresses() -> None:
+    found = design(
+        {
+            "provider": "existing",
+            "network": {"public": "192.168.7.0/24", "balancer": "192.168.7.250"},
+            "hosts": {"workers": {"addresses": ["192.168.7.12", "192.168.7.13"]}},
+        }
+    )
+    assert [host.address for host in found.with_role(Role.WORKER)] == ["192.168.7.12", "192.168.7.13"]
+    assert found.load_balancer is not None
+    assert found.load_balancer.address == "192.168.7.250"
+    assert found.host("cp-1").address == "192.168.7.10"
+    # The API is where it is: nobody made a load balancer for it.
+    assert found.kubernetes is not None
+    assert found.kubernetes.endpoint == "192.168.7.10:6443"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from rookery.design.addresses import given_addresses
+from rookery.design.addresses import ServerAddresses
 from rookery.design.app import Placers, Surroundings
 from rookery.design.cluster import build_cluster, cluster_frontends
 from rookery.design.kept import Kept
@@ -59,8 +58,8 @@ def build_design(spec: Spec, *, placers: Placers, kept: Kept = _NOTHING) -> Desi
     """Compute the complete design of a spec.
 
     `placers` says for each application's name how it takes part; `kept` is where daemons of a running system
-    stand already. Raises InputError where no design exists
-    at all (no host to run on, no address left); what is possible but unwise is left to the checks.
+    stand already. Raises InputError where no design exists at all (no host to run on, no address left); what
+    is possible but unwise is left to the checks.
     """
     platform: Platform = spec.platform or ("native" if spec.provider == "lab" else "kubernetes")
     network = _network(spec)
@@ -68,9 +67,7 @@ def build_design(spec: Spec, *, placers: Placers, kept: Kept = _NOTHING) -> Desi
     pools = _pools(spec, platform)
     surroundings = _surroundings(spec, platform, network, hosts, pools)
     apps = _apps(spec, placers, surroundings)
-    frontends = (*(front for app in apps for front in app.frontends), *_ceph_frontends(spec, hosts))
-    if platform == "kubernetes":
-        frontends = cluster_frontends(frontends, hosts)
+    frontends = _frontends(spec, platform, hosts, apps)
     hosts = _with_instances(hosts, apps)
     if frontends:
         hosts = (*hosts, _load_balancer(spec, network))
@@ -147,48 +144,42 @@ def _network(spec: Spec) -> Network:
 
 def _hosts(spec: Spec, platform: Platform, network: Network, kept: Kept) -> tuple[Host, ...]:
     """Return the servers with their daemons, in the order control plane, workers, storage."""
-    control, workers, storage = spec.hosts.control_plane, spec.hosts.workers, spec.hosts.storage
-    public = Addresses(network.public, "network.public")
-    cluster = Addresses(network.cluster, "network.cluster") if network.cluster else None
-    storage_roles = tuple(role for role in Role if role in (Role.STORAGE, *storage.also))
-    if not control.count and Role.CONTROL_PLANE not in storage_roles:
+    control, workers = spec.hosts.control_plane, spec.hosts.workers
+    if not control.count and Role.CONTROL_PLANE not in spec.hosts.storage.also:
         raise InputError(
             "hosts.controlPlane.count: there is no control plane",
             hint="Set it to 1 or 3, or add `also: [control-plane]` to hosts.storage.",
         )
-    drives = build_drives(storage.drives)
-    names = tuple(storage_name(number) for number in range(storage.count))
-    reserve = int(storage.memory) * (len(storage_roles) - 1) // 4
-    reserve += system_memory(platform) - SYSTEM_MEMORY
-    daemons = place_daemons(spec.storage, names, drives, int(storage.memory), reserve=reserve, kept=kept)
-    given = given_addresses(spec.hosts, spec.provider)
-
-    def address(section: str, number: int, derive: Callable[[int], str]) -> str:
-        return given.get((section, number)) or derive(number)
-
+    addresses = ServerAddresses(spec, Addresses(network.public, "network.public"))
     return (
         *(
-            _host(
-                control_plane_name(n),
-                (Role.CONTROL_PLANE,),
-                address("controlPlane", n, public.control_plane),
-                control,
-            )
+            _host(control_plane_name(n), (Role.CONTROL_PLANE,), addresses.control_plane(n), control)
             for n in range(control.count)
         ),
-        *(
-            _host(worker_name(n), (Role.WORKER,), address("workers", n, public.worker), workers)
-            for n in range(workers.count)
-        ),
-        *(
-            replace(
-                _host(name, storage_roles, address("storage", n, public.storage), storage),
-                cluster_address=cluster.storage(n) if cluster else "",
-                drives=drives,
-                daemons=daemons[name],
-            )
-            for n, name in enumerate(names)
-        ),
+        *(_host(worker_name(n), (Role.WORKER,), addresses.worker(n), workers) for n in range(workers.count)),
+        *_storage_hosts(spec, platform, network, addresses, kept),
+    )
+
+
+def _storage_hosts(
+    spec: Spec, platform: Platform, network: Network, addresses: ServerAddresses, kept: Kept
+) -> tuple[Host, ...]:
+    """Return the storage nodes with their drives and daemons."""
+    storage = spec.hosts.storage
+    cluster = Addresses(network.cluster, "network.cluster") if network.cluster else None
+    roles = tuple(role for role in Role if role in (Role.STORAGE, *storage.also))
+    drives = build_drives(storage.drives)
+    names = tuple(storage_name(number) for number in range(storage.count))
+    reserve = int(storage.memory) * (len(roles) - 1) // 4 + system_memory(platform) - SYSTEM_MEMORY
+    daemons = place_daemons(spec.storage, names, drives, int(storage.memory), reserve=reserve, kept=kept)
+    return tuple(
+        replace(
+            _host(name, roles, addresses.storage(n), storage),
+            cluster_address=cluster.storage(n) if cluster else "",
+            drives=drives,
+            daemons=daemons[name],
+        )
+        for n, name in enumerate(names)
     )
 
 
@@ -256,6 +247,13 @@ def _apps(spec: Spec, placers: Placers, surroundings: Surroundings) -> tuple[App
             hint="Set it to 2, or add `also: [worker]` to hosts.storage.",
         )
     return tuple(placers[name](settings, surroundings) for name, settings in chosen)
+
+
+def _frontends(
+    spec: Spec, platform: Platform, hosts: tuple[Host, ...], apps: tuple[AppDesign, ...]
+) -> tuple[Frontend, ...]:
+    found = (*(front for app in apps for front in app.frontends), *_ceph_frontends(spec, hosts))
+    return cluster_frontends(found, hosts) if platform == "kubernetes" else found
 
 
 def _ceph_frontends(spec: Spec, hosts: tuple[Host, ...]) -> tuple[Frontend, ...]:
