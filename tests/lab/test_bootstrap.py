@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,8 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    if shutil.which("ssh") is None:
+        pytest.skip("no ssh on this machine: apt-get install openssh-client")
     with machines(design(SPEC), tmp_path_factory.mktemp("bootstrap")) as servers:
         publish_packages(servers)
         yield Site(servers)
