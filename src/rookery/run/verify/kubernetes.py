@@ -10,9 +10,12 @@ from rookery.apps.pods import NAMESPACE
 from rookery.design.model import DaemonKind, Role
 from rookery.drivers.process import CommandError
 from rookery.projections.kubernetes.nodes import STORAGE_LABEL, WORKER_LABEL, is_dedicated
+from rookery.projections.kubernetes.storage.services import STORE
+from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.kubernetes.status import is_ready, program_name
+from rookery.units import MIB
 from rookery.versions import DISTRIBUTIONS
 
 # Warnings that are muted on purpose: docs of the CephCluster in the tree say why.
@@ -102,6 +105,56 @@ def _connects(subject: Subject, host: str, port: int) -> str | None:
     except CommandError as error:
         return error.details[-1] if error.details else error.what
     return None
+
+
+# Runs in a pod that may speak to the gateways. Its keys come by its input: arguments show in lists of
+# processes.
+_ROUND_TRIP = """
+import hashlib, json, sys
+import boto3
+from botocore.exceptions import ClientError
+told = json.load(sys.stdin)
+client = boto3.client(
+    "s3", endpoint_url=told["endpoint"], verify="/etc/rookery/tls/ca.crt", region_name="us-east-1",
+    aws_access_key_id=told["access"], aws_secret_access_key=told["secret"],
+)
+bucket, data = told["bucket"], hashlib.shake_256(told["bucket"].encode()).digest(told["size"])
+client.create_bucket(Bucket=bucket)
+try:
+    client.put_object(Bucket=bucket, Key="object", Body=data)
+    back = client.get_object(Bucket=bucket, Key="object")["Body"].read()
+    client.delete_object(Bucket=bucket, Key="object")
+    try:
+        client.head_object(Bucket=bucket, Key="object")
+        gone = False
+    except ClientError as error:
+        gone = error.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+finally:
+    client.delete_bucket(Bucket=bucket)
+print(json.dumps({"same": back == data, "gone": gone}))
+"""
+
+
+def object_round_trip(subject: Subject) -> Evidence:
+    """An object is put, read back the same, deleted, and then gone: from a pod, as applications do it."""
+    namespace = DISTRIBUTIONS[subject.design.distribution].namespace
+    keys = subject.system.s3_credentials(VERIFIER)
+    told = {
+        "endpoint": f"https://rook-ceph-rgw-{STORE}.{namespace}.svc",
+        "access": keys.user,
+        "secret": keys.password,
+        "bucket": f"verify-{subject.mark}",
+        "size": MIB,
+    }
+    argv = ("python3", "-c", _ROUND_TRIP)
+    said = _system(subject).execute_in(
+        "deploy/cdn-edge", argv, namespace=NAMESPACE, stdin=json.dumps(told), timeout=90
+    )
+    answer = json.loads(said)
+    if not answer["same"] or not answer["gone"]:
+        same = "other bytes came back" if not answer["same"] else "the object is there after its deletion"
+        return failed(same)
+    return passed("1 MiB put, read the same, deleted, from an edge's pod")
 
 
 def strictness(subject: Subject) -> Evidence:

@@ -78,7 +78,13 @@ CHECKS: tuple[Check, ...] = (
         applies=_has_user("file"),
         platforms=NATIVE,
     ),
-    Check(name="object", title="S3 put, get, delete", look=storage.object_round_trip, applies=_has_objects),
+    Check(
+        name="object",
+        title="S3 put, get, delete",
+        look=storage.object_round_trip,
+        applies=_has_objects,
+        platforms=NATIVE,
+    ),
     Check(
         name="anonymous",
         title="S3 without credentials refused",
@@ -186,6 +192,13 @@ CHECKS: tuple[Check, ...] = (
         title="volumes bound",
         look=kubernetes.claims,
         applies=_has_database,
+        platforms=ON_KUBERNETES,
+    ),
+    Check(
+        name="objects",
+        title="S3 put, get, delete from a pod",
+        look=kubernetes.object_round_trip,
+        applies=_has_app("cdn"),
         platforms=ON_KUBERNETES,
     ),
     Check(

@@ -31,6 +31,8 @@ from rookery.projections.kubernetes.bootstrap.render import FOLDER as BOOTSTRAP_
 from rookery.projections.kubernetes.namespaces import CERT_MANAGER
 from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import placed_items
+from rookery.projections.kubernetes.storage.services import STORE
+from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.projections.kubernetes.tree import build_stages, render_kubernetes
 from rookery.systems.kubernetes.image_build import archive_path, ensure_archive
 from rookery.systems.kubernetes.items import Applier, chart_id
@@ -188,7 +190,11 @@ class KubernetesSystem:
         return None
 
     def s3_credentials(self, user: str) -> Credentials:
-        """Return the keys of a bucket claim's owner: Rook keeps them in a secret of the claim's name."""
+        """Return the keys of a bucket claim's owner, in a secret of the claim's name, or verification's."""
+        if user == VERIFIER:
+            secret = f"rook-ceph-object-user-{STORE}-{user}"
+            data = self._secret(secret, self._namespace)
+            return Credentials(user=data["AccessKey"], password=data["SecretKey"])
         bucket = next((one.name for one in self._design.buckets if one.owner == user), user)
         data = self._secret(bucket, NAMESPACE)
         return Credentials(user=data["AWS_ACCESS_KEY_ID"], password=data["AWS_SECRET_ACCESS_KEY"])
@@ -246,9 +252,12 @@ class KubernetesSystem:
     def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
         return run(self._ssh(host, argv), timeout=timeout)
 
-    def execute_in(self, target: str, argv: Sequence[str], *, namespace: str, timeout: float = 60.0) -> str:
+    def execute_in(
+        self, target: str, argv: Sequence[str], *, namespace: str, stdin: str = "", timeout: float = 60.0
+    ) -> str:
         """Run a command in a pod (`deploy/NAME`, `pod/NAME`); raises CommandError."""
-        return run(self.kubectl.exec_argv(target, *argv, namespace=namespace), timeout=timeout)
+        command = self.kubectl.exec_argv(target, *argv, namespace=namespace)
+        return run(command, stdin=stdin, timeout=timeout)
 
     def shell(self, host: str, argv: Sequence[str]) -> int:
         terminal = os.isatty(0) and os.isatty(1)

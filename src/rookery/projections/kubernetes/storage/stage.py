@@ -20,6 +20,8 @@ from rookery.projections.kubernetes.storage.services import (
 )
 from rookery.versions import CSI_DRIVERS, DISTRIBUTIONS, Distribution
 
+VERIFIER = "verify"
+
 _WHY = """\
 Rook's operator turns custom resources into Ceph's daemons. Since Rook 1.20 the drivers of CSI are a chart of
 their own, between the operator and the cluster: without it everything looks well, and no volume is ever
@@ -77,8 +79,18 @@ def _items(design: Design, distribution: Distribution) -> list[Item]:
     if design.file_system is not None:
         items.append(_ready("cephfilesystem", design.file_system.name, namespace))
     if design.object_store is not None:
-        items.append(_ready("cephobjectstore", STORE, namespace))
+        items += [_ready("cephobjectstore", STORE, namespace), _verifier(namespace)]
     return items
+
+
+def _verifier(namespace: str) -> Objects:
+    spec = {"store": STORE, "displayName": "verification", "quotas": {"maxBuckets": 2, "maxSize": "100M"}}
+    user = manifest("ceph.rook.io/v1", "CephObjectStoreUser", VERIFIER, namespace=namespace, spec=spec)
+    return Objects(
+        name="verification-user",
+        why="Who tries whether S3 works: a user with buckets of its own, and room for little.",
+        objects=(user,),
+    )
 
 
 def _ready(kind: str, name: str, namespace: str) -> Wait:
