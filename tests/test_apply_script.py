@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rookery.design.model import Design
-from rookery.manifest import Objects, Release, Remote, Secrets, Wait
+from rookery.manifest import Item, Objects, Release, Remote, Secrets, Wait
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.sources import chart_path, is_tree, remote_path
 from rookery.run.workspace import open_spec
@@ -48,7 +48,10 @@ class Tree:
     programs: Path
     design: Design
 
-    def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, secrets: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the script where `secrets` are there, and those that somebody else makes."""
+        awaited = [one.name for one in items(self.design) if isinstance(one, Wait) and one.kind == "secret"]
+        environment["SECRETS"] = " ".join((*awaited, secrets))
         notes = self.folder / "notes"
         notes.unlink(missing_ok=True)
         return subprocess.run(
@@ -70,6 +73,10 @@ class Tree:
         return notes
 
 
+def items(design: Design) -> list[Item]:
+    return [item for stage in build_stages(design) for item in stage.items]
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
     design = open_spec("production-minimum", as_new=True, provider="hetzner").design
@@ -83,6 +90,8 @@ def tree(tmp_path: Path) -> Tree:
     for name in ("kubectl", "helm", "openssl"):
         (programs / name).write_text(PROGRAM.replace("PASSWORD", PASSWORD))
         (programs / name).chmod(0o755)
+    (programs / "sleep").write_text("#!/bin/sh\n")
+    (programs / "sleep").chmod(0o755)
     return Tree(folder=tmp_path, programs=programs, design=design)
 
 
@@ -160,15 +169,9 @@ def test_every_named_file_is_in_the_tree(tree: Tree) -> None:
 
 
 def test_a_secret_that_is_there_is_left_alone(tree: Tree) -> None:
-    names = [
-        one.name
-        for stage in build_stages(tree.design)
-        for item in stage.items
-        if isinstance(item, Secrets)
-        for one in item.secrets
-    ]
+    names = [one.name for item in items(tree.design) if isinstance(item, Secrets) for one in item.secrets]
     assert len(names) > 2
-    done = tree.run(SECRETS=" ".join(names[1:]))
+    done = tree.run(secrets=" ".join(names[1:]))
     assert done.returncode == 0
     assert [words[5] for _, words, _ in tree.noted() if "create" in words] == names[:1]
     assert sum(name == "openssl" for name, _, _ in tree.noted()) == 1
@@ -203,6 +206,14 @@ def test_it_ends_where_something_fails(tree: Tree) -> None:
     noted = tree.noted()
     assert noted[-1][:1] == ("helm",)
     assert len(noted) < len(expected(tree))
+
+
+def test_what_never_appears_is_said(tree: Tree) -> None:
+    done = tree.run("30-foundation", BROKEN="rookery-ca")
+    said = "apply.sh: there is no clusterissuer rookery-ca after 60 s\n"
+    assert (done.returncode, done.stderr) == (1, said)
+    looks = ("kubectl", ("get", "clusterissuer", "rookery-ca"), "")
+    assert tree.noted()[-60:] == [looks] * 60
 
 
 def test_a_missing_program_is_named(tree: Tree) -> None:
