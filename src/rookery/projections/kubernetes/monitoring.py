@@ -7,17 +7,16 @@ from typing import Any
 from rookery.apps.pods import NAMESPACE
 from rookery.design.model import Design
 from rookery.manifest import Item, NeededSecret, Objects, Release, Secrets, Stage, manifest
+from rookery.projections.kubernetes.dashboards import dashboards
 from rookery.projections.kubernetes.namespaces import MONITORING
 from rookery.versions import PROMETHEUS
 
 _WHY = """\
 It comes before Ceph, because Ceph's charts bring ServiceMonitors and rules, whose definitions are here. Its
 own volumes are on Ceph: Prometheus' pod stays Pending until the storage classes are there, which is right.
-Ceph's alerts come with Rook's chart (`createPrometheusRules`), its dashboards from Grafana's library."""
+Ceph's alerts come with Rook's chart (`createPrometheusRules`); the dashboards are small ones of our own."""
 
 _GRAFANA_SECRET = "grafana-admin"  # noqa: S105 - the name of a secret
-# Ceph's own dashboards in Grafana's library, by number and revision: cluster, OSDs, pools.
-_DASHBOARDS = {"ceph-cluster": (2842, 18), "ceph-osd": (5336, 9), "ceph-pools": (5342, 9)}
 
 
 def monitoring_stage(design: Design) -> Stage:
@@ -42,6 +41,14 @@ def monitoring_stage(design: Design) -> Stage:
             chart=PROMETHEUS,
             values=prometheus_values(),
             waits=False,
+        ),
+    )
+    items = (
+        *items,
+        Objects(
+            name="dashboards",
+            why="Dashboards for Grafana, whose sidecar finds them by their label.",
+            objects=dashboards(MONITORING, site=bool(design.apps)),
         ),
     )
     if design.apps:
@@ -81,23 +88,9 @@ def prometheus_values() -> dict[str, Any]:
 
 
 def _grafana() -> dict[str, Any]:
-    provider = {
-        "name": "ceph",
-        "folder": "Ceph",
-        "type": "file",
-        "options": {"path": "/var/lib/grafana/dashboards/ceph"},
-    }
-    boards = {
-        name: {"gnetId": number, "revision": revision, "datasource": "Prometheus"}
-        for name, (number, revision) in _DASHBOARDS.items()
-    }
-    return {
-        # The password is made by whoever applies this tree; nothing here holds one.
-        "admin": {"existingSecret": _GRAFANA_SECRET, "userKey": "username", "passwordKey": "password"},
-        "resources": _size(cpu=20, memory=128, limit=320),
-        "dashboardProviders": {"dashboardproviders.yaml": {"apiVersion": 1, "providers": [provider]}},
-        "dashboards": {"ceph": boards},
-    }
+    # The password is made by whoever applies this tree; nothing here holds one.
+    admin = {"existingSecret": _GRAFANA_SECRET, "userKey": "username", "passwordKey": "password"}
+    return {"admin": admin, "resources": _size(cpu=20, memory=128, limit=320)}
 
 
 def _size(*, cpu: int, memory: int, limit: int) -> dict[str, Any]:
