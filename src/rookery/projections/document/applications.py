@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rookery.apps.cdn.pages.facts import decimal_size
+from rookery.design.cluster import GATEWAY_PORT
 from rookery.design.model import AppDesign, Design, Frontend, Host, Instance, Route
 from rookery.projections.document.blocks import Block, Paragraph, Section, Table, Words, code, codes
 from rookery.projections.document.source import count, names
@@ -34,12 +35,18 @@ def _services(design: Design) -> tuple[Block, ...]:
     balancer = design.load_balancer
     if balancer is None:
         return ()
-    rows = tuple((front.name, code(_url(balancer, front)), _backends(front)) for front in design.frontends)
+    rows = tuple(
+        (front.name, code(_url(design, balancer, front)), _backends(front)) for front in design.frontends
+    )
     heads = ("Service", "URL", "Answered by")
     return (Table(caption="Where each service is reached", heads=heads, rows=rows),)
 
 
-def _url(balancer: Host, front: Frontend) -> str:
+def _url(design: Design, balancer: Host, front: Frontend) -> str:
+    """Return where a service answers; those of the Gateway have a name each at one address."""
+    cluster = design.kubernetes
+    if cluster is not None and front.port == GATEWAY_PORT:
+        return f"{front.scheme}://{front.name}.{cluster.domain}/"
     port = "" if (front.scheme, front.port) == ("https", 443) else f":{front.port}"
     return f"{front.scheme}://{balancer.address}{port}/"
 
