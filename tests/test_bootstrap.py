@@ -357,7 +357,7 @@ def test_what_kubeone_is_told() -> None:
         "apiVersion": "kubeone.k8c.io/v1beta3",
         "kind": "KubeOneCluster",
         "name": "rookery-demo",
-        "versions": {"kubernetes": "1.36.2"},
+        "versions": {"kubernetes": "1.36.5"},
         "cloudProvider": {"none": {}},
         "apiEndpoint": {"host": "10.0.0.2", "port": 6443, "alternativeNames": ["cp-1", "10.0.0.10"]},
         "containerRuntime": {"containerd": {}},

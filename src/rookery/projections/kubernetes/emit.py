@@ -19,7 +19,7 @@ _WIDEST = 4096  # no value of ours is folded: `kubectl diff` and people compare 
 
 
 class _Dumper(yaml.CSafeDumper):
-    """Writes lists indented below their key, texts as literal blocks, and never an alias."""
+    """Writes lists right below their key, as kubectl does, texts as literal blocks, and never an alias."""
 
     def ignore_aliases(self, _data: Any) -> bool:
         return True

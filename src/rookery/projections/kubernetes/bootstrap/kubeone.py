@@ -9,10 +9,7 @@ from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node
 from rookery.projections.kubernetes.bootstrap.kubeadm import audit_policy, system_reserved
 from rookery.projections.kubernetes.bootstrap.variables import login
 from rookery.projections.kubernetes.emit import dump
-from rookery.versions import KUBEONE
-
-# KubeOne installs the exact release that it is told: the newest of each minor version that was looked at.
-_RELEASES = {"1.36": "1.36.2"}
+from rookery.versions import KUBEONE, KUBERNETES, KUBERNETES_RELEASE
 
 _COMMENT = (
     f"KubeOne {KUBEONE}, between two playbooks of ours:\n"
@@ -34,6 +31,11 @@ def render_kubeone(design: Design, cluster: Cluster) -> dict[str, str]:
     }
 
 
+def _release(cluster: Cluster) -> str:
+    """Return the exact release that KubeOne is to install; of a minor version that is not pinned, the first."""
+    return KUBERNETES_RELEASE if cluster.version == KUBERNETES else f"{cluster.version}.0"
+
+
 def _manifest(design: Design, cluster: Cluster) -> dict[str, Any]:
     host, _, port = cluster.endpoint.rpartition(":")
     control_planes = design.with_role(Role.CONTROL_PLANE)
@@ -42,7 +44,7 @@ def _manifest(design: Design, cluster: Cluster) -> dict[str, Any]:
         "apiVersion": "kubeone.k8c.io/v1beta3",
         "kind": "KubeOneCluster",
         "name": design.name,
-        "versions": {"kubernetes": _RELEASES.get(cluster.version, f"{cluster.version}.0")},
+        "versions": {"kubernetes": _release(cluster)},
         # A cloud's controller is installed with the network, as on the other way: KubeOne would wait for it
         # before there is one.
         "cloudProvider": {"none": {}},
