@@ -30,9 +30,9 @@ def checkov() -> Path:
     """Return the program; where it cannot be installed, tests are skipped with pip's words, but not in CI."""
     noted = ENVIRONMENT / LOCK.name
     if not noted.exists() or noted.read_bytes() != LOCK.read_bytes():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-        pip = [ENVIRONMENT / "bin" / "python", "-m", "pip", "install", "--quiet", "--require-hashes"]
-        done = subprocess.run([*pip, "-r", LOCK], capture_output=True, text=True, check=False)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True)
+        pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
+        done = subprocess.run([*pip, "-r", str(LOCK)], capture_output=True, text=True, check=False)
         if done.returncode:
             said = f"checkov cannot be installed: {done.stderr[-300:]}"
             assert not os.environ.get("CI"), said
@@ -48,7 +48,7 @@ def test_every_finding_is_fixed_or_waived(pattern: str, checkov: Path, tmp_path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)
     # Only what is sent to the cluster: playbooks are ansible-lint's, values of charts are no manifests.
-    argv = [checkov, "--directory", tmp_path, "--framework", "kubernetes", "--output", "json"]
+    argv = [str(checkov), "--directory", str(tmp_path), "--framework", "kubernetes", "--output", "json"]
     argv += ["--skip-path", "00-bootstrap", "--skip-path", "flux", "--skip-download", "--quiet"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     told = json.loads(done.stdout)

@@ -32,7 +32,7 @@ def render_kubeone(design: Design, cluster: Cluster) -> dict[str, str]:
 
 
 def _release(cluster: Cluster) -> str:
-    """Return the exact release that KubeOne is to install; of a minor version that is not pinned, the first."""
+    """Return the exact release to install; of a minor version that is not pinned, the first."""
     return KUBERNETES_RELEASE if cluster.version == KUBERNETES else f"{cluster.version}.0"
 
 
