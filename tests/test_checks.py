@@ -270,8 +270,8 @@ def test_whole_texts() -> None:
 
 def test_a_distribution_that_ends_before_this_kubernetes_says_so() -> None:
     assert text_of("RK801", {**CLUSTER, "storage": {"distribution": "ksd"}}) == (
-        "RK801 error: storage.distribution: Koor Storage Distribution v1.12.0 supports Kubernetes 1.22 to 1.28,"
-        " and this is 1.36. No release of it is newer. Set storage.distribution to rook."
+        "RK801 error: storage.distribution: Koor Storage Distribution v1.12.0 supports Kubernetes 1.22 to"
+        " 1.28, and this is 1.36. No release of it is newer. Set storage.distribution to rook."
     )
     data = {**CLUSTER, "kubernetes": {"version": "1.28"}, "storage": {"distribution": "ksd"}}
     assert text_of("RK801", data) == ""

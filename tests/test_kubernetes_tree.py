@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from rookery.design.model import Design, Role
 from rookery.manifest import Manifest, Objects, Release, Stage, Wait
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.storage.resources import cpu_factor
+from rookery.run.prices import shipped_book
+from rookery.run.render import differences, render_files, render_input
 from rookery.run.workspace import open_spec
 from rookery.spec.load import pattern_names
 from rookery.versions import DISTRIBUTIONS
@@ -36,13 +39,12 @@ FREE = frozenset(
         "cephClusterSpec",
         "env",
         "grafana.resources",
-        "grafana.dashboardProviders",
-        "grafana.dashboards",
         "kube-state-metrics.resources",
         "prometheus-node-exporter.resources",
     }
 )
 PROVIDERS = ("hetzner", "existing")
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*/demo.yaml"))
 
 
 @cache
@@ -232,7 +234,7 @@ def test_waits_have_limits_and_stages_their_order() -> None:
     assert names == sorted(names)
     waits = [item for stage in stages for item in stage.items if isinstance(item, Wait)]
     assert all(0 < wait.seconds <= 1800 for wait in waits)
-    assert [wait.kind for wait in waits][:3] == ["node", "clusterissuer", "cephcluster"]
+    assert [wait.kind for wait in waits][:4] == ["secret", "node", "clusterissuer", "cephcluster"]
 
 
 @pytest.mark.skipif(shutil.which("sh") is None, reason="there is no sh")
@@ -243,3 +245,12 @@ def test_the_script_is_a_shell_script(provider: str) -> None:
     )
     done = subprocess.run(["sh", "-n"], input=script.content, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_the_tree_of_an_example_is_current(path: Path) -> None:
+    """What is committed beside each example is what is rendered from it."""
+    given = render_input(open_spec(str(path), as_new=True, provider="hetzner"), shipped_book())
+    found = differences(path.parent, render_files(given, ["kubernetes"]))
+    command = f"rookery render {path.parent} -o {path.parent} --only kubernetes --provider hetzner"
+    assert [one.path for one in found] == [], command

@@ -32,8 +32,10 @@ drives names that do not change (`/dev/rookery/vdb`), install CRI-O and kubeadm 
 first control plane, join the others, and label and taint the nodes.
 
 ```sh
+rookery image -o rookery-apps.tar         # what the applications' pods run; no registry has it
 cd 00-bootstrap
-ansible-playbook site.yaml
+pip install ansible-core
+ansible-playbook site.yaml --extra-vars apps_image_archive=$PWD/../rookery-apps.tar
 export KUBECONFIG=$PWD/kubeconfig
 ```
 
@@ -50,11 +52,12 @@ KubeOne with containerd, on the servers that the inventory names. Ansible prepar
 installs Kubernetes, Ansible labels and taints the nodes.
 
 ```sh
+rookery image -o rookery-apps.tar         # what the applications' pods run; no registry has it
 cd 00-bootstrap
 ansible-playbook prepare.yaml
 kubeone apply --manifest kubeone.yaml
-export KUBECONFIG=$PWD/NAME-kubeconfig     # as KubeOne says
-ansible-playbook finish.yaml
+export KUBECONFIG=$PWD/NAME-kubeconfig    # as KubeOne says
+ansible-playbook finish.yaml --extra-vars apps_image_archive=$PWD/../rookery-apps.tar
 ```
 
 KubeOne knows containerd only; kubeadm with CRI-O is `kubernetes.bootstrap: kubeadm` in the spec.
@@ -66,7 +69,8 @@ _NO_BOOTSTRAP = """\
 
 It is there already (`kubernetes.bootstrap: none`), with a node of each name in the table above, without
 kube-proxy and without a network plugin of its own: stage 20 installs Cilium in their place. Data drives are
-at `/dev/rookery/vdb` and so on, by links that last over a restart. Label and taint the nodes first:
+at `/dev/rookery/vdb` and so on, by links that last over a restart. `rookery image` builds the applications'
+image and says how a node imports it. Label and taint the nodes first:
 
 ```sh
 {commands}
