@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,12 @@ from tests.cluster_schemas import (
 )
 
 # Where a chart's defaults say nothing of what it takes: values of other charts that it brings, free-form
-# maps, and the cluster's spec, which is checked against its custom resource definition instead.
+# maps, and what goes into a custom resource and is checked against its definition instead: the spec of the
+# cluster, and those of CSI's drivers, of which Rook's values for their chart name a few fields.
 FREE = frozenset(
     {
         "cephClusterSpec",
+        "drivers",
         "env",
         "grafana.resources",
         "kube-state-metrics.resources",
@@ -71,6 +74,13 @@ def objects(of: Design) -> Iterator[Manifest]:
 
 def cluster_values(of: Design) -> dict[str, Any]:
     return dict(next(one for one in releases(of) if one.name == "rook-ceph-cluster").values)
+
+
+def driver_values(of: Design) -> dict[str, dict[str, Any]]:
+    """Return the spec of each driver of CSI that is there, by the driver's name."""
+    values = next(one for one in releases(of) if one.name == "ceph-csi-drivers").values["drivers"]
+    chosen = [dict(one) for one in values.values() if one["enabled"]]
+    return {one.pop("name"): {k: v for k, v in one.items() if k != "enabled"} for one in chosen}
 
 
 every_pattern = pytest.mark.parametrize("pattern", pattern_names())
@@ -116,6 +126,13 @@ def test_rook_accepts_what_its_chart_makes_of_the_values(pattern: str) -> None:
         "CephObjectStore": [one["spec"] for one in values["cephObjectStores"]],
     }
     assert [text for kind, of in specs.items() for spec in of for text in spec_problems(kind, spec)] == []
+
+
+@needs_schemas
+@every_pattern
+def test_csi_operator_accepts_what_its_chart_makes_of_the_values(pattern: str) -> None:
+    values = driver_values(design(pattern))
+    assert [text for one in values.values() for text in spec_problems("Driver", one, "csi.ceph.io/v1")] == []
 
 
 @needs_schemas
@@ -179,6 +196,33 @@ def test_requests_of_ceph_fit_every_storage_node_as_designed(pattern: str) -> No
         assert mib * 1024**2 <= host.memory
 
 
+@every_pattern
+def test_every_volume_class_has_a_driver_that_snapshots_and_survives_a_node(pattern: str) -> None:
+    """The chart of the drivers has, of itself, no snapshots of RBD and one controller of each."""
+    wanted = {"snapshotPolicy": "volumeSnapshot", "controllerPlugin": {"replicas": 2}}
+    assert driver_values(design(pattern)) == {
+        f"rook-ceph.{kind}.csi.ceph.com": wanted for kind in ("rbd", "cephfs")
+    }
+
+
+@every_pattern
+def test_kernels_mount_cephfs_by_the_only_protocol_that_monitors_speak(pattern: str) -> None:
+    of = design(pattern)
+    for encryption, mode in ((False, "prefer-crc"), (True, "secure")):
+        network = replace(of.network, encryption=encryption)
+        spec = cluster_values(replace(of, network=network))["cephClusterSpec"]
+        assert spec["network"]["connections"]["requireMsgr2"] is True
+        assert spec["csi"]["cephfs"] == {"kernelMountOptions": f"ms_mode={mode}"}
+
+
+@every_pattern
+def test_certificates_outlive_programs_that_read_them_once(pattern: str) -> None:
+    found = [one["spec"] for one in objects(design(pattern)) if one["kind"] == "Certificate"]
+    lives = {one["secretName"]: (one["duration"], one.get("renewBefore")) for one in found}
+    assert lives.pop("rookery-ca-key") == ("87600h", None)
+    assert set(lives.values()) == {("8760h", "2920h")}
+
+
 def test_large_machines_get_what_rook_itself_requests() -> None:
     of = design("production-minimum")
     assert cpu_factor(of) == pytest.approx(2 * 0.8 / 4.5)
@@ -187,8 +231,6 @@ def test_large_machines_get_what_rook_itself_requests() -> None:
 
 
 def test_the_distribution_decides_charts_and_ceph() -> None:
-    from dataclasses import replace
-
     of = replace(design("production-minimum"), distribution="ksd")
     charts = {one.name: one.chart for one in releases(of)}
     assert charts["rook-ceph"] == DISTRIBUTIONS["ksd"].operator
@@ -197,11 +239,12 @@ def test_the_distribution_decides_charts_and_ceph() -> None:
     assert values["cephClusterSpec"]["cephVersion"]["image"] == "quay.io/ceph/ceph:v17.2.6"
     assert "cephImage" not in values
     assert "security" not in values["cephClusterSpec"]
+    assert "csi" not in values["cephClusterSpec"]
+    operator = next(one for one in releases(of) if one.name == "rook-ceph").values
+    assert operator["csi"] == {"cephFSKernelMountOptions": "ms_mode=prefer-crc"}
 
 
 def test_monitoring_can_be_left_out() -> None:
-    from dataclasses import replace
-
     of = design("production-minimum")
     assert of.kubernetes is not None
     without = replace(of, kubernetes=replace(of.kubernetes, monitoring=False))

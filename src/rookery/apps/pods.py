@@ -28,7 +28,7 @@ GATEWAY_PORT = 443
 BLOCK_CLASS, FILE_CLASS, BUCKET_CLASS = "ceph-block", "ceph-filesystem", "ceph-bucket"
 # A year, as the certificates of Kubernetes' own control plane: programs read theirs when they start, and the
 # upgrade that a cluster takes each year starts them. The new one is there a third of the year before.
-_LIFE, _RENEWAL = "8760h", "2920h"
+CERTIFICATE_LIFE = {"duration": "8760h", "renewBefore": "2920h"}
 
 
 def labels(instance: Instance) -> dict[str, str]:
@@ -118,8 +118,7 @@ def certificate(
     """Return a certificate that cert-manager keeps in the secret NAME-tls: tls.crt, tls.key, ca.crt."""
     spec: dict[str, Any] = {
         "secretName": f"{name}-tls",
-        "duration": _LIFE,
-        "renewBefore": _RENEWAL,
+        **CERTIFICATE_LIFE,
         "dnsNames": list(names),
         "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
         "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": ISSUER},

@@ -48,8 +48,13 @@ def as_comment(text: str) -> str:
     if not text:
         return ""
     paragraphs = text.strip().split("\n")
-    lines = [line for part in paragraphs for line in (textwrap.wrap(part, _WIDTH - 2) or [""])]
+    lines = [line for part in paragraphs for line in (_wrapped(part) or [""])]
     return "".join(f"# {line}".rstrip() + "\n" for line in lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    """Return the lines of a paragraph; names in commands have hyphens, and stay whole."""
+    return textwrap.wrap(text, _WIDTH - 2, break_on_hyphens=False)
 
 
 def _plain(value: Any) -> Any:

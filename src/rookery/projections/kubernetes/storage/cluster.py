@@ -10,6 +10,7 @@ from typing import Any
 
 from rookery.design.model import DaemonKind, Design, Drive, Role
 from rookery.projections.kubernetes.nodes import storage_placement
+from rookery.projections.kubernetes.storage.csi import kernel_mount_options
 from rookery.projections.kubernetes.storage.resources import daemon_resources, helper_resources
 from rookery.versions import Distribution
 
@@ -34,6 +35,7 @@ def build_cluster_spec(design: Design, distribution: Distribution) -> dict[str, 
         "mgr": {"count": len(design.with_daemon(DaemonKind.MGR)), "allowMultiplePerNode": False},
         "dashboard": {"enabled": design.dashboard, "ssl": True},
         "network": _network(design),
+        **({"csi": {"cephfs": {"kernelMountOptions": kernel_mount_options(design)}}} if modern else {}),
         "crashCollector": {"disable": False, "daysToRetain": 30},
         "logCollector": {"enabled": True, "periodicity": "daily", "maxLogSize": "100M"},
         # Empty: deleting the CephCluster leaves the data. Taking down for good fills it in first.

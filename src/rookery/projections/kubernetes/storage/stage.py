@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.pods import ISSUER
+from rookery.apps.pods import CERTIFICATE_LIFE, ISSUER
 from rookery.design.model import Design
 from rookery.manifest import Item, Objects, Release, Stage, Wait, manifest
 from rookery.projections.kubernetes.storage.cluster import build_cluster_spec
+from rookery.projections.kubernetes.storage.csi import csi_drivers, kernel_mount_options
 from rookery.projections.kubernetes.storage.services import (
     BLOCK_CLASS,
     FILE_CLASS,
@@ -18,7 +19,7 @@ from rookery.projections.kubernetes.storage.services import (
     object_stores,
     snapshot_class,
 )
-from rookery.versions import CSI_DRIVERS, DISTRIBUTIONS, Distribution
+from rookery.versions import DISTRIBUTIONS, Distribution
 
 VERIFIER = "verify"
 
@@ -55,7 +56,7 @@ def _items(design: Design, distribution: Distribution) -> list[Item]:
         )
     ]
     if distribution.csi_chart:
-        items.append(_csi_drivers(distribution))
+        items.append(csi_drivers(design, distribution))
     if design.object_store is not None:
         items.append(_certificate(design, namespace))
     items += [
@@ -113,28 +114,9 @@ def operator_values(design: Design, distribution: Distribution) -> dict[str, Any
     if distribution.csi_chart:
         # A bucket may then come with a policy: who may read it without credentials.
         values["obcAllowAdditionalConfigFields"] = "maxObjects,maxSize,bucketPolicy"
+    else:
+        values["csi"] = {"cephFSKernelMountOptions": kernel_mount_options(design)}
     return values
-
-
-def _csi_drivers(distribution: Distribution) -> Release:
-    prefix = distribution.namespace
-    drivers = {kind: {"enabled": True, "name": f"{prefix}.{kind}.csi.ceph.com"} for kind in ("rbd", "cephfs")}
-    off = {kind: {"enabled": False, "name": f"{prefix}.{kind}.csi.ceph.com"} for kind in ("nfs", "nvmeof")}
-    defaults = {
-        "imageSet": {"name": "rook-csi-operator-image-set-configmap"},
-        "nodePlugin": {"priorityClassName": "system-node-critical"},
-        "controllerPlugin": {"priorityClassName": "system-cluster-critical"},
-    }
-    return Release(
-        name="ceph-csi-drivers",
-        why="The drivers that make, grow, snapshot and mount volumes; the values are Rook's own for it.",
-        namespace=prefix,
-        chart=CSI_DRIVERS,
-        values={
-            "operatorConfig": {"namespace": prefix, "driverSpecDefaults": defaults},
-            "drivers": {**drivers, **off},
-        },
-    )
 
 
 def _certificate(design: Design, namespace: str) -> Objects:
@@ -143,6 +125,7 @@ def _certificate(design: Design, namespace: str) -> Objects:
     service = f"rook-ceph-rgw-{STORE}"
     spec = {
         "secretName": STORE_CERTIFICATE,
+        **CERTIFICATE_LIFE,
         "dnsNames": [
             f"{service}.{namespace}.svc",
             f"{service}.{namespace}.svc.cluster.local",
@@ -154,7 +137,10 @@ def _certificate(design: Design, namespace: str) -> Objects:
     }
     return Objects(
         name="gateway-certificate",
-        why="The S3 gateways speak TLS only, with a certificate in a secret that Rook mounts.",
+        why="The S3 gateways speak TLS only, with a certificate in a secret that Rook mounts. They read it "
+        "when they start, and Rook's operator trusts the one in the secret alone: after eight months, when "
+        "cert-manager has renewed it, start them anew (an upgrade of Ceph does): "
+        f"`kubectl -n {namespace} rollout restart deployment -l app=rook-ceph-rgw`.",
         objects=(manifest("cert-manager.io/v1", "Certificate", "rgw", namespace=namespace, spec=spec),),
     )
 
