@@ -214,15 +214,17 @@ def test_nginx_takes_the_configuration_of_every_edge(pattern: str, tmp_path: Pat
 def test_a_job_that_does_something_else_is_another_job() -> None:
     """What a Job does cannot be changed; one that changed without a new name could not be applied."""
 
-    def names(settings: str) -> set[str]:
+    def names(settings: str, films: str = "") -> set[str]:
         design = design_from(
-            f"apps: {{database: {{}}, streaming: {{}}, catalogue: {{{settings}}}, cdn: {{}}}}"
+            f"apps: {{database: {{}}, streaming: {{{films}}}, catalogue: {{{settings}}}, cdn: {{}}}}"
         )
         objects = objects_of(app_items(design, "catalogue"))
         return {one["metadata"]["name"] for one in objects if one["kind"] == "Job"}
 
     assert names("") == names("")
     assert names("") != names("plays: 5")
+    # Other films are other titles.
+    assert names("") != names("", films="media: films")
 
 
 def test_a_change_of_a_configuration_makes_new_pods() -> None:

@@ -242,7 +242,7 @@ def test_films_of_ones_own_come_from_a_volume_and_wait_until_it_is_complete(tmp_
     of = changed(tmp_path, WITH_FILMS)
     spec = packer(of)["spec"]["template"]["spec"]
     complete, pack = spec["initContainers"]
-    assert complete["command"] == ["test", "-e", "/srv/source/.ready"]
+    assert complete["command"] == ["sh", "-c", "until test -e /srv/source/.ready; do sleep 2; done"]
     assert pack["command"][-2:] == ["--media", "/srv/source"]
     assert pack["resources"]["limits"] == {"memory": "2048Mi"}
     assert spec["volumes"][0]["ephemeral"]["volumeClaimTemplate"]["spec"] == {

@@ -36,6 +36,7 @@ from rookery.apps.pods import (
 from rookery.apps.policies import GATEWAYS, Peer, instances, network_policy
 from rookery.apps.streaming.instances import MEDIA_BUCKET
 from rookery.apps.streaming.media import INDEX
+from rookery.apps.streaming.settings import StreamingSettings
 from rookery.design.model import AppDesign, Design
 from rookery.files import File, packaged
 from rookery.manifest import Item, Manifest, Objects, Wait, common_labels, manifest
@@ -55,7 +56,7 @@ def catalogue_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
     """Return the policies, the schema's Job and the service, in the order in which they are applied."""
     _, instance = app.placements[0]
     pod_labels = labels(instance)
-    schema = _schema_job(app)
+    schema = _schema_job(design, app)
     return (
         _policies(pod_labels),
         Objects(
@@ -110,8 +111,8 @@ def _policies(pod_labels: dict[str, str]) -> Objects:
     )
 
 
-def _schema_job(app: AppDesign) -> Manifest:
-    """Return the Job that installs the schema."""
+def _schema_job(design: Design, app: AppDesign) -> Manifest:
+    """Return the Job that installs the schema: another one where other titles are published."""
     assert isinstance(app.settings, CatalogueSettings)
     options = {
         "index": f"https://{GATEWAY}/{MEDIA_BUCKET}/{INDEX}",
@@ -141,7 +142,17 @@ def _schema_job(app: AppDesign) -> Manifest:
         before=[render],
         volumes=[{"name": "work", "emptyDir": {"sizeLimit": "16Mi"}}, _authority()],
     )
-    return job("catalogue-schema", _SCHEMA_LABELS, specification)
+    return job("catalogue-schema", _SCHEMA_LABELS, specification, read=_published(design))
+
+
+def _published(design: Design) -> list[Manifest]:
+    """Return what the index of films depends on beside our image: a folder of the user's, where one is given.
+
+    The API does not know a title that was published after the schema's Job ran.
+    """
+    streaming = next((one.settings for one in design.apps if one.name == "streaming"), None)
+    given = isinstance(streaming, StreamingSettings) and streaming.media is not None
+    return [{"films": "given"}] if given else []
 
 
 # A script that fails in the middle has done nothing. It is psql itself: what Debian has in its place asks for

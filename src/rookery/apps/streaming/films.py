@@ -63,7 +63,9 @@ def source_volume(given: str) -> Objects:
         why=f"Films of your own come from this volume. Bring them there through its pod, say that they are "
         f"complete, and the Job takes them: kubectl -n {NAMESPACE} cp {given}/. {_SOURCE}:{_GIVEN} && "
         f"kubectl -n {NAMESPACE} exec {_SOURCE} -- touch {_READY}. To publish others later, copy them, "
-        "delete the Job and apply the tree again.",
+        "delete this Job and that of the catalogue's schema, which has their titles (kubectl -n "
+        f"{NAMESPACE} delete job -l 'app.kubernetes.io/component in (packager, schema)'), and apply the tree "
+        "again.",
         objects=(
             claim(_SOURCE, own, size=_GIVEN_SPACE),
             manifest("v1", "Pod", _SOURCE, namespace=NAMESPACE, labels=own, spec=specification),
@@ -117,11 +119,14 @@ def _packing(*, given: bool) -> dict[str, Any]:
 
 
 def _waiting() -> dict[str, Any]:
-    """Return the container that ends well once a user has said that the films are complete."""
+    """Return the container that ends once a user has said that the films are complete.
+
+    It waits itself: a container that failed until then would use up the Job's tries, and look like trouble.
+    """
     return container(
         "films-are-complete",
         image_reference(),
-        ["test", "-e", _READY],
+        ["sh", "-c", f"until test -e {_READY}; do sleep 2; done"],
         size=resources(memory=32 * MIB, cpu="10m"),
         volumeMounts=[_SOURCE_MOUNT],
     )
