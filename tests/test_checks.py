@@ -180,6 +180,7 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
     ("RK804", "error", "kubernetes.pods", {**CLUSTER, "kubernetes": {"pods": "10.50.0.0/22"}}, None),
     ("RK805", "warning", "provider", {"provider": "aws"}, None),
     ("RK806", "info", "apps.database", CLUSTER, None),
+    ("RK807", "warning", "storage.distribution", {**CLUSTER, "storage": {"distribution": "ksd"}}, None),
 ]
 
 # Specs that do not trigger a check, where production-minimum on a roomy machine does.

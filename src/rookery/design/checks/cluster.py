@@ -103,3 +103,16 @@ def backups_beside_data(subject: Subject) -> Iterator[Remark]:
             " against mistakes, not against the loss of Ceph.",
             "Point its object store (`ObjectStore` in the tree) at an S3 service elsewhere as well.",
         )
+
+
+def private_site(subject: Subject) -> Iterator[Remark]:
+    """Rook before 1.17 gives a claimed bucket no policy, and the edges read without credentials."""
+    design = subject.design
+    if design.kubernetes is not None and design.distribution == "ksd" and design.buckets:
+        names = ", ".join(bucket.name for bucket in design.buckets)
+        yield warning(
+            "storage.distribution",
+            f"{DISTRIBUTIONS['ksd'].title} gives claimed buckets no policy, so the edges may not read {names}:"
+            " the site answers 404.",
+            "Set the buckets' policy by hand once they are there, or set storage.distribution to rook.",
+        )
