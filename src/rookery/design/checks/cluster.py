@@ -112,7 +112,7 @@ def private_site(subject: Subject) -> Iterator[Remark]:
         names = ", ".join(bucket.name for bucket in design.buckets)
         yield warning(
             "storage.distribution",
-            f"{DISTRIBUTIONS['ksd'].title} gives claimed buckets no policy, so the edges may not read {names}:"
-            " the site answers 404.",
+            f"{DISTRIBUTIONS['ksd'].title} gives claimed buckets no policy, so the edges may not read"
+            f" {names}: the site answers 404.",
             "Set the buckets' policy by hand once they are there, or set storage.distribution to rook.",
         )

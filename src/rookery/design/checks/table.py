@@ -366,8 +366,8 @@ CHECKS: tuple[Check, ...] = (
         code="RK807",
         severities=_WARNING,
         title="Buckets that the edges may not read",
-        why="The edges read the site's buckets without credentials, which a bucket's policy allows. Rook sets "
-        "it with the claim since 1.17; the Rook that KSD has ignores it.",
+        why="The edges read the site's buckets without credentials, which a bucket's policy allows. Rook "
+        "sets it with the claim since 1.17; the Rook that KSD has ignores it.",
         function=cluster.private_site,
     ),
 )
