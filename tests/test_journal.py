@@ -579,7 +579,7 @@ def run_command(command: click.Command, *words: str) -> Result:
 
 
 def test_up_writes_what_became_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_off(*_: object) -> None:
+    def break_off(*_: object, **_options: object) -> None:
         raise RookeryError("OSDs up: all OSDs: 7 of 8 up", details=("secret",))
 
     monkeypatch.setattr("rookery.run.preflight.require_lab_machine", lambda: None)

@@ -220,7 +220,9 @@ class ClusterLease:
         try:
             self._server.request("PUT", self._path, free)
         except ApiError as error:
-            log.warning("the lease could not be given up: %s", error)
+            # A conflict says that another has it already, which is what giving it up is for.
+            if error.status != http.client.CONFLICT:
+                log.warning("the lease could not be given up: %s", error)
 
     def close(self) -> None:
         self._server.close()
