@@ -118,6 +118,19 @@ def test_what_is_given_up_is_taken_at_once(pods: Pods) -> None:
     assert (pods.spec["holderIdentity"], other.take()) == ("other", True)
 
 
+def test_who_lost_it_unawares_gives_up_nothing_and_says_nothing(
+    pods: Pods, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = pods.lease("one"), pods.lease("other")
+    assert one.take()
+    assert not other.take()
+    pods.clock.now += LEASE + 0.1
+    assert other.take()
+    with caplog.at_level(logging.WARNING):
+        one.release()
+    assert (caplog.messages, pods.spec["holderIdentity"]) == ([], "other")
+
+
 def test_of_two_that_find_it_free_one_gets_it(pods: Pods) -> None:
     one, other = pods.lease("one"), pods.lease("other")
     found = one._server.request("GET", one._path)
