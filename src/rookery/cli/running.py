@@ -254,7 +254,8 @@ def _take_down(name: str, keeping: Keeping) -> Departure:
     from rookery.run.down import bring_down
 
     with recorded(keeping, system=name, digest=_running_digest(name)) as record:
-        departure = bring_down(name)
+        # Controllers take minutes to give back what they made; standard error says what is under way.
+        departure = bring_down(name, lambda text: click.echo(click.style(f"  {text}", dim=True), err=True))
         record.did = f"{len(departure.found)} things removed"
         record.empty = not departure.found
         left = f"{len(departure.left)} things are still there" if departure.left else "nothing left"
