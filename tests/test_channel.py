@@ -327,3 +327,58 @@ def test_who_may_not_write_any_more_writes_nothing(tmp_path: Path) -> None:
         (source / "local.m3u8").write_text(ENCODED)
         publisher.join(5)
         assert (publisher.is_alive(), list(folder.iterdir()), publisher.error) == (False, [], "")
+
+
+# Who leads
+
+
+class _Term:
+    """What the channel sees of a publisher."""
+
+    def __init__(self, *, error: str = "", alive: bool = True, silent_for: float = 0.0) -> None:
+        self.error, self.silent_for, self._alive = error, silent_for, alive
+
+    def is_alive(self) -> bool:
+        return self._alive
+
+    def end(self, _limit: float) -> bool:
+        return True
+
+
+class _Lead:
+    """A lease that is held, and an encoder that runs: both note what they are told."""
+
+    renew_every = try_every = 1.0
+    held = running = True
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def take(self) -> bool:
+        self.told.append("renewed")
+        return True
+
+    def release(self) -> None:
+        self.told.append("released")
+
+    def kill(self) -> None:
+        self.told.append("killed")
+
+
+@pytest.mark.parametrize(
+    ("term", "told"),
+    [
+        (_Term(), ["renewed"]),
+        (_Term(error="Error: full"), ["killed", "released"]),
+        # The publisher saw the lease run out; a late renewal then came through.
+        (_Term(alive=False), ["killed", "released"]),
+        (_Term(silent_for=14.0), ["renewed"]),
+        (_Term(silent_for=16.0), ["killed", "released"]),
+    ],
+)
+def test_a_leader_that_publishes_nothing_leaves_the_lead_to_others(term: Any, told: list[str]) -> None:
+    lead: Any = _Lead()
+    channel = guest("channel").Channel(host="worker-a", lease=lead, share=lead, encoder=lead)
+    channel._publisher = term
+    channel._go_on(term)
+    assert lead.told == told

@@ -165,7 +165,7 @@ if wanted 72-streaming; then
     apply -f 72-streaming/60-origins.yaml
     wait_for --namespace=media deployment streaming-channel condition=Available 600
     wait_for --namespace=media deployment streaming-origin condition=Available 600
-    wait_for --namespace=media job streaming-packager-a724ef2f53 condition=Complete 1800
+    wait_for --namespace=media job streaming-packager-34c017273f condition=Complete 1800
 fi
 
 if wanted 73-catalogue; then
@@ -174,7 +174,7 @@ if wanted 73-catalogue; then
     apply -f 73-catalogue/20-certificate.yaml
     wait_for --namespace=media certificate catalogue-api condition=Ready 180
     apply -f 73-catalogue/40-schema.yaml
-    wait_for --namespace=media job catalogue-schema-e3465d8eb2 condition=Complete 900
+    wait_for --namespace=media job catalogue-schema-addea75ace condition=Complete 900
     apply -f 73-catalogue/60-api.yaml
     wait_for --namespace=media deployment catalogue-api condition=Available 600
 fi
@@ -188,7 +188,7 @@ if wanted 74-cdn; then
     wait_for --namespace=media certificate cdn-edge condition=Ready 180
     apply -f 74-cdn/06-pages.yaml
     apply -f 74-cdn/07-publisher.yaml
-    wait_for --namespace=media job site-publisher-668767e62e condition=Complete 600
+    wait_for --namespace=media job site-publisher-b399cafa89 condition=Complete 600
     apply -f 74-cdn/09-edges.yaml
     wait_for --namespace=media deployment cdn-edge condition=Available 600
 fi

@@ -160,7 +160,7 @@ if wanted 72-streaming; then
     apply -f 72-streaming/20-bucket.yaml
     wait_for --namespace=media objectbucketclaim media 'jsonpath={.status.phase}=Bound' 300
     apply -f 72-streaming/40-films.yaml
-    wait_for --namespace=media job streaming-packager-a724ef2f53 condition=Complete 1800
+    wait_for --namespace=media job streaming-packager-34c017273f condition=Complete 1800
 fi
 
 if wanted 73-catalogue; then
@@ -169,7 +169,7 @@ if wanted 73-catalogue; then
     apply -f 73-catalogue/20-certificate.yaml
     wait_for --namespace=media certificate catalogue-api condition=Ready 180
     apply -f 73-catalogue/40-schema.yaml
-    wait_for --namespace=media job catalogue-schema-e3465d8eb2 condition=Complete 900
+    wait_for --namespace=media job catalogue-schema-addea75ace condition=Complete 900
     apply -f 73-catalogue/60-api.yaml
     wait_for --namespace=media deployment catalogue-api condition=Available 600
 fi
@@ -183,7 +183,7 @@ if wanted 74-cdn; then
     wait_for --namespace=media certificate cdn-edge condition=Ready 180
     apply -f 74-cdn/06-pages.yaml
     apply -f 74-cdn/07-publisher.yaml
-    wait_for --namespace=media job site-publisher-b476459df6 condition=Complete 600
+    wait_for --namespace=media job site-publisher-cc6e98bcf2 condition=Complete 600
     apply -f 74-cdn/09-edges.yaml
     wait_for --namespace=media deployment cdn-edge condition=Available 600
 fi

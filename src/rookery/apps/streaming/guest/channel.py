@@ -27,6 +27,7 @@ else:  # on a server, these files lie side by side in a folder that is no packag
     from publisher import Publisher
 
 _PAUSE = 5.0  # seconds in which a leader that failed leaves the lease to others
+_HANGS = 15.0  # seconds without progress; a metadata server that fails over takes less
 _END = 3.0  # seconds that the publisher gets to finish what it is writing
 
 log = logging.getLogger("channel")
@@ -78,6 +79,13 @@ class Channel:
             self._stand_down("the lease could not be renewed in time")
         elif publisher.error:
             self._stand_down(f"publishing failed: {publisher.error}")
+        elif not publisher.is_alive():
+            # It saw the lease run out while the renewal that came through was still under way.
+            self._stand_down("the lease had run out for a moment")
+        elif publisher.silent_for > _HANGS:
+            # Who only renews the lease keeps all others from encoding. This process ends, and whoever leads
+            # next fences the client that hangs.
+            self._stand_down(f"publishing stands still for {publisher.silent_for:.0f} s")
         elif not self._encoder.running:
             self._stand_down("ffmpeg ended by itself")
         else:

@@ -51,8 +51,14 @@ class Publisher(threading.Thread):
         self._lease = lease
         self._ending = threading.Event()
         self._playlist = Playlist(first=0)
+        self._progressed = time.monotonic()
         self._taken = 0  # how many of the encoder's segments were looked at, by its own numbers
         self.error = ""
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since it last had nothing to do, or finished what it did."""
+        return time.monotonic() - self._progressed
 
     def end(self, limit: float) -> bool:
         """Ask it to stop; False where it hangs in CephFS beyond `limit` seconds."""
@@ -67,6 +73,7 @@ class Publisher(threading.Thread):
                 self._playlist = take_over(session.read(PLAYLIST), clock=time.time())
             while not self._ending.wait(_POLL):
                 self._publish_finished()
+                self._progressed = time.monotonic()
         except NotLeadingError:
             pass
         except (OSError, self._lease.error, self._share.error) as error:
