@@ -45,13 +45,13 @@ def build_cluster(spec: Spec, hosts: tuple[Host, ...]) -> Cluster:
 # What is reached from outside, each by a name of its own below the domain, all at one port: clients say the
 # name before TLS begins. The database and the catalogue are reached inside; the site has the catalogue's API.
 GATEWAY_PORT = 443
-_OUTSIDE = ("site", "s3", "dashboard")
+OUTSIDE = ("site", "s3", "dashboard")
 
 
 def cluster_frontends(frontends: Sequence[Frontend], hosts: tuple[Host, ...]) -> tuple[Frontend, ...]:
     """Return what a load balancer leads to on Kubernetes, of what it would lead to elsewhere: the Gateway's
     services, and the API servers."""
-    outside = (replace(front, port=GATEWAY_PORT) for front in frontends if front.name in _OUTSIDE)
+    outside = (replace(front, port=GATEWAY_PORT) for front in frontends if front.name in OUTSIDE)
     return (*outside, api_frontend(hosts))
 
 

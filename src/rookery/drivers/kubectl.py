@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rookery.drivers.process import ENDS_WITH_US, CommandError, run
-from rookery.errors import NotPossibleError, RookeryError
+from rookery.errors import RookeryError
 
 _MANAGER = "rookery"
 _QUICK = 30.0  # seconds for a request that only reads
@@ -149,20 +147,3 @@ def find_kubeconfig() -> Path | None:
     named = os.environ.get("KUBECONFIG", "")
     path = Path(named.partition(":")[0]) if named else Path.home() / ".kube" / "config"
     return path if path.is_file() else None
-
-
-def require_program(name: str, hint: str) -> str:
-    """Return where a program is; raises NotPossibleError with `hint` where it is missing."""
-    found = shutil.which(name)
-    if found is None:
-        raise NotPossibleError(f"this machine lacks {name}", hint=hint)
-    return found
-
-
-def can_connect(host: str, port: int, *, limit: float = 3.0) -> bool:
-    """Whether something listens there."""
-    try:
-        with socket.create_connection((host, port), timeout=limit):
-            return True
-    except OSError:
-        return False

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rookery.apps.pods import ISSUER, NAMESPACE
+from rookery.design.cluster import OUTSIDE
 from rookery.design.model import Design
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.files import write_whole
@@ -28,6 +29,7 @@ from rookery.manifest import Release, Remote
 from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, cluster_steps
 from rookery.plan.step import Observation, Step
 from rookery.projections.kubernetes.bootstrap.render import FOLDER as BOOTSTRAP_FOLDER
+from rookery.projections.kubernetes.gateway import GATEWAY
 from rookery.projections.kubernetes.namespaces import CERT_MANAGER
 from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import placed_items
@@ -55,9 +57,6 @@ from rookery.versions import DISTRIBUTIONS
 _TOOLBOX = "deploy/rook-ceph-tools"
 _AGENT = (files("rookery.systems.native") / "guest" / "agent.py").read_text
 _DATABASE = "database"
-_GATEWAY = "public"
-# Names of services below the design's domain, with the name of the endpoint.
-_SERVICES = ("site", "s3", "dashboard")
 
 
 class KubernetesSystem:
@@ -119,7 +118,7 @@ class KubernetesSystem:
         else:
             self._applier.apply(self._items[step.id], report)
 
-    @property
+    @cached_property
     def _applier(self) -> Applier:
         items = [one.item for one in self._placed]
         mirror = self._mirror
@@ -161,11 +160,11 @@ class KubernetesSystem:
     @cached_property
     def addresses(self) -> Mapping[str, str]:
         """The address of the Gateway under each name that it serves: nobody's DNS needs to know them."""
-        gateway = self.kubectl.find("gateway", _GATEWAY, namespace=NAMESPACE) or {}
+        gateway = self.kubectl.find("gateway", GATEWAY, namespace=NAMESPACE) or {}
         found = gateway.get("status", {}).get("addresses", [])
         if not found:
             return {}
-        return {f"{name}.{self._cluster.domain}": str(found[0]["value"]) for name in _SERVICES}
+        return {f"{name}.{self._cluster.domain}": str(found[0]["value"]) for name in OUTSIDE}
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         there = {front.name for front in self._design.frontends}
@@ -177,7 +176,7 @@ class KubernetesSystem:
                 credentials=self._credentials(name),
                 note=f"at {addresses[host]}" if host in addresses else "the Gateway has no address yet",
             )
-            for name in _SERVICES
+            for name in OUTSIDE
             if name in there and (host := f"{name}.{self._cluster.domain}")
         )
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from rookery.apps.pods import NAMESPACE
 from rookery.design.model import Design
@@ -134,7 +133,7 @@ class Removal:
         return tuple(
             Left(kind=kind, name=name)
             for kind, name in sorted(self._named_cluster_wide())
-            if self._find(kind, name) is not None
+            if self.kubectl.find(kind, name) is not None
         )
 
     def _named_cluster_wide(self) -> Iterator[tuple[str, str]]:
@@ -144,9 +143,6 @@ class Removal:
                     for one in item.objects:
                         if "namespace" not in one["metadata"] and one["kind"] != "Namespace":
                             yield one["kind"].lower(), one["metadata"]["name"]
-
-    def _find(self, kind: str, name: str) -> dict[str, Any] | None:
-        return self.kubectl.find(kind, name)
 
     def _delete(self, kind: str, name: str) -> None:
         self.kubectl.run("delete", kind, name, "--ignore-not-found", "--wait=false")
