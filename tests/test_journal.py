@@ -48,7 +48,7 @@ from rookery.run.journal import (
 )
 from rookery.run.workspace import open_spec
 from rookery.spec.load import load_pattern
-from rookery.systems.native.leftovers import Leftover
+from rookery.systems.protocol import Leftover
 
 AT = dt.datetime(2026, 11, 23, 0, 41, 7, tzinfo=dt.UTC)
 FULL = Entry(

@@ -25,8 +25,9 @@ from rookery.run.workspace import open_spec
 from rookery.systems.kubernetes import items
 from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.kubernetes.items import Applier
-from rookery.systems.kubernetes.removal import Left, Removal
+from rookery.systems.kubernetes.removal import Removal
 from rookery.systems.kubernetes.status import database_members, host_statuses, program_name
+from rookery.systems.protocol import Leftover
 from tests.fake_cluster import FakeHelm, FakeKubectl
 
 
@@ -348,8 +349,8 @@ def test_down_leaves_nothing_and_looks_again() -> None:
     kubectl.put({"kind": "Namespace", "metadata": {"name": "somebody-elses"}})
     removal = Removal(design=design(), stages=build_stages(design()), kubectl=kubectl, helm=helm)
     before = removal.leftovers()
-    assert Left(kind="namespace", name="media") in before
-    assert Left(kind="release", name="rook-ceph/rook-ceph-cluster") in before
+    assert Leftover(kind="namespace", name="media") in before
+    assert Leftover(kind="release", name="rook-ceph/rook-ceph-cluster") in before
     removal.take_down(quiet)
     assert removal.leftovers() == ()
     assert [key for key in kubectl.objects if key[0] == "namespace"] == [("namespace", "", "somebody-elses")]

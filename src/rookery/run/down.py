@@ -14,8 +14,9 @@ from rookery.run.up import find_system
 from rookery.run.workspace import open_running
 from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.kubernetes.paths import ClusterPaths
-from rookery.systems.native.leftovers import Leftover, find_leftovers, take_down
+from rookery.systems.native.leftovers import find_leftovers, take_down
 from rookery.systems.native.paths import LabPaths
+from rookery.systems.protocol import Leftover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +60,7 @@ def _bring_cluster_down(name: str, report: Callable[[str], None]) -> Departure:
         left = removal.leftovers()
         if not left:
             shutil.rmtree(system.paths.folder)
-    return Departure(
-        found=tuple(Leftover(kind=one.kind, name=one.name) for one in found),
-        left=tuple(Leftover(kind=one.kind, name=one.name) for one in left),
-        seconds=time.monotonic() - began,
-    )
+    return Departure(found=found, left=left, seconds=time.monotonic() - began)
 
 
 def _networks(name: str) -> tuple[str, ...]:

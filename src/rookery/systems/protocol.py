@@ -109,6 +109,14 @@ class Deviation:
     item: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """One thing of a system that is still there: its kind, and its name with a namespace before it if any."""
+
+    kind: str
+    name: str
+
+
 class Activity(Protocol):
     """The load on a system: at most one run at a time."""
 

@@ -20,6 +20,7 @@ from rookery.drivers.process import CommandError
 from rookery.drivers.waiting import Look, wait_for
 from rookery.manifest import MANAGED_BY, Objects, Release, Stage
 from rookery.projections.kubernetes.namespaces import MONITORING
+from rookery.systems.protocol import Leftover
 from rookery.versions import DISTRIBUTIONS
 
 Report = Callable[[str], None]
@@ -32,14 +33,6 @@ _CEPH_KINDS = ("objectbucketclaims", "cephobjectstores", "cephfilesystems", "cep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """One thing of the system that is in the cluster: its kind and name, with the namespace before it."""
-
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
     """Removes the system of a design from a cluster."""
 
@@ -48,7 +41,7 @@ class Removal:
     kubectl: Kubectl
     helm: Helm
 
-    def leftovers(self) -> tuple[Left, ...]:
+    def leftovers(self) -> tuple[Leftover, ...]:
         """Return everything of the system that is there."""
         return (*self._namespaces(), *self._releases(), *self._volumes(), *self._cluster_wide())
 
@@ -97,15 +90,15 @@ class Removal:
 
         wait_for("Ceph to be gone and its drives clean", look, limit=_CEPH_GONE, report=report)
 
-    def _namespaces(self) -> tuple[Left, ...]:
+    def _namespaces(self) -> tuple[Leftover, ...]:
         found = self.kubectl.get("namespaces")["items"]
         return tuple(
-            Left(kind="namespace", name=one["metadata"]["name"])
+            Leftover(kind="namespace", name=one["metadata"]["name"])
             for one in found
             if one["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == MANAGED_BY
         )
 
-    def _releases(self) -> tuple[Left, ...]:
+    def _releases(self) -> tuple[Leftover, ...]:
         ours = {
             (item.namespace, item.name)
             for stage in self.stages
@@ -113,25 +106,25 @@ class Removal:
             if isinstance(item, Release)
         }
         return tuple(
-            Left(kind="release", name=f"{one.namespace}/{one.name}")
+            Leftover(kind="release", name=f"{one.namespace}/{one.name}")
             for one in self.helm.releases()
             if (one.namespace, one.name) in ours
         )
 
-    def _volumes(self) -> tuple[Left, ...]:
+    def _volumes(self) -> tuple[Leftover, ...]:
         """Return volumes that Ceph provides to anybody: without Ceph they are lost."""
         driver = f"{DISTRIBUTIONS[self.design.distribution].namespace}."
         found = self.kubectl.get("persistentvolumes")["items"]
         return tuple(
-            Left(kind="persistentvolume", name=one["metadata"]["name"])
+            Leftover(kind="persistentvolume", name=one["metadata"]["name"])
             for one in found
             if one["spec"].get("csi", {}).get("driver", "").startswith(driver)
         )
 
-    def _cluster_wide(self) -> tuple[Left, ...]:
+    def _cluster_wide(self) -> tuple[Leftover, ...]:
         """Return objects of the tree that belong to no namespace, but for the namespaces themselves."""
         return tuple(
-            Left(kind=kind, name=name)
+            Leftover(kind=kind, name=name)
             for kind, name in sorted(self._named_cluster_wide())
             if self.kubectl.find(kind, name) is not None
         )
@@ -157,7 +150,7 @@ class Removal:
                 raise
 
     def _until_gone(
-        self, what: str, look: Callable[[], tuple[Left, ...]], limit: float, report: Report
+        self, what: str, look: Callable[[], tuple[Leftover, ...]], limit: float, report: Report
     ) -> None:
         def again() -> Look[bool]:
             left = look()

@@ -12,7 +12,6 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from rookery.drivers import krbd, loop, mounts, network
@@ -21,16 +20,9 @@ from rookery.drivers.process import CommandError
 from rookery.drivers.runc import Runc
 from rookery.systems.native.identity import load_identity
 from rookery.systems.native.paths import CGROUP_ROOT, LabPaths
+from rookery.systems.protocol import Leftover
 
 _DEATH_LIMIT = 10.0  # seconds for killed processes to be gone
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leftover:
-    """One thing of a lab that is still there."""
-
-    kind: str
-    name: str
 
 
 def find_leftovers(paths: LabPaths, *, networks: tuple[str, ...] = ()) -> tuple[Leftover, ...]:
