@@ -52,6 +52,14 @@ class Done:
     def data(self) -> Any:
         return json.loads(self.out)
 
+    @property
+    def trouble(self) -> str:
+        """What to read first where an `up` did not end well: the checks that did not pass, else all it said."""
+        if self.code == 4:  # verification failed; the rest of a long report hides which check it was
+            failed = [one for one in self.data["verify"]["checks"] if one["outcome"] != "pass"]
+            return json.dumps(failed, indent=1)
+        return self.err + self.out
+
 
 def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(SOURCE), "COLUMNS": "100"}
@@ -99,7 +107,7 @@ def bring_up(folder: Path, name: str, text: str) -> Iterator[Lab]:
     spec = write_spec(folder, name, text)
     try:
         done = rookery("up", str(spec), "--output", "json")
-        assert done.code == 0, done.err + done.out
+        assert done.code == 0, done.trouble
         yield Lab(name=name, spec=spec, arrival=done.data)
     finally:
         gone = rookery("down", name)

@@ -27,7 +27,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 def up(folder: Path, text: str) -> None:
     done = rookery("up", str(write_spec(folder, NAME, text)), "--output", "json")
-    assert done.code == 0, done.err + done.out
+    assert done.code == 0, done.trouble
 
 
 def osd_tree() -> dict[str, list[int]]:

@@ -38,7 +38,7 @@ def system(lab: Lab) -> Iterator[NativeSystem]:
     yield system
     system.close()
     done = rookery("up", str(lab.spec))  # what a test broke is whole again for the next
-    assert done.code == 0, done.err + done.out
+    assert done.code == 0, done.trouble
 
 
 def primary(system: NativeSystem) -> str:
@@ -87,7 +87,7 @@ def test_the_volume_grows_under_writes(lab: Lab, system: NativeSystem, tmp_path:
     with Ledger(system.database_door("load"), "growing") as ledger:
         until(lambda: ledger.acknowledged > 20, "the first rows")
         done = rookery("up", str(larger))
-        assert done.code == 0, done.err + done.out
+        assert done.code == 0, done.trouble
     after = os.statvfs(point)
     assert after.f_blocks * after.f_frsize > 1.15 * before.f_blocks * before.f_frsize
     account = ledger.account()

@@ -124,7 +124,7 @@ def test_a_lost_server_fails_verification_and_up_brings_it_back_with_its_data(la
     failed = {check["name"] for check in broken.data["checks"] if check["outcome"] == "fail"}
     assert {"programs", "osds"} <= failed
     again = rookery("up", str(lab.spec), "--output", "json")
-    assert again.code == 0, again.err + again.out
+    assert again.code == 0, again.trouble
     assert rookery(*shell, "rados", "-p", "block", "stat", "kept").code == 0
 
 

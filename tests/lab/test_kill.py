@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rookery.drivers.network import delete_namespaces, ensure_namespace
 from rookery.systems.native.leftovers import find_leftovers
 from rookery.systems.native.paths import LabPaths
 from tests.lab.conftest import environment, rookery, write_spec
@@ -72,8 +73,22 @@ def test_up_goes_on_after_every_kill(spec: Path) -> None:
     ):
         kill_up(spec, after_steps=steps, then_seconds=then_seconds)
     done = rookery("up", str(spec), "--output", "json")
-    assert done.code == 0, done.err + done.out
+    assert done.code == 0, done.trouble
     assert {check["outcome"] for check in done.data["verify"]["checks"]} == {"pass"}
+
+
+def test_a_namespace_that_was_half_made_is_made() -> None:
+    """`ip netns add` makes a file first, and then puts the namespace there: killed between, it is no namespace."""
+    name = "rookery.test-half.one"
+    place = Path("/run/netns") / name
+    place.parent.mkdir(exist_ok=True)
+    place.touch()
+    try:
+        ensure_namespace(name, ())
+        assert os.path.ismount(place)
+    finally:
+        delete_namespaces((name,))
+    assert not place.exists()
 
 
 def test_down_itself_may_be_killed(spec: Path) -> None:

@@ -150,7 +150,7 @@ def test_down_while_it_runs_leaves_nothing(tmp_path: Path) -> None:
     spec = write_spec(tmp_path, name, f"apps: {{cdn: {{}}}}\n{storage}\n")
     try:
         done = rookery("up", str(spec), "--output", "json")
-        assert done.code == 0, done.err + done.out
+        assert done.code == 0, done.trouble
         asked = rookery("load", "start", "--system", name, "--transactions", "1")
         assert asked.code == 2
         assert "--transactions: the design has no database (apps.database)" in asked.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,10 @@ def ensure_namespace(name: str, cables: Iterable[Cable]) -> None:
 
     What an interrupted run left half made is made anew: a cable is one command or two, never trusted.
     """
-    if not (_NAMESPACES / name).exists():
+    place = _NAMESPACES / name
+    if place.exists() and not os.path.ismount(place):
+        place.unlink()  # `ip` was killed between the file and the namespace that it puts there
+    if not place.exists():
         run(("ip", "netns", "add", name))
     outside = set(link_names())
     before: list[str] = []
