@@ -159,6 +159,10 @@ def test_variables_each_say_why() -> None:
         "crio_packages": "https://download.opensuse.org/repositories/isv:/cri-o:/stable:/v1.36/deb/",
         "image_repository": "registry.k8s.io",
         "registry_mirrors": [],
+        "cgroup_manager": "systemd",
+        "image_stores": [],
+        "runtime_program": "",
+        "kubeadm_ignored": [],
         "apps_image": yaml.safe_load(text)["apps_image"],
         "apps_image_archive": "",
     }
@@ -229,7 +233,7 @@ def test_the_first_control_plane_of_several() -> None:
     assert kubelet == {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "cgroupDriver": "systemd",
+        "cgroupDriver": "{{ cgroup_manager }}",
         "serverTLSBootstrap": False,
         "rotateCertificates": True,
         "protectKernelDefaults": False,

@@ -181,6 +181,14 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
     ("RK805", "warning", "provider", {"provider": "aws"}, None),
     ("RK806", "info", "apps.database", CLUSTER, None),
     ("RK807", "warning", "storage.distribution", {**CLUSTER, "storage": {"distribution": "ksd"}}, None),
+    ("RK808", "info", "kubernetes.network", CLUSTER, None),
+    (
+        "RK809",
+        "error",
+        "kubernetes.network",
+        {"provider": "hetzner", "kubernetes": {"network": "bridge"}},
+        None,
+    ),
 ]
 
 # Specs that do not trigger a check, where production-minimum on a roomy machine does.

@@ -29,7 +29,7 @@ from rookery.projections.document.blocks import Bullets, Code, Document, Figures
 from rookery.projections.document.fragment import parse_fragment
 from rookery.projections.document.listeners import _INSTANCE_PORTS, BALANCER_STATUS_PORT
 from rookery.projections.document.markdown import escape, render_markdown
-from rookery.projections.native.haproxy import STATUS_PORT
+from rookery.projections.haproxy import STATUS_PORT
 from rookery.projections.simulation import Move, Simulation, Spread
 from rookery.projections.table import PROJECTIONS, RenderInput, document_page
 from rookery.run.journal import spec_digest

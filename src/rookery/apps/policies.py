@@ -2,7 +2,7 @@
 
 What is allowed stands with the application that needs it. A policy is Kubernetes' own NetworkPolicy where
 that can say it. It knows pods and addresses only: what comes from the Gateway, or goes to Kubernetes' API
-server, is neither, so there it is Cilium's.
+server, is neither, so there it is Cilium's. Without Cilium it is the port alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rookery.apps.pods import GATEWAY_PORT, NAMESPACE, PART_OF
-from rookery.design.cluster import API_PORT
+from rookery.design.cluster import API_PORT, has_cilium
 from rookery.design.model import Design
 from rookery.manifest import Item, Manifest, Objects, common_labels, manifest, selector
 
@@ -68,18 +68,24 @@ def network_policy(
     )
 
 
-def from_gateway(name: str, pod_labels: Mapping[str, str], port: int) -> Manifest:
-    """Return the policy that lets the Gateway in: Cilium's own proxy, which is no pod."""
+def from_outside(design: Design, name: str, pod_labels: Mapping[str, str], port: int) -> Manifest:
+    """Return the policy that lets in what comes from outside: the Gateway, which is Cilium's own proxy and no
+    pod, or whoever came through a node's port."""
+    if not has_cilium(design):
+        return _by_port(name, pod_labels, pod_labels, "ingress", port)
     rule = {"fromEntities": ["ingress"], "toPorts": [_cilium_port(port)]}
     return _cilium(name, pod_labels, pod_labels, {"ingress": [rule]})
 
 
 def to_api_server(
-    name: str, pod_labels: Mapping[str, str], *, of: Mapping[str, str] | None = None
+    design: Design, name: str, pod_labels: Mapping[str, str], *, of: Mapping[str, str] | None = None
 ) -> Manifest:
     """Return the policy that lets pods ask Kubernetes' API server, which runs on hosts and is no pod."""
+    chosen = pod_labels if of is None else of
+    if not has_cilium(design):
+        return _by_port(name, pod_labels, chosen, "egress", API_PORT)
     rule = {"toEntities": ["kube-apiserver"], "toPorts": [_cilium_port(API_PORT)]}
-    return _cilium(name, pod_labels, pod_labels if of is None else of, {"egress": [rule]})
+    return _cilium(name, pod_labels, chosen, {"egress": [rule]})
 
 
 def policy_items(design: Design) -> tuple[Item, ...]:
@@ -116,6 +122,20 @@ def _pods(peer: Peer) -> dict[str, Any]:
 
 def _ports(peer: Peer) -> list[dict[str, Any]]:
     return [{"protocol": "TCP", "port": port} for port in peer.ports]
+
+
+def _by_port(
+    name: str, pod_labels: Mapping[str, str], of: Mapping[str, str], direction: str, port: int
+) -> Manifest:
+    """Return the policy that lets everybody through at one port."""
+    spec = {
+        "podSelector": selector(of),
+        "policyTypes": [direction.capitalize()],
+        direction: [{"ports": [{"protocol": "TCP", "port": port}]}],
+    }
+    return manifest(
+        "networking.k8s.io/v1", "NetworkPolicy", name, namespace=NAMESPACE, labels=pod_labels, spec=spec
+    )
 
 
 def _cilium(

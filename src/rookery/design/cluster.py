@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import IPv4Address
 
-from rookery.design.model import Cluster, Frontend, Host, Role
+from rookery.design.model import Cluster, Design, Frontend, Host, Role
 from rookery.spec.model import Provider, Spec
 
 API_PORT = 6443
@@ -18,6 +19,8 @@ _FEW_NODES = 250
 # Where the tree installs the cloud's own controller, which says which server a node is and makes load
 # balancers.
 CLOUD_CONTROLLERS: frozenset[Provider] = frozenset({"hetzner"})
+# Where servers and the network between them are a cloud's.
+CLOUDS: frozenset[Provider] = frozenset({"hetzner", "aws", "gcp"})
 
 
 def build_cluster(spec: Spec, hosts: tuple[Host, ...]) -> Cluster:
@@ -34,12 +37,35 @@ def build_cluster(spec: Spec, hosts: tuple[Host, ...]) -> Cluster:
     return Cluster(
         version=chosen.version,
         bootstrap=chosen.bootstrap,
+        network=chosen.network or ("bridge" if spec.provider == "lab" else "cilium"),
         endpoint=f"{door.address}:{API_PORT}",
         pods=chosen.pods or (_PODS if len(servers) <= _FEW_NODES else _MANY_PODS),
         services=chosen.services,
         domain=chosen.domain or f"{spec.name}.internal",
         monitoring=chosen.monitoring,
     )
+
+
+def has_cilium(design: Design) -> bool:
+    """Whether Cilium connects the pods: it knows who its own proxy and the API server are, has a Gateway, and
+    needs no kube-proxy."""
+    return design.kubernetes is not None and design.kubernetes.network == "cilium"
+
+
+def gateway_address(design: Design) -> str:
+    """Return the address that the Gateway gets where no cloud gives it one.
+
+    On servers that are there already it is the load balancer's, which nobody else has. In a lab the load
+    balancer is a server, and whoever makes load stands right behind it: it is the first free one after both.
+    """
+    balancer = design.load_balancer
+    if balancer is None or design.provider != "lab":
+        return (balancer or design.servers[0]).address
+    taken = {host.address for host in design.hosts}
+    address = IPv4Address(balancer.address) + 2
+    while str(address) in taken:
+        address += 1
+    return str(address)
 
 
 # What is reached from outside, each by a name of its own below the domain, all at one port: clients say the

@@ -327,12 +327,14 @@ class AppDesign:
 class Cluster:
     """Kubernetes: its minor version (`1.36`), who installs it, its networks, and the domain of its services.
 
-    `endpoint` is where the API server answers, as address:port: the load balancer's address where there is
-    one. Instances of applications are one per host as in the design; which of the hosts, the scheduler says.
+    `network` is who connects pods, cilium or bridge. `endpoint` is where the API server answers, as
+    address:port: the load balancer's address where there is one. Instances of applications are one per host
+    as in the design; which of the hosts, the scheduler says.
     """
 
     version: str
     bootstrap: str
+    network: str
     endpoint: str
     pods: str
     services: str

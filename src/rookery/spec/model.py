@@ -205,6 +205,12 @@ class Kubernetes(Model):
         None,
         description="Domain of the site (`site.DOMAIN`), S3 and the dashboard; NAME.internal by default.",
     )
+    network: Literal["cilium", "bridge"] | None = Field(
+        None,
+        description="Who connects pods: Cilium, which also enforces policies and encrypts, or a plain bridge"
+        " on each node with routes between them, which does neither; bridge on the lab by default, cilium"
+        " elsewhere.",
+    )
     pods: Cidr | None = Field(None, description="Network of the pods; 10.244.0.0/16 by default.")
     services: Cidr = Field("10.96.0.0/12", description="Network of the Services' addresses.")
     monitoring: bool = Field(

@@ -41,7 +41,8 @@ from rookery.apps.pods import (
     service,
     service_names,
 )
-from rookery.apps.policies import GATEWAYS, from_gateway, instances, network_policy
+from rookery.apps.policies import GATEWAYS, from_outside, instances, network_policy
+from rookery.design.cluster import has_cilium
 from rookery.design.model import AppDesign, Design, Instance, Route
 from rookery.manifest import Item, Manifest, Objects, Wait, manifest
 
@@ -129,16 +130,21 @@ def _serving(design: Design, route: Route) -> Instance:
     )
 
 
+_VISITORS = {
+    True: "Only the Gateway comes to the edges",
+    False: "Whoever comes through a node's port reaches the edges' own",
+}
+
+
 def _policies(design: Design, pod_labels: dict[str, str]) -> Objects:
     served = [(_serving(design, route), route.port) for route in design.routes if route.backends]
     origins = [instances(one.app, one.component, port) for one, port in served]
     return Objects(
         name="network-policies",
-        why="Only the Gateway comes to the edges; they reach the S3 gateways and what serves the site's "
-        "paths.",
+        why=f"{_VISITORS[has_cilium(design)]}; they reach the S3 gateways and what serves the site's paths.",
         objects=(
             network_policy(_NAME, pod_labels, outgoing=[GATEWAYS, *origins]),
-            from_gateway(f"{_NAME}-from-gateway", pod_labels, HTTPS_PORT),
+            from_outside(design, f"{_NAME}-from-gateway", pod_labels, HTTPS_PORT),
         ),
     )
 

@@ -68,7 +68,7 @@ def _policies(design: Design) -> Objects:
                 incoming=[others, operator, *clients, *collector],
                 outgoing=[others, *backups],
             ),
-            to_api_server(f"{CLUSTER}-to-api-server", LABELS, of=PODS),
+            to_api_server(design, f"{CLUSTER}-to-api-server", LABELS, of=PODS),
         ),
     )
 

@@ -53,7 +53,7 @@ def streaming_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
     given = app.settings.media
     films = packer(design, given=given is not None)
     return (
-        _policies(app),
+        _policies(design, app),
         _bucket(design),
         bound(MEDIA_BUCKET),
         *((source_volume(given),) if given is not None else ()),
@@ -68,11 +68,11 @@ def streaming_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
     )
 
 
-def _policies(app: AppDesign) -> Objects:
+def _policies(design: Design, app: AppDesign) -> Objects:
     assert isinstance(app.settings, StreamingSettings)
     channel = (
         network_policy("streaming-origin", _ORIGIN, incoming=[instances("cdn", "edge", ORIGIN_PORT)]),
-        to_api_server("streaming-channel", _CHANNEL),
+        to_api_server(design, "streaming-channel", _CHANNEL),
     )
     return Objects(
         name="network-policies",

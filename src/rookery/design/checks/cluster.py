@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from rookery.design.checks.finding import Remark, Subject, error, info, warning
-from rookery.design.cluster import CLOUD_CONTROLLERS
+from rookery.design.cluster import CLOUD_CONTROLLERS, CLOUDS, has_cilium
 from rookery.design.model import Cluster
 from rookery.versions import DISTRIBUTIONS, KUBERNETES
 
@@ -84,8 +84,7 @@ def small_pod_network(subject: Subject) -> Iterator[Remark]:
 
 
 def no_cloud_controller(subject: Subject) -> Iterator[Remark]:
-    clouds = {"hetzner", "aws", "gcp"} - CLOUD_CONTROLLERS
-    if subject.design.kubernetes is not None and subject.design.provider in clouds:
+    if subject.design.kubernetes is not None and subject.design.provider in CLOUDS - CLOUD_CONTROLLERS:
         yield warning(
             "provider",
             f"No cloud controller is installed for {subject.design.provider}: the Gateway's Service gets no"
@@ -115,4 +114,26 @@ def private_site(subject: Subject) -> Iterator[Remark]:
             f"{DISTRIBUTIONS['ksd'].title} gives claimed buckets no policy, so the edges may not read"
             f" {names}: the site answers 404.",
             "Set the buckets' policy by hand once they are there, or set storage.distribution to rook.",
+        )
+
+
+def open_pod_network(subject: Subject) -> Iterator[Remark]:
+    design = subject.design
+    if design.kubernetes is not None and not has_cilium(design):
+        yield info(
+            "kubernetes.network",
+            "Pods are connected by a plain bridge: network policies are applied and nobody enforces them, and"
+            " pods' traffic is not encrypted between nodes.",
+            "Set kubernetes.network to cilium where others share the network or the cluster.",
+        )
+
+
+def bridge_on_a_cloud(subject: Subject) -> Iterator[Remark]:
+    design = subject.design
+    if design.kubernetes is not None and not has_cilium(design) and design.provider in CLOUDS:
+        yield error(
+            "kubernetes.network",
+            f"The network between servers of {design.provider} carries packets of servers only: with a plain"
+            " bridge, pods do not reach those of other nodes.",
+            "Set kubernetes.network to cilium, or leave it out.",
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rookery.design.capacity import gigabytes, safe_capacity
-from rookery.design.checks.table import CHECKS, Check, check_design
+from rookery.design.checks.finding import Check
+from rookery.design.checks.table import CHECKS, check_design
 from rookery.design.model import Design, Role
 from rookery.design.survival import survival
 from rookery.units import format_size

@@ -1,7 +1,8 @@
-"""What a check says of a design."""
+"""What a check is, and what it says of a design."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,3 +63,14 @@ def warning(path: str, message: str, hint: str = "") -> Remark:
 
 def info(path: str, message: str, hint: str = "") -> Remark:
     return Remark(severity=Severity.INFO, path=path, message=message, hint=hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One row: `severities` are those it may give, `why` is what its section of the document says."""
+
+    code: str
+    severities: tuple[Severity, ...]
+    title: str
+    why: str
+    function: Callable[[Subject], Iterable[Remark]]

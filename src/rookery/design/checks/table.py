@@ -2,16 +2,14 @@
 
 A row's `why` is its section of docs/findings.md, which is generated from this table. Codes never change
 their meaning; the first digit is the subject: 1 servers, 2 daemons, 3 pools, 4 room, 5 the servers' sizes,
-6 the machine of a lab, 7 networks, 8 Kubernetes.
+6 the machine of a lab, 7 networks, 8 Kubernetes (`table_kubernetes.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-
-from rookery.design.checks import cluster, daemons, hosts, lab, network, pools, resources
-from rookery.design.checks.finding import Finding, Remark, Severity, Subject
+from rookery.design.checks import daemons, hosts, lab, network, pools, resources
+from rookery.design.checks.finding import Check, Finding, Remark, Severity, Subject
+from rookery.design.checks.table_kubernetes import KUBERNETES_CHECKS
 from rookery.design.machine import Machine
 from rookery.design.model import Design
 
@@ -19,17 +17,6 @@ _ORDER = tuple(Severity)
 _ERROR = (Severity.ERROR,)
 _WARNING = (Severity.WARNING,)
 _INFO = (Severity.INFO,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One row: `severities` are those it may give, `why` is what its section of the document says."""
-
-    code: str
-    severities: tuple[Severity, ...]
-    title: str
-    why: str
-    function: Callable[[Subject], Iterable[Remark]]
 
 
 CHECKS: tuple[Check, ...] = (
@@ -312,64 +299,7 @@ CHECKS: tuple[Check, ...] = (
         "readers in secure mode. Turn it on where others share the network.",
         function=network.readable_traffic,
     ),
-    Check(
-        code="RK801",
-        severities=_ERROR,
-        title="The distribution of Rook does not know this Kubernetes",
-        why="An operator speaks to the API of the versions that it was made for; beyond them it fails in "
-        "ways that look like something else. KSD's newest release is of July 2023 and ends at Kubernetes "
-        "1.28, which nobody maintains any more: `rook` is the distribution for a current cluster.",
-        function=cluster.unfit_distribution,
-    ),
-    Check(
-        code="RK802",
-        severities=_WARNING,
-        title="A version of Kubernetes that nothing here was chosen for",
-        why="Every chart, image and package is pinned, and they fit each other at one version of "
-        "Kubernetes. Another one may work; nobody looked.",
-        function=cluster.unproven_version,
-    ),
-    Check(
-        code="RK803",
-        severities=_ERROR,
-        title="Networks of the cluster that overlap",
-        why="Pods, Services and servers have addresses of networks of their own. Where two overlap, a "
-        "node cannot tell whom an address belongs to.",
-        function=cluster.overlapping_cluster_networks,
-    ),
-    Check(
-        code="RK804",
-        severities=_ERROR,
-        title="A pod network too small for the nodes",
-        why="Each node hands out addresses from its own part of the pod network, a /24. A node that "
-        "finds no part left never becomes Ready.",
-        function=cluster.small_pod_network,
-    ),
-    Check(
-        code="RK805",
-        severities=_WARNING,
-        title="No cloud controller",
-        why="A Service of type LoadBalancer gets its address from the cloud's own controller. The tree "
-        "installs Hetzner's; on servers of your own, Cilium announces the address itself.",
-        function=cluster.no_cloud_controller,
-    ),
-    Check(
-        code="RK806",
-        severities=_INFO,
-        title="Backups beside what they back up",
-        why="A backup in the same Ceph shares its failure domain: what loses the database's volumes may "
-        "lose the bucket too. It is what was asked for (Ceph as the storage for backups), and a good "
-        "first of two.",
-        function=cluster.backups_beside_data,
-    ),
-    Check(
-        code="RK807",
-        severities=_WARNING,
-        title="Buckets that the edges may not read",
-        why="The edges read the site's buckets without credentials, which a bucket's policy allows. Rook "
-        "sets it with the claim since 1.17; the Rook that KSD has ignores it.",
-        function=cluster.private_site,
-    ),
+    *KUBERNETES_CHECKS,
 )
 
 

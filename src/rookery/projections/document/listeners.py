@@ -19,7 +19,7 @@ from rookery.projections.document.blocks import Table, Words, code
 from rookery.projections.document.source import names
 
 BALANCER_STATUS_PORT = 9000
-"""That of `projections/native/haproxy.py`; a test compares them."""
+"""That of `projections/haproxy.py`; a test compares them."""
 
 Row = tuple[str, str, tuple[str, ...], str]
 """Program, port, the hosts where it listens, how it is protected."""

@@ -6,39 +6,26 @@ So TLS ends where the data is, as behind the lab's load balancer (decision 0010)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from rookery.apps.pods import NAMESPACE, PART_OF
 from rookery.design.model import Design
 from rookery.manifest import Item, Manifest, Objects, Wait, common_labels, manifest
-from rookery.projections.kubernetes.storage.services import STORE, STORE_PORT
-from rookery.versions import DISTRIBUTIONS
+from rookery.projections.kubernetes.doors import Door, doors_of
 
 GATEWAY = "public"
 _API = "gateway.networking.k8s.io/v1"
 _GROUP = "gateway.networking.k8s.io"
 _LABELS = common_labels("gateway", part_of=PART_OF)
 _HTTP, _HTTPS = 80, 443
-_DASHBOARD_PORT = 8443
 # Where Hetzner's load balancer is: in the network zone of the servers, hence where the price book has them.
 _HETZNER_LOCATION = "hel1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """What is reached from outside as NAME.DOMAIN, and the Service that ends its TLS."""
-
-    name: str
-    service: str
-    port: int
-    namespace: str
-
-
 def gateway_items(design: Design) -> tuple[Item, ...]:
     """Return the Gateway and its routes; nothing without applications, whose namespace it is in."""
-    doors = _doors(design)
-    if not design.apps or not doors:
+    doors = doors_of(design)
+    if not doors:
         return ()
     assert design.kubernetes is not None, "only a design on Kubernetes has this projection"
     domain = design.kubernetes.domain
@@ -64,19 +51,6 @@ def gateway_items(design: Design) -> tuple[Item, ...]:
             kind="gateway", name=GATEWAY, condition="condition=Programmed", seconds=600, namespace=NAMESPACE
         ),
     )
-
-
-def _doors(design: Design) -> tuple[Door, ...]:
-    rook = DISTRIBUTIONS[design.distribution].namespace
-    found: list[Door] = []
-    if any(app.name == "cdn" for app in design.apps):
-        found.append(Door(name="site", service="cdn-edge", port=443, namespace=NAMESPACE))
-    if design.object_store is not None:
-        found.append(Door(name="s3", service=f"rook-ceph-rgw-{STORE}", port=STORE_PORT, namespace=rook))
-    if design.dashboard:
-        service = "rook-ceph-mgr-dashboard"
-        found.append(Door(name="dashboard", service=service, port=_DASHBOARD_PORT, namespace=rook))
-    return tuple(found)
 
 
 def _gateway(design: Design, doors: tuple[Door, ...]) -> Manifest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rookery.apps.pods import NAMESPACE
+from rookery.design.cluster import has_cilium
 from rookery.design.model import Design
 from rookery.manifest import Item, NeededSecret, Objects, Release, Secrets, Stage, manifest
 from rookery.projections.kubernetes.dashboards import dashboards
@@ -39,7 +40,7 @@ def monitoring_stage(design: Design) -> Stage:
             why="Prometheus with its operator, Alertmanager, Grafana and the exporters.",
             namespace=MONITORING,
             chart=PROMETHEUS,
-            values=prometheus_values(),
+            values=prometheus_values(design),
             waits=False,
         ),
     )
@@ -56,7 +57,7 @@ def monitoring_stage(design: Design) -> Stage:
     return Stage(name="40-monitoring", title="Monitoring", why=_WHY, items=items)
 
 
-def prometheus_values() -> dict[str, Any]:
+def prometheus_values(design: Design) -> dict[str, Any]:
     """Return the values of kube-prometheus-stack's chart."""
     nothing_by_helm = {
         f"{kind}SelectorNilUsesHelmValues": False for kind in ("serviceMonitor", "podMonitor", "rule")
@@ -82,8 +83,8 @@ def prometheus_values() -> dict[str, Any]:
         "prometheusOperator": {"resources": _size(cpu=20, memory=64, limit=256)},
         "kube-state-metrics": {"resources": _size(cpu=10, memory=48, limit=256)},
         "prometheus-node-exporter": {"resources": _size(cpu=10, memory=32, limit=64)},
-        # Cilium does its work.
-        "kubeProxy": {"enabled": False},
+        # Cilium does its work where it is.
+        "kubeProxy": {"enabled": not has_cilium(design)},
     }
 
 

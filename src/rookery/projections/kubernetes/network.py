@@ -1,10 +1,14 @@
-"""The stage that makes nodes Ready: Gateway API's definitions, Cilium, and the cloud's own controller."""
+"""The stage after which nodes are Ready: what connects pods, and the cloud's own controller.
+
+Cilium is installed here, with Gateway API's definitions. A plain bridge was laid by the bootstrap
+(`bootstrap/roles/bridge`): nothing of it is an object in the cluster.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rookery.design.cluster import CLOUD_CONTROLLERS
+from rookery.design.cluster import CLOUD_CONTROLLERS, gateway_address, has_cilium
 from rookery.design.model import Design
 from rookery.manifest import Item, Manifest, Objects, Release, Remote, Stage, Wait, manifest
 from rookery.versions import CILIUM, GATEWAY_API, HCLOUD_CLOUD_CONTROLLER
@@ -19,9 +23,32 @@ definitions have to be there before it starts. Pods' traffic between nodes is en
 clients are the nodes' kernels and not pods, so Ceph's traffic is protected by its own protocol instead."""
 
 
+_BRIDGE_WHY = """\
+Pods are connected before this stage begins: by the bootstrap, with a bridge on each node and a route to every
+other node's pods, or by the plugin that the cluster came with. kube-proxy leads Services' addresses to pods.
+So all that is left is to wait for the nodes.
+
+A bridge is light, has no pods of its own, and asks nothing of the kernel but bridges and nftables: it is what
+the lab uses. What it does not do: nobody enforces the network policies that later stages apply, and pods'
+traffic between nodes is not encrypted. It also takes servers that reach each other without a router between
+them. `kubernetes.network: cilium` in the spec is the choice where others share the network or the cluster."""
+
+
 def network_stage(design: Design) -> Stage:
     """Return the stage; the cloud's controller is part of it, because nodes wait for that as well."""
-    items: list[Item] = [
+    cilium = has_cilium(design)
+    items = _cilium(design) if cilium else []
+    if design.provider in CLOUD_CONTROLLERS:
+        items += [_hetzner_secret(), _hetzner(design)]
+    items.append(Wait(kind="node", name="--all", condition="condition=Ready", seconds=600))
+    if announces_addresses(design):
+        items.append(_address_pool(design))
+    why = _WHY if cilium else _BRIDGE_WHY
+    return Stage(name="20-network", title="Network", why=why, items=tuple(items))
+
+
+def _cilium(design: Design) -> list[Item]:
+    return [
         Remote(
             name="gateway-api",
             why="Gateway API's custom resource definitions, standard channel.",
@@ -40,17 +67,11 @@ def network_stage(design: Design) -> Stage:
             waits=False,
         ),
     ]
-    if design.provider in CLOUD_CONTROLLERS:
-        items += [_hetzner_secret(), _hetzner(design)]
-    items.append(Wait(kind="node", name="--all", condition="condition=Ready", seconds=600))
-    if announces_addresses(design):
-        items.append(_address_pool(design))
-    return Stage(name="20-network", title="Network", why=_WHY, items=tuple(items))
 
 
 def announces_addresses(design: Design) -> bool:
     """Whether Cilium itself gives Services of type LoadBalancer their address: where no cloud does."""
-    return design.provider in ("existing", "lab")
+    return has_cilium(design) and design.provider in ("existing", "lab")
 
 
 def cilium_values(design: Design) -> dict[str, Any]:
@@ -115,9 +136,7 @@ def _hetzner(design: Design) -> Release:
 
 
 def _address_pool(design: Design) -> Objects:
-    balancer = design.load_balancer
-    address = balancer.address if balancer is not None else design.servers[0].address
-    pool = {"blocks": [{"cidr": f"{address}/32"}]}
+    pool = {"blocks": [{"cidr": f"{gateway_address(design)}/32"}]}
     policy = {"loadBalancerIPs": True, "interfaces": ["^(eth|ens|enp).*"]}
     objects: tuple[Manifest, ...] = (
         manifest("cilium.io/v2", "CiliumLoadBalancerIPPool", "public", spec=pool),

@@ -10,6 +10,7 @@ from rookery.design.model import Design
 from rookery.files import File
 from rookery.manifest import Objects, Release, Remote, Secrets, Stage, Wait
 from rookery.projections.kubernetes.access import access_stage
+from rookery.projections.kubernetes.balancer import needs_balancer, render_balancer
 from rookery.projections.kubernetes.bootstrap import render_bootstrap
 from rookery.projections.kubernetes.databases import databases_stage
 from rookery.projections.kubernetes.emit import dump
@@ -106,6 +107,7 @@ def render_kubernetes(design: Design, *, gitops: str = "") -> tuple[File, ...]:
     return (
         File.text("README.md", render_guide(design, placed)),
         File.text("apply.sh", render_script(design, placed), mode=0o755),
+        *((File.text("haproxy.cfg", render_balancer(design)),) if needs_balancer(design) else ()),
         *render_bootstrap(design),
         *stage_files(placed),
         *(render_flux(design, placed) if gitops == "flux" else ()),

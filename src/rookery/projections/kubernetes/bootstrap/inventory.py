@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rookery.design.cluster import CLOUD_CONTROLLERS
-from rookery.design.model import Design, Host, Role
+from rookery.design.model import Design, Drive, Host, Role
 from rookery.projections.kubernetes.nodes import STORAGE_LABEL, WORKER_LABEL, is_dedicated
 
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
@@ -27,10 +27,10 @@ def build_inventory(design: Design) -> dict[str, Any]:
     groups: dict[str, dict[str, Any]] = {
         group: {"hosts": {host.name: {} for host in design.with_role(role)}} for group, role in _GROUPS
     }
-    return {"all": {"hosts": {host.name: _host(host) for host in design.servers}, "children": groups}}
+    return {"all": {"hosts": {host.name: _host(design, host) for host in design.servers}, "children": groups}}
 
 
-def _host(host: Host) -> dict[str, Any]:
+def _host(design: Design, host: Host) -> dict[str, Any]:
     variables: dict[str, Any] = {
         "ansible_host": host.address,
         "address": host.address,
@@ -39,10 +39,14 @@ def _host(host: Host) -> dict[str, Any]:
         "node_taints": node_taints(host),
     }
     if host.drives:
-        variables["drives"] = [
-            {"name": drive.name, "size": drive.size, "class": drive.device_class} for drive in host.drives
-        ]
+        variables["drives"] = [_drive(design, drive) for drive in host.drives]
     return variables
+
+
+def _drive(design: Design, drive: Drive) -> dict[str, Any]:
+    """Return a drive; where a lab makes it, with the name that the lab gives it."""
+    named = {"device": f"/dev/disk/by-id/lab-{drive.name}"} if design.provider == "lab" else {}
+    return {"name": drive.name, "size": drive.size, "class": drive.device_class, **named}
 
 
 def node_labels(host: Host) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.design.cluster import has_cilium
 from rookery.design.model import Cluster, Design, Role
 from rookery.design.placement import KUBELET_RESERVE
 from rookery.projections.kubernetes.bootstrap.inventory import has_cloud_controller
@@ -29,10 +30,15 @@ _EVICTION = 100 * MIB
 _MOST_THREADS = 16384
 
 _INIT = (
-    "The first control plane: `kubeadm init --config`. There is no kube-proxy: Cilium takes its part. Metrics"
+    "The first control plane: `kubeadm init --config`. {proxy} Metrics"
     " of etcd, the scheduler and the controllers are served on all addresses where Prometheus is installed;"
     " the latter two ask who is there, etcd's say nothing of what is stored; the provider's firewall keeps"
     " all of them inside."
+)
+_NO_PROXY = "There is no kube-proxy: Cilium takes its part."
+_PROXY = (
+    "kube-proxy leads Services' addresses to pods by nftables, which wants a kernel of 5.13 or later. Where"
+    " Prometheus is installed it serves figures of Services on all addresses."
 )
 _JOIN = "A further server of the cluster: `kubeadm join --config`."
 _AUDIT = (
@@ -49,9 +55,12 @@ def render_kubeadm(design: Design) -> dict[str, str]:
     """Return kubeadm's configurations and the API server's policies, by path."""
     cluster = design.kubernetes
     assert cluster is not None
-    init = (_init(design), _cluster(design, cluster), _kubelet())
+    cilium = has_cilium(design)
+    proxy = () if cilium else (_proxy(design, cluster),)
+    init = (_init(design), _cluster(design, cluster), _kubelet(), *proxy)
+    said = _INIT.format(proxy=_NO_PROXY if cilium else _PROXY)
     return {
-        "kubeadm/init.yaml": dump(init, comment=_INIT),
+        "kubeadm/init.yaml": dump(init, comment=said),
         "kubeadm/join-control-plane.yaml": dump((_join(design, cluster, Role.CONTROL_PLANE),), comment=_JOIN),
         "kubeadm/join-worker.yaml": dump((_join(design, cluster, Role.WORKER),), comment=_JOIN),
         "kubeadm/join-storage.yaml": dump((_join(design, cluster, Role.STORAGE),), comment=_JOIN),
@@ -118,7 +127,7 @@ def _cluster(design: Design, cluster: Cluster) -> dict[str, Any]:
         "controllerManager": {"extraArgs": [quiet, *seen]},
         "scheduler": {"extraArgs": [quiet, *seen]},
         "etcd": {"local": {"dataDir": "/var/lib/etcd", "extraArgs": etcd}},
-        "proxy": {"disabled": True},
+        "proxy": {"disabled": has_cilium(design)},
     }
 
 
@@ -162,7 +171,7 @@ def _kubelet() -> dict[str, Any]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "cgroupDriver": "systemd",
+        "cgroupDriver": "{{ cgroup_manager }}",
         "serverTLSBootstrap": False,
         "rotateCertificates": True,
         "protectKernelDefaults": False,
@@ -176,6 +185,27 @@ def _kubelet() -> dict[str, Any]:
             "imagefs.available": "15%",
         },
     }
+
+
+def _proxy(design: Design, cluster: Cluster) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "nftables",
+        # What comes from elsewhere and leaves for a pod of another node comes back by the same way.
+        "clusterCIDR": cluster.pods,
+    }
+    if cluster.monitoring:
+        found["metricsBindAddress"] = "0.0.0.0:10249"
+    if design.provider == "lab":
+        # These parameters belong to the machine around a server: nothing of them is set.
+        found["conntrack"] = {
+            "maxPerCore": 0,
+            "min": 0,
+            "tcpEstablishedTimeout": "0s",
+            "tcpCloseWaitTimeout": "0s",
+        }
+    return found
 
 
 def system_reserved() -> dict[str, str]:

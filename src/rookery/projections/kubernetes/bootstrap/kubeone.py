@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.design.cluster import has_cilium
 from rookery.design.model import Cluster, Design, Host, Role
 from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node_taints
 from rookery.projections.kubernetes.bootstrap.kubeadm import audit_policy, system_reserved
@@ -58,7 +59,8 @@ def _manifest(design: Design, cluster: Cluster) -> dict[str, Any]:
             "podSubnet": cluster.pods,
             "serviceSubnet": cluster.services,
             "cni": {"external": {}},
-            "kubeProxy": {"skipInstallation": True},
+            # Where it is, in the mode that KubeOne chooses: it knows no nftables.
+            "kubeProxy": {"skipInstallation": has_cilium(design)},
         },
         "kubeletConfig": {"systemReserved": system_reserved()},
         "machineController": {"deploy": False},

@@ -1,8 +1,9 @@
 """The folder `00-bootstrap`: what Ansible needs, and what kubeadm or KubeOne is told.
 
-Both ways end in the same cluster: the same networks and API address, no kube-proxy, the same labels and
-taints. Tasks are files of ours that say what they say for every design (`roles`); whatever differs between
-designs is a structure made here. No secret is among it: those are made on the servers, at run time.
+Both ways end in the same cluster: the same networks and API address, kube-proxy where there is no Cilium, the
+same labels and taints. Tasks are files of ours that say what they say for every design (`roles`); whatever
+differs between designs is a structure made here. No secret is among it: those are made on the servers, at run
+time.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from rookery.design.cluster import has_cilium
 from rookery.design.model import Cluster, Design
 from rookery.files import File
 from rookery.projections.kubernetes.bootstrap.inventory import build_inventory
 from rookery.projections.kubernetes.bootstrap.kubeadm import render_kubeadm
 from rookery.projections.kubernetes.bootstrap.kubeone import render_kubeone
 from rookery.projections.kubernetes.bootstrap.plays import (
-    KUBEONE_ROLES,
-    SITE_ROLES,
     finish_plays,
+    kubeone_roles,
     prepare_plays,
     site_plays,
+    site_roles,
 )
 from rookery.projections.kubernetes.bootstrap.variables import render_variables
 from rookery.projections.kubernetes.emit import dump
@@ -90,15 +92,22 @@ def render_bootstrap(design: Design) -> tuple[File, ...]:
 
 def _kubeadm_way(design: Design) -> dict[str, str]:
     comment = "From bare servers to a cluster: `ansible-playbook site.yaml`."
-    return {"site.yaml": _playbook(site_plays(), comment), **render_kubeadm(design), **_roles(SITE_ROLES)}
+    bridge = not has_cilium(design)
+    return {
+        "site.yaml": _playbook(site_plays(bridge=bridge), comment),
+        **render_kubeadm(design),
+        **_roles(site_roles(bridge=bridge)),
+    }
 
 
 def _kubeone_way(design: Design, cluster: Cluster) -> dict[str, str]:
+    bridge = not has_cilium(design)
+    finish = finish_plays(bridge=bridge)
     return {
         "prepare.yaml": _playbook(prepare_plays(), "Before KubeOne: `ansible-playbook prepare.yaml`."),
-        "finish.yaml": _playbook(finish_plays(), "After KubeOne: `ansible-playbook finish.yaml`."),
+        "finish.yaml": _playbook(finish, "After KubeOne: `ansible-playbook finish.yaml`."),
         **render_kubeone(design, cluster),
-        **_roles(KUBEONE_ROLES),
+        **_roles(kubeone_roles(bridge=bridge)),
     }
 
 

@@ -32,7 +32,7 @@ def render_variables(design: Design, cluster: Cluster) -> str:
     """Return the file: each variable below its reason."""
     chosen = [*_system(design, cluster), *_servers(design)]
     if cluster.bootstrap == "kubeadm":
-        chosen += [*_cluster(cluster), *_packages(cluster)]
+        chosen += [*_cluster(cluster), *_packages(cluster), *_runtime()]
     chosen += _images()
     parts = [as_comment(_HEAD)]
     parts += [dump(({one.name: one.value},), comment=one.why) for one in chosen]
@@ -96,7 +96,7 @@ def _servers(design: Design) -> tuple[Variable, ...]:
         ),
         Variable(
             name="upgrade_first",
-            value=True,
+            value=design.provider != "lab",
             why="Whether packages are upgraded, and the server restarted where its kernel asks for it, before"
             " it is a member of the cluster. Ceph's kernel clients under Cilium want Ubuntu's 5.15.0-113 or"
             " later. A member is never touched: drain it, then upgrade it by itself.",
@@ -178,6 +178,35 @@ def _packages(cluster: Cluster) -> tuple[Variable, ...]:
             why="Mirrors that are asked before the registries themselves, for closed networks and against"
             " limits on pulls: a list of {registry: quay.io, mirror: mirror.example/quay.io, insecure:"
             " false}.",
+        ),
+    )
+
+
+def _runtime() -> tuple[Variable, ...]:
+    return (
+        Variable(
+            name="cgroup_manager",
+            value="systemd",
+            why="Who keeps control groups of pods, for CRI-O and kubelet alike: systemd, or cgroupfs where"
+            " systemd does not have the tree for itself.",
+        ),
+        Variable(
+            name="image_stores",
+            value=[],
+            why="Folders with images that are there already, in the form of CRI-O's own storage: it reads"
+            " them and never writes to them, so servers may share one.",
+        ),
+        Variable(
+            name="runtime_program",
+            value="",
+            why="Path of a program that starts containers in place of the one that CRI-O brings; empty where"
+            " that one will do.",
+        ),
+        Variable(
+            name="kubeadm_ignored",
+            value=[],
+            why="Checks of kubeadm's that may fail here, by name, such as SystemVerification, which reads the"
+            " kernel's configuration.",
         ),
     )
 
