@@ -80,7 +80,7 @@ def pull(
     if check:
         from rookery.run.mirror import check_mirror
 
-        with _Shown() as shown:
+        with Shown() as shown:
             problems = check_mirror(directory, sources, watcher=shown)
         if output == "json":
             click.echo(to_json({"folder": str(directory.absolute()), "problems": problems}))
@@ -99,7 +99,7 @@ def _pull(folder: Path, sources: Sources, through: str) -> Pulled:
     from rookery.drivers.downloads import Web
     from rookery.run.mirror import pull_mirror
 
-    with Web(through=through) as web, _Shown() as shown:
+    with Web(through=through) as web, Shown() as shown:
         return pull_mirror(folder, sources, web=web, watcher=shown)
 
 
@@ -203,7 +203,7 @@ def _print(opened: Mirror, *, everything: bool) -> None:
                 click.echo(f"{thing.title}  {format_amount(thing.size)}  {thing.source}")
 
 
-class _Shown:
+class Shown:
     """Shows on standard error what is there now, and on a terminal also what is under way."""
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--mirror",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="On Kubernetes: take charts and others' objects from this folder (`rookery mirror pull`).",
+    help="On Kubernetes: take what comes from elsewhere out of this folder (`rookery mirror pull`).",
 )
 @journal_options
 @output_option
@@ -45,12 +45,16 @@ def up(spec: str | None, mirror: Path | None, keeping: Keeping, output: str) -> 
     rookery up my.yaml --output json > result.json
     """
     from rookery.cli import show
+    from rookery.cli.mirroring import Shown
+    from rookery.run.supplies import ensure_supplies
     from rookery.run.up import find_system, require_machine
     from rookery.run.workspace import open_spec
 
     workspace = open_spec(spec)
-    system = find_system(workspace.design, mirror=mirror)
     require_machine(workspace.design)
+    with Shown() as shown:
+        mirror = ensure_supplies(workspace.design, mirror, watcher=shown)
+    system = find_system(workspace.design, mirror=mirror)
     beside = Path(workspace.source) if spec is not None and Path(workspace.source).is_file() else None
     digest = spec_digest(workspace.spec)
     with recorded(keeping, system=workspace.design.name, digest=digest, beside=beside, begins=True) as record:

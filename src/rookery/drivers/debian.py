@@ -14,12 +14,21 @@ _BUILD_LIMIT = 1800.0  # seconds: a slow mirror is slow, not broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraSource:
+    """A flat repository in a folder of this machine, and the key that its list is signed with."""
+
+    folder: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DebianRoot:
     """What a root is made of. `variant` is mmdebstrap's: `apt` has apt in it, `essential` has not.
 
     `excluded` and `included` are patterns of paths that dpkg leaves out of what it unpacks, and of those that
     it takes all the same. With an `epoch` (seconds since 1970), what is made is meant to come out the same
-    each time: byte code then goes by what its source says, not by when that was written.
+    each time: byte code then goes by what its source says, not by when that was written. Packages also come
+    from the `sources`; units of systemd in `masked` never start.
     """
 
     suite: str
@@ -28,6 +37,8 @@ class DebianRoot:
     excluded: tuple[str, ...] = ("/usr/share/man/*",)
     included: tuple[str, ...] = ()
     epoch: int | None = None
+    sources: tuple[ExtraSource, ...] = ()
+    masked: tuple[str, ...] = ()
 
 
 def make_root(wanted: DebianRoot, root: Path, *, mirror: str, what: str) -> None:
@@ -43,7 +54,10 @@ def make_root(wanted: DebianRoot, root: Path, *, mirror: str, what: str) -> None
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in wanted.excluded),
         *(f"--dpkgopt=path-include={pattern}" for pattern in wanted.included),
+        *(f'--customize-hook=chroot "$1" systemctl mask {unit}' for unit in wanted.masked),
         *(wanted.suite, str(root), mirror),
+        # Copied into the root and installed from there: its apt does not see this machine's folders.
+        *(f"deb [signed-by={one.key}] copy:{one.folder} ./" for one in wanted.sources),
     )
     try:
         run(argv, timeout=_BUILD_LIMIT)

@@ -22,6 +22,7 @@ _CONTROL = "/dev/loop-control"
 _GET_FREE = 0x4C82
 _CONFIGURE = 0x4C0A
 _SET_CAPACITY = 0x4C07
+_CLEAR = 0x4C01
 _AUTOCLEAR, _DIRECT_IO = 4, 16
 _TRIES = 20  # another process may take the free device first
 
@@ -48,7 +49,34 @@ def attached(file: int) -> Iterator[BlockDevice]:
         os.close(handle)
 
 
-def _attach(file: int) -> int:
+def ensure_attached(path: Path) -> BlockDevice:
+    """Return the loop device of a file, attached now where it is not: it stays until `detach`."""
+    for device in devices_of(path.parent):
+        if backing_file(device) == str(path):
+            return BlockDevice(path=device, number=Path(device).stat().st_rdev)
+    file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        handle = _attach(file, flags=_DIRECT_IO)
+    finally:
+        os.close(file)
+    try:
+        device = str(Path(f"/proc/self/fd/{handle}").readlink())
+        return BlockDevice(path=device, number=os.fstat(handle).st_rdev)
+    finally:
+        os.close(handle)
+
+
+def detach(device: str) -> None:
+    """Let go of a device: one in use goes once it is not, one that is gone already is fine."""
+    with contextlib.suppress(OSError):
+        handle = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.ioctl(handle, _CLEAR)
+        finally:
+            os.close(handle)
+
+
+def _attach(file: int, *, flags: int = 0) -> int:
     try:
         control = os.open(_CONTROL, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
@@ -60,7 +88,7 @@ def _attach(file: int) -> int:
         for _ in range(_TRIES):
             handle = os.open(f"/dev/loop{fcntl.ioctl(control, _GET_FREE)}", os.O_RDWR | os.O_CLOEXEC)
             try:
-                fcntl.ioctl(handle, _CONFIGURE, _configuration(file))
+                fcntl.ioctl(handle, _CONFIGURE, _configuration(file, flags or _DIRECT_IO | _AUTOCLEAR))
             except OSError as error:
                 os.close(handle)
                 if error.errno != errno.EBUSY:
@@ -72,11 +100,11 @@ def _attach(file: int) -> int:
     raise NotPossibleError("no loop device is free", hint="Detach some: `losetup` lists them.")
 
 
-def _configuration(file: int) -> bytes:
+def _configuration(file: int, flags: int) -> bytes:
     """Return a `struct loop_config`: the file, the default block size, and the flags of its info."""
     config = bytearray(304)
     struct.pack_into("=II", config, 0, file, 0)
-    struct.pack_into("=QQQQQIIII", config, 8, 0, 0, 0, 0, 0, 0, 0, 0, _DIRECT_IO | _AUTOCLEAR)
+    struct.pack_into("=QQQQQIIII", config, 8, 0, 0, 0, 0, 0, 0, 0, 0, flags)
     return bytes(config)
 
 
@@ -95,7 +123,11 @@ def devices_of(folder: Path) -> tuple[str, ...]:
     found = []
     for device in Path("/sys/block").glob("loop*"):
         with contextlib.suppress(OSError):
-            backing = (device / "loop" / "backing_file").read_text().strip()
-            if backing.startswith(f"{folder}/"):
+            if backing_file(device.name).startswith(f"{folder}/"):
                 found.append(f"/dev/{device.name}")
     return tuple(sorted(found))
+
+
+def backing_file(device: str) -> str:
+    """Return the path of the file below a device."""
+    return (Path("/sys/block") / Path(device).name / "loop" / "backing_file").read_text().strip()

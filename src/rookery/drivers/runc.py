@@ -41,9 +41,9 @@ _DEVICES = (
 class Container:
     """A server as runc sees it.
 
-    `binds` are (path inside, path outside); `memory` is bytes, `cpus` counts cores; `cgroup` is a path
-    under the machine's cgroup root. `namespace` names a network namespace, HOST_NETWORK is the machine's
-    own, NO_NETWORK one with nothing in it.
+    `binds` are (path inside, path outside), and `shared` those that it may only read; `memory` is bytes,
+    `cpus` counts cores; `cgroup` is a path under the machine's cgroup root. `namespace` names a network
+    namespace, HOST_NETWORK is the machine's own, NO_NETWORK one with nothing in it.
     """
 
     id: str
@@ -57,6 +57,7 @@ class Container:
     binds: tuple[tuple[str, str], ...]
     fuse: bool
     cwd: str = "/"
+    shared: tuple[tuple[str, str], ...] = ()
 
 
 class Runc:
@@ -66,9 +67,14 @@ class Runc:
         self._base = ("runc", "--root", str(state))
         self.state = state
 
-    def start(self, container: Container, *, bundle: Path, console: Path) -> None:
-        """Create and start a container; what is left of one with its id is removed first."""
-        self._prepare(container, bundle)
+    def start(
+        self, container: Container, *, bundle: Path, console: Path, config: dict[str, Any] | None = None
+    ) -> None:
+        """Create and start a container; what is left of one with its id is removed first.
+
+        `config` takes the place of the configuration that `build_config` makes of it.
+        """
+        self._prepare(container, bundle, config)
         argv = (*self._base, "run", "--detach", "--bundle", str(bundle), container.id)
         with console.open("ab") as out:
             done = subprocess.run(
@@ -113,9 +119,9 @@ class Runc:
         if code != 0:
             raise CommandError(argv, exit_code=code, output="\n".join(said))
 
-    def _prepare(self, container: Container, bundle: Path) -> None:
+    def _prepare(self, container: Container, bundle: Path, config: dict[str, Any] | None = None) -> None:
         self.delete(container.id)
-        (bundle / "config.json").write_text(json.dumps(build_config(container), indent=1))
+        (bundle / "config.json").write_text(json.dumps(config or build_config(container), indent=1))
 
     def delete(self, container_id: str) -> None:
         """End a container at once, as a power cut would, and forget it. Missing ones are fine."""
@@ -180,7 +186,11 @@ def build_config(container: Container) -> dict[str, Any]:
             "noNewPrivileges": False,
             "capabilities": {kind: list(CAPABILITIES) for kind in ("bounding", "effective", "permitted")},
         },
-        "mounts": [*_mounts(), *(_bind(inside, outside) for inside, outside in container.binds)],
+        "mounts": [
+            *_mounts(),
+            *(_bind(inside, outside, "rw") for inside, outside in container.binds),
+            *(_bind(inside, outside, "ro") for inside, outside in container.shared),
+        ],
         "linux": {
             "namespaces": _namespaces(container),
             "cgroupsPath": container.cgroup,
@@ -230,5 +240,5 @@ def _mounts() -> list[dict[str, Any]]:
     ]
 
 
-def _bind(inside: str, outside: str) -> dict[str, Any]:
-    return {"destination": inside, "type": "bind", "source": outside, "options": ["bind", "rw", "nosuid"]}
+def _bind(inside: str, outside: str, access: str) -> dict[str, Any]:
+    return {"destination": inside, "type": "bind", "source": outside, "options": ["bind", access, "nosuid"]}

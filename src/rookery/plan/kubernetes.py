@@ -15,6 +15,7 @@ from rookery.plan.step import Step
 from rookery.projections.kubernetes.placed import Placed
 
 IMAGE, BOOTSTRAP = "image", "bootstrap"
+NODE_IMAGE, IMAGE_STORE, NETWORK, SERVER = "node-image", "image-store", "network", "server"
 _MACHINES = "machines"
 
 
@@ -29,6 +30,8 @@ def cluster_steps(design: Design, placed: Sequence[Placed]) -> tuple[Step, ...]:
     # Nodes that somebody else made get our image from them too.
     image = Step(id=IMAGE, phase=_MACHINES, title="container image of the applications")
     steps = [image] if design.apps and not there else []
+    if design.provider == "lab":
+        steps += _lab_servers(design, tuple(step.id for step in steps))
     needs: tuple[str, ...] = tuple(step.id for step in steps)
     steps.append(Step(id=BOOTSTRAP, phase=_MACHINES, title=made, needs=needs))
     last: dict[str, str] = {}
@@ -41,6 +44,31 @@ def cluster_steps(design: Design, placed: Sequence[Placed]) -> tuple[Step, ...]:
         steps.append(Step(id=one.id, phase=_phase(one), title=_title(one), needs=needs, target=one.path))
         last[stage.name] = one.id
     return tuple(steps)
+
+
+def _lab_servers(design: Design, needs: tuple[str, ...]) -> tuple[Step, ...]:
+    """Return the steps that make a lab's servers; `needs` are those that make our own image."""
+    servers = (
+        Step(
+            id=f"{SERVER}:{host.name}",
+            phase=_MACHINES,
+            title=f"start {host.name}",
+            needs=(NODE_IMAGE, NETWORK),
+            target=host.name,
+        )
+        for host in design.hosts
+    )
+    return (
+        Step(id=NODE_IMAGE, phase=_MACHINES, title="root image of the servers"),
+        Step(
+            id=IMAGE_STORE,
+            phase=_MACHINES,
+            title="container images, unpacked once for all",
+            needs=(NODE_IMAGE, *needs),
+        ),
+        Step(id=NETWORK, phase=_MACHINES, title="network of the servers"),
+        *servers,
+    )
 
 
 def _phase(one: Placed) -> str:

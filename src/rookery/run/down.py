@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rookery.drivers.files import remove_tree
 from rookery.errors import InputError, RookeryError
 from rookery.run.lock import hold
 from rookery.run.preflight import require_root
@@ -30,7 +31,8 @@ class Departure:
 
 def bring_down(name: str, report: Callable[[str], None] = lambda _: None) -> Departure:
     """Remove everything of the system `name`, then look again; `report` hears what takes long."""
-    if ClusterPaths(name=name).folder.is_dir():
+    known = ClusterPaths(name=name).folder
+    if known.is_dir() and not _is_lab(name):
         return _bring_cluster_down(name, report)
     require_root()
     began = time.monotonic()
@@ -40,6 +42,8 @@ def bring_down(name: str, report: Callable[[str], None] = lambda _: None) -> Dep
         found = find_leftovers(paths, networks=networks)
         take_down(paths)
         left = find_leftovers(paths, networks=networks)
+        # With its servers the whole cluster is gone, and what was known of it leads nowhere.
+        remove_tree(known)
     return Departure(found=found, left=left, seconds=time.monotonic() - began)
 
 
@@ -61,6 +65,14 @@ def _bring_cluster_down(name: str, report: Callable[[str], None]) -> Departure:
         if not left:
             shutil.rmtree(system.paths.folder)
     return Departure(found=found, left=left, seconds=time.monotonic() - began)
+
+
+def _is_lab(name: str) -> bool:
+    """Tell whether a cluster's servers are the lab's own, also where its spec cannot be read any more."""
+    try:
+        return open_running(name).design.provider == "lab"
+    except InputError:
+        return LabPaths(name=name).folder.is_dir()
 
 
 def _networks(name: str) -> tuple[str, ...]:

@@ -8,11 +8,19 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from rookery.drivers import mounts, network
+from rookery.design.model import Design
+from rookery.drivers import cephfs, krbd, mounts, network
 from rookery.drivers.process import CommandError, run
 from rookery.errors import NotPossibleError
+from rookery.projections.kubernetes.storage.services import BLOCK_CLASS, FILE_CLASS
+from rookery.projections.kubernetes.tree import build_stages
+from rookery.projections.kubernetes.volumes import volume_classes
 from rookery.systems.native.image_build import image_root
 from rookery.systems.native.paths import CGROUP_ROOT, home
+
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+# Seven servers took about 100 without systemd, some 250 with it.
+_LEAST_WATCHERS, _WATCHERS = 512, 8192
 
 # Each command that a lab needs, with the Debian package that brings it.
 _COMMANDS = (("runc", "runc"), ("ip", "iproute2"), ("setpriv", "util-linux"), ("nsenter", "util-linux"))
@@ -35,6 +43,44 @@ def require_lab_machine() -> None:
     _require_cgroups()
     _require_overlay()
     _require_open_bridges()
+
+
+def require_cluster_lab(design: Design) -> None:
+    """Raise NotPossibleError where a lab on Kubernetes cannot run here, or not all that its design has."""
+    require_root()
+    _require_commands((*_COMMANDS, *_BUILD_COMMANDS, ("ssh", "openssh-client")))
+    _require_cgroups()
+    _require_overlay()
+    _require_open_bridges()
+    _require_watches()
+    _require_volumes(volume_classes(build_stages(design)))
+
+
+def _require_watches() -> None:
+    """Every systemd, kubelet and CRI-O watches files; what they may take counts for the whole machine."""
+    have = int(_INOTIFY.read_text())
+    if have < _LEAST_WATCHERS:
+        raise NotPossibleError(
+            f"fs.inotify.max_user_instances is {have} on this machine; servers with Kubernetes need more",
+            hint=f"Set it: `sysctl -w fs.inotify.max_user_instances={_WATCHERS}`.",
+        )
+
+
+def _require_volumes(classes: frozenset[str]) -> None:
+    """The servers share this machine's kernel, whose own clients of Ceph attach volumes to pods."""
+    lacking = []
+    if BLOCK_CLASS in classes and not krbd.is_available():
+        lacking.append(("rbd", BLOCK_CLASS, "`apps.database` and `kubernetes.monitoring`"))
+    if FILE_CLASS in classes and not cephfs.is_available():
+        lacking.append(("ceph", FILE_CLASS, "the live channel (`apps.streaming.channel`)"))
+    if lacking:
+        modules = " ".join(module for module, _, _ in lacking)
+        raise NotPossibleError(
+            f"this machine's kernel has no {' and no '.join(module for module, _, _ in lacking)}, and pods'"
+            " volumes are attached by it",
+            details=tuple(f"{kind}: asked for by {who}" for _, kind, who in lacking),
+            hint=f"Load it (`modprobe -a {modules}`), or leave out what asks for such volumes.",
+        )
 
 
 def require_image_machine() -> None:

@@ -19,10 +19,17 @@ from rookery.files import File
 from rookery.plan.step import Step, plan_rest
 from rookery.run.engine import Progress, Timing, apply_steps
 from rookery.run.lock import hold
-from rookery.run.preflight import require_cluster_tools, require_lab_machine
+from rookery.run.preflight import require_cluster_lab, require_cluster_tools, require_lab_machine
 from rookery.run.verify.result import Result
 from rookery.run.verify.table import verify
-from rookery.run.workspace import Workspace, note_system, open_running, running_names, saved_spec
+from rookery.run.workspace import (
+    Workspace,
+    note_system,
+    noted_mirror,
+    open_running,
+    running_names,
+    saved_spec,
+)
 from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.native.lab import NativeSystem
 from rookery.systems.native.paths import LabPaths, home
@@ -42,23 +49,32 @@ class Arrival:
 def find_system(design: Design, *, mirror: Path | None = None) -> System:
     """Return the system of a design; raises NotPossibleError where this version cannot run it.
 
-    What it is made of comes from the folder `mirror` where that is given.
+    What it is made of comes from the folder `mirror` where that is given, else from the one that it was
+    brought up with.
     """
     if design.platform == "native":
         return NativeSystem(design, pages=lambda: (_document(design.name),))
-    if design.provider == "existing":
-        return KubernetesSystem(design, mirror=None if mirror is None else Mirror.open(mirror))
-    raise NotPossibleError(
-        f"platform {design.platform} on provider {design.provider} cannot be brought up by this version",
-        hint="It can be designed, checked and rendered (`rookery render`); what is brought up are the native"
-        " lab, and Kubernetes on servers that are there already (`provider: existing`).",
-    )
+    _refuse_provider(design)
+    folder = mirror or noted_mirror(design.name)
+    return KubernetesSystem(design, mirror=None if folder is None else Mirror.open(folder))
+
+
+def _refuse_provider(design: Design) -> None:
+    if design.provider not in ("existing", "lab"):
+        raise NotPossibleError(
+            f"platform {design.platform} on provider {design.provider} cannot be brought up by this version",
+            hint="It can be designed, checked and rendered (`rookery render`); what is brought up is the lab,"
+            " and Kubernetes on servers that are there already (`provider: existing`).",
+        )
 
 
 def require_machine(design: Design) -> None:
     """Raise NotPossibleError where this machine cannot bring up or look at such a system."""
+    _refuse_provider(design)
     if design.platform == "native":
         require_lab_machine()
+    elif design.provider == "lab":
+        require_cluster_lab(design)
     else:
         require_cluster_tools()
 
@@ -99,7 +115,7 @@ def bring_up(workspace: Workspace, progress: Progress, *, mirror: Path | None = 
     _require_content(design)
     with hold(design.name):
         _refuse_changes(workspace)
-        note_system(workspace)
+        note_system(workspace, mirror=mirror)
         try:
             timings = apply_steps(steps_left(system), system.apply, progress)
             looking = time.monotonic()

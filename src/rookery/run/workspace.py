@@ -117,13 +117,24 @@ def read_kept(name: str) -> Kept:
         return Kept()
 
 
-def note_system(workspace: Workspace) -> None:
-    """Note what a system is asked to be and where its daemons stand, for all later commands."""
+def noted_mirror(name: str) -> Path | None:
+    """Return the mirror that a system on Kubernetes was brought up with; None where there was none."""
+    try:
+        return Path(ClusterPaths(name=name).mirror.read_text().strip())
+    except FileNotFoundError:
+        return None
+
+
+def note_system(workspace: Workspace, *, mirror: Path | None = None) -> None:
+    """Note what a system is asked to be, where its daemons stand, and what it is made of, for all later
+    commands."""
     name = workspace.design.name
     spec = workspace.spec.model_dump_json(by_alias=True, indent=1, exclude_unset=True)
     if workspace.design.platform == "kubernetes":
         cluster = ClusterPaths(name=name)
         cluster.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if mirror is not None:
+            write_whole(cluster.mirror, f"{mirror.absolute()}\n".encode())
         write_whole(cluster.spec, spec.encode())
         return
     paths = LabPaths(name=name)

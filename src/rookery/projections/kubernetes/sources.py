@@ -90,8 +90,8 @@ def build_sources(design: Design, stages: Iterable[Stage], *, architecture: str 
     return Sources(
         charts=tuple(dict.fromkeys(release.chart for release in releases)),
         remotes=tuple(item for item in items if isinstance(item, Remote)),
-        binaries=_binaries(architecture),
-        repositories=_repositories(cluster.version),
+        binaries=tools(architecture),
+        repositories=node_repositories(cluster.version),
         images=images_of(objects),
         control_plane=_control_plane_images(KUBERNETES_RELEASE),
         releases=releases,
@@ -104,7 +104,8 @@ def _control_plane_images(release: str) -> tuple[str, ...]:
     return (*own, *CONTROL_PLANE_IMAGES)
 
 
-def _binaries(architecture: str) -> tuple[Binary, ...]:
+def tools(architecture: str) -> tuple[Binary, ...]:
+    """Return the programs that the machine which applies things needs."""
     helm = f"https://get.helm.sh/helm-v{HELM}-linux-{architecture}.tar.gz"
     kubectl = f"https://dl.k8s.io/release/v{KUBERNETES_RELEASE}/bin/linux/{architecture}/kubectl"
     return (
@@ -119,7 +120,8 @@ def _binaries(architecture: str) -> tuple[Binary, ...]:
     )
 
 
-def _repositories(version: str) -> tuple[Repository, ...]:
+def node_repositories(version: str) -> tuple[Repository, ...]:
+    """Return where nodes of a minor version of Kubernetes have their packages from."""
     return (
         Repository(
             name="kubernetes",

@@ -33,11 +33,13 @@ from rookery.projections.kubernetes.gateway import GATEWAY
 from rookery.projections.kubernetes.namespaces import CERT_MANAGER
 from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import placed_items
+from rookery.projections.kubernetes.sources import tools
 from rookery.projections.kubernetes.storage.services import STORE
 from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.projections.kubernetes.tree import build_stages, render_kubernetes
 from rookery.systems.kubernetes.image_build import archive_path, ensure_archive
 from rookery.systems.kubernetes.items import Applier, chart_id
+from rookery.systems.kubernetes.lab.servers import LabServers
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.kubernetes.removal import Removal
 from rookery.systems.kubernetes.status import database_members, host_statuses
@@ -60,9 +62,10 @@ _DATABASE = "database"
 
 
 class KubernetesSystem:
-    """The system of a design on Kubernetes, on servers that are there already.
+    """The system of a design on Kubernetes, on servers that are there already or on the lab's own.
 
-    With a mirror, charts and others' objects come from there and nowhere else.
+    With a mirror, charts and others' objects come from there and nowhere else, and so do kubectl and helm.
+    The lab's servers are made of what is in one.
     """
 
     def __init__(self, design: Design, *, mirror: Mirror | None = None) -> None:
@@ -70,8 +73,15 @@ class KubernetesSystem:
         self._design = design
         self._cluster = design.kubernetes
         self.paths = ClusterPaths(name=design.name)
-        self.kubectl = Kubectl(kubeconfig=self.paths.kubeconfig)
-        self.helm = Helm(kubeconfig=self.paths.kubeconfig)
+        programs = (
+            {}
+            if mirror is None
+            else {one.name: str(mirror.binary(one)) for one in tools(mirror.architecture)}
+        )
+        self.kubectl = Kubectl(kubeconfig=self.paths.kubeconfig, program=programs.get("kubectl", "kubectl"))
+        self.helm = Helm(kubeconfig=self.paths.kubeconfig, program=programs.get("helm", "helm"))
+        on_lab = design.provider == "lab" and mirror is not None
+        self._servers = LabServers(design, mirror) if on_lab and mirror else None
         self._namespace = DISTRIBUTIONS[design.distribution].namespace
         self._stages = build_stages(design)
         self._placed = placed_items(self._stages)
@@ -105,14 +115,18 @@ class KubernetesSystem:
         return cluster_steps(self._design, self._placed)
 
     def observe(self) -> Observation:
-        image = frozenset({IMAGE} if archive_path().exists() else ())
-        if not self.is_reachable():
-            return Observation(facts=image)
-        return Observation(facts=image | {BOOTSTRAP} | self._applier.facts(self._placed))
+        facts = {IMAGE} if archive_path().exists() else set()
+        if self._servers is not None:
+            facts |= set(self._servers.facts())
+        if self.is_reachable():
+            facts |= {BOOTSTRAP} | self._applier.facts(self._placed)
+        return Observation(facts=frozenset(facts))
 
     def apply(self, step: Step, report: Report) -> None:
         if step.id == IMAGE:
             ensure_archive(report)
+        elif self._servers is not None and self._servers.makes(step):
+            self._servers.apply(step, report)
         elif step.id == BOOTSTRAP:
             self._bootstrap(report)
         else:
@@ -159,12 +173,17 @@ class KubernetesSystem:
 
     @cached_property
     def addresses(self) -> Mapping[str, str]:
-        """The address of the Gateway under each name that it serves: nobody's DNS needs to know them."""
+        """Where each name leads that is served to the outside: nobody's DNS needs to know them."""
+        address = self._door()
+        return {f"{name}.{self._cluster.domain}": address for name in OUTSIDE} if address else {}
+
+    def _door(self) -> str:
+        """Return the address that people come to: the Gateway's, or without one the load balancer's."""
+        if self._cluster.network == "bridge":
+            return self._design.load_balancer.address if self._design.load_balancer else ""
         gateway = self.kubectl.find("gateway", GATEWAY, namespace=NAMESPACE) or {}
         found = gateway.get("status", {}).get("addresses", [])
-        if not found:
-            return {}
-        return {f"{name}.{self._cluster.domain}": str(found[0]["value"]) for name in OUTSIDE}
+        return str(found[0]["value"]) if found else ""
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         there = {front.name for front in self._design.frontends}
@@ -249,7 +268,7 @@ class KubernetesSystem:
         return ()
 
     def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
-        return run(self._ssh(host, argv), timeout=timeout)
+        return run(self._on(host, argv), timeout=timeout)
 
     def execute_in(
         self, target: str, argv: Sequence[str], *, namespace: str, stdin: str = "", timeout: float = 60.0
@@ -261,9 +280,9 @@ class KubernetesSystem:
     def shell(self, host: str, argv: Sequence[str]) -> int:
         terminal = os.isatty(0) and os.isatty(1)
         if argv and argv[0] in ("ceph", "rados", "rbd", "radosgw-admin"):
-            line = self.kubectl.exec_argv(_TOOLBOX, *argv, namespace=self._namespace, tty=terminal)
+            line = list(self.kubectl.exec_argv(_TOOLBOX, *argv, namespace=self._namespace, tty=terminal))
         else:
-            line = self._ssh(host, argv)
+            line = self._on(host, argv, terminal=terminal)
         return subprocess.run(line, check=False).returncode
 
     def close(self) -> None:
@@ -279,11 +298,14 @@ class KubernetesSystem:
         """Return what takes the system out of its cluster."""
         return Removal(design=self._design, stages=self._stages, kubectl=self.kubectl, helm=self.helm)
 
-    def _ssh(self, host: str, argv: Sequence[str]) -> tuple[str, ...]:
+    def _on(self, host: str, argv: Sequence[str], *, terminal: bool = False) -> list[str]:
+        """Return the command that runs `argv` on a host, or a shell there."""
+        if self._servers is not None:
+            return self._servers.exec_argv(host, argv or ("bash", "--login"), terminal=terminal)
         known = {one.name: one.address for one in self._design.servers}
         if host not in known:
             raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
-        return ("ssh", *(() if argv else ("-t",)), known[host], *argv)
+        return ["ssh", *(() if argv else ("-t",)), known[host], *argv]
 
     def _bootstrap(self, report: Report) -> None:
         """Make a cluster of the servers, or take the one that is there already."""
@@ -298,13 +320,18 @@ class KubernetesSystem:
         for file in render_kubernetes(self._design):
             write_whole(self.paths.tree / file.path, file.content, mode=file.mode)
         folder = self.paths.tree / BOOTSTRAP_FOLDER
-        image = archive_path()
-        options = ("--extra-vars", f"apps_image_archive={image}") if image.exists() else ()
-        run_playbook(folder, "site.yaml", report, options=options)
+        run_playbook(folder, "site.yaml", report, options=self._playbook_options(folder))
         made = folder / "kubeconfig"
         if not made.exists():
             raise RookeryError(f"the playbook left no {made}", hint="Its output above says why.")
         write_whole(self.paths.kubeconfig, made.read_bytes(), mode=0o600)
+
+    def _playbook_options(self, folder: Path) -> tuple[str, ...]:
+        """Return what the playbooks are told beside the tree."""
+        if self._servers is not None:
+            return self._servers.settle(folder)
+        image = archive_path()
+        return ("--extra-vars", f"apps_image_archive={image}") if image.exists() else ()
 
     def _adopt(self, report: Report) -> None:
         """Take the cluster that kubectl on this machine leads to, if it has the designed nodes."""

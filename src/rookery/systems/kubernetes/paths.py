@@ -33,6 +33,11 @@ class ClusterPaths:
         return self.folder / "spec.json"
 
     @property
+    def mirror(self) -> Path:
+        """The folder of the mirror that the system was brought up with, in one line; absent without one."""
+        return self.folder / "mirror"
+
+    @property
     def tree(self) -> Path:
         """The tree as it was rendered for the last `up`: playbooks run from there."""
         return self.folder / "tree"

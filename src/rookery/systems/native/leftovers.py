@@ -77,6 +77,8 @@ def take_down(paths: LabPaths) -> None:
     first, then what they stood on."""
     _end_servers(paths)
     _end_processes(paths)
+    for device in loop.devices_of(paths.folder):
+        loop.detach(device)
     _until(lambda: not loop.devices_of(paths.folder))
     for mapping in _mappings(paths):
         krbd.unmap(mapping, force=True)

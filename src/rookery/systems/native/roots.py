@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from rookery.drivers import mounts
 from rookery.drivers.files import read_users, write_files, write_whole
@@ -13,18 +14,21 @@ from rookery.systems.native.image_build import image_root
 from rookery.systems.native.paths import ServerPaths
 
 
-def lay_root(place: ServerPaths, files: Iterable[File]) -> dict[str, tuple[int, int]]:
+def lay_root(
+    place: ServerPaths, files: Iterable[File], *, image: Path | None = None
+) -> dict[str, tuple[int, int]]:
     """Mount a container's root and write `files` into it; return uid and gid of the image's users.
 
+    The root is an overlay over `image`, by default that of the native lab's servers.
     What an earlier life changed of its root is kept, what it left mounted is unmounted.
     """
     for folder in (place.upper, place.work, place.root):
         folder.mkdir(parents=True, exist_ok=True)
     for point in mounts.mount_points(place.root):
         mounts.unmount(point)
-    image = image_root()
-    mounts.mount_overlay(lower=image, upper=place.upper, work=place.work, at=place.root)
-    users = read_users(image)
+    lower = image_root() if image is None else image
+    mounts.mount_overlay(lower=lower, upper=place.upper, work=place.work, at=place.root)
+    users = read_users(lower)
     write_files(place.root, files, users=users)
     return users
 

@@ -127,7 +127,7 @@ def wait_awake(name: str, pid: int, report: Report) -> None:
 
 def ensure_drive(path: Path, size: int, owner: tuple[int, int]) -> None:
     """Make a drive: a sparse file, which takes only what is written to it. One that is there is kept."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         if os.fstat(handle).st_size < size:

@@ -1,0 +1,1 @@
+"""The lab's own servers for Kubernetes: what a provider would hand out, made on this machine."""

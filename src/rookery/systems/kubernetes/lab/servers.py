@@ -1,0 +1,180 @@
+"""The lab's servers as steps of a plan: before a cluster is made of them, they have to be there."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rookery.apps.image import image_reference
+from rookery.design.model import Design, Host
+from rookery.drivers import network
+from rookery.drivers.files import write_whole
+from rookery.drivers.mirror import Mirror
+from rookery.drivers.runc import Runc
+from rookery.errors import InputError
+from rookery.plan.kubernetes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER
+from rookery.plan.step import Step
+from rookery.projections.kubernetes.bootstrap.kubeadm import system_reserved
+from rookery.projections.kubernetes.sources import node_repositories, repository_path
+from rookery.systems.kubernetes.image_build import archive_path
+from rookery.systems.kubernetes.lab import machines
+from rookery.systems.kubernetes.lab.image import ensure_image, image_root
+from rookery.systems.kubernetes.lab.keys import Keys, ensure_keys
+from rookery.systems.kubernetes.lab.machines import MIRROR, RUNTIME, STORE, Supplies, start_machine
+from rookery.systems.kubernetes.lab.store import (
+    import_images,
+    missing_images,
+    store_folder,
+    wanted_images,
+)
+from rookery.systems.native.paths import CGROUP_ROOT, LabPaths
+from rookery.systems.native.servers import ensure_network, host_cables
+from rookery.systems.protocol import Report
+
+
+class LabServers:
+    """The servers of one lab on Kubernetes, made of what is in a mirror."""
+
+    def __init__(self, design: Design, mirror: Mirror) -> None:
+        assert design.kubernetes is not None
+        self._design = design
+        self._mirror = mirror
+        self._version = design.kubernetes.version
+        self.paths = LabPaths(name=design.name)
+        self.runc = Runc(self.paths.runc_state)
+        self._lock = threading.Lock()
+        self._actions: dict[str, Callable[[Step, Report], None]] = {
+            NODE_IMAGE: lambda _, report: self._ensure_root(report),
+            IMAGE_STORE: lambda _, report: self._import(report),
+            NETWORK: lambda _, __: ensure_network(design, self.paths),
+            SERVER: lambda step, report: self._start(design.host(step.target), report),
+        }
+
+    def facts(self) -> Iterator[str]:
+        """Yield the ids of the steps that are done."""
+        if image_root(self._mirror, self._version).is_dir():
+            yield NODE_IMAGE
+        if not missing_images(self._wanted()):
+            yield IMAGE_STORE
+        hosts = self._design.hosts
+        cables = [cable for host in hosts for cable in host_cables(self._design, self.paths, host)]
+        names = {self.paths.namespace(host.name) for host in hosts}
+        plugged = all(network.is_plugged(cable.outside, cable.bridge) for cable in cables)
+        if plugged and names <= set(network.namespace_names()):
+            yield NETWORK
+        running = self.runc.running()
+        for host in hosts:
+            there = self.paths.container(host.name) in running
+            if there and machines.is_as_designed(self._design, host, self.paths, self._keys()):
+                yield f"{SERVER}:{host.name}"
+
+    def makes(self, step: Step) -> bool:
+        """Whether a step is one of these."""
+        return step.id.partition(":")[0] in self._actions
+
+    def apply(self, step: Step, report: Report) -> None:
+        self._actions[step.id.partition(":")[0]](step, report)
+
+    def exec_argv(self, host: str, argv: Sequence[str], *, terminal: bool = False) -> list[str]:
+        """Return the command that runs `argv` on a host; InputError where there is none."""
+        known = [one.name for one in self._design.hosts]
+        if host not in known:
+            raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
+        return self.runc.exec_argv(self.paths.container(host), argv, terminal=terminal)
+
+    def settle(self, playbooks: Path) -> tuple[str, ...]:
+        """Write what the playbooks in a folder must know of these servers; return how they are told."""
+        for host in self._design.servers:
+            text = json.dumps({"kubelet_settings": _kubelet_settings(host)}, indent=1)
+            write_whole(playbooks / "host_vars" / f"{host.name}.yaml", text.encode())
+        file = self.paths.folder / "variables.json"
+        write_whole(file, json.dumps(self._variables(), indent=1).encode(), mode=0o600)
+        return ("--extra-vars", f"@{file}")
+
+    def _variables(self) -> dict[str, Any]:
+        keys = self._keys()
+        kubernetes, crio = (
+            f"file://{MIRROR}/{repository_path(one)}/" for one in node_repositories(self._version)
+        )
+        return {
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(keys.login),
+            "ansible_ssh_common_args": f"-o UserKnownHostsFile={keys.known_hosts}",
+            "kubernetes_packages": kubernetes,
+            "crio_packages": crio,
+            "cgroup_manager": _cgroup_manager(),
+            "image_stores": [f"{STORE}/storage"],
+            "runtime_program": "" if machines.limits_can_be_raised() else RUNTIME,
+            # It asks the kernel's configuration and modules, which are the machine's.
+            "kubeadm_ignored": ["SystemVerification"],
+        }
+
+    def _keys(self) -> Keys:
+        with self._lock:  # servers start side by side, and each key is made once
+            return ensure_keys(self.paths.folder / "ssh", self._design)
+
+    def _wanted(self) -> dict[str, str]:
+        return wanted_images(self._mirror, self._archive(), image_reference())
+
+    def _archive(self) -> Path | None:
+        return archive_path() if self._design.apps else None
+
+    def _ensure_root(self, report: Report) -> None:
+        ensure_image(self._mirror, self._version, report)
+
+    def _import(self, report: Report) -> None:
+        import_images(
+            self._wanted(),
+            mirror=self._mirror,
+            archive=self._archive(),
+            reference=image_reference(),
+            image=image_root(self._mirror, self._version),
+            paths=self.paths,
+            runc=self.runc,
+            report=report,
+        )
+
+    def _start(self, host: Host, report: Report) -> None:
+        (store_folder() / "storage").mkdir(parents=True, exist_ok=True)
+        supplies = Supplies(
+            image=image_root(self._mirror, self._version),
+            mirror=self._mirror.folder,
+            store=store_folder(),
+            keys=self._keys(),
+        )
+        start_machine(self._design, host, self.paths, supplies=supplies, runc=self.runc, report=report)
+
+
+def _cgroup_manager() -> str:
+    """Return who makes pods' control groups: systemd where the machine has the second version of them."""
+    return "systemd" if _has_second_version() else "cgroupfs"
+
+
+def _has_second_version() -> bool:
+    return (CGROUP_ROOT / "cgroup.controllers").exists()
+
+
+def _kubelet_settings(host: Host) -> dict[str, Any]:
+    """Return what a kubelet needs otherwise on a server that is a part of this machine."""
+    cpus = os.cpu_count() or host.cpus
+    found: dict[str, Any] = {
+        "cgroupDriver": _cgroup_manager(),
+        # The disk is the machine's, and so is whoever else writes to it.
+        "evictionHard": {"nodefs.available": "1Gi", "imagefs.available": "1Gi", "nodefs.inodesFree": "1%"},
+        # Images are not its own to remove.
+        "imageGCHighThresholdPercent": 100,
+        "imageGCLowThresholdPercent": 99,
+    }
+    if not _has_second_version():
+        found["failCgroupV1"] = False
+    if not machines.limits_can_be_raised():
+        found["oomScoreAdj"] = 0
+    if cpus > host.cpus:
+        # It counts the machine's CPUs; what is beyond the designed ones is reserved.
+        own = int(system_reserved()["cpu"].removesuffix("m"))
+        found["systemReserved"] = {"cpu": f"{(cpus - host.cpus) * 1000 + own}m"}
+    return found
