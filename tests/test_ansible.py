@@ -19,8 +19,14 @@ BIN = Path(sys.executable).parent
 DESIGNS: dict[str, dict[str, Any]] = {
     "kubeadm": {"pattern": "ha-control-plane", "provider": "hetzner"},
     "kubeone": {"provider": "aws", "kubernetes": {"bootstrap": "kubeone"}},
+    "bridge": {"provider": "existing", "kubernetes": {"network": "bridge"}},
 }
-PLAYBOOKS = [("kubeadm", "site.yaml"), ("kubeone", "prepare.yaml"), ("kubeone", "finish.yaml")]
+PLAYBOOKS = [
+    ("kubeadm", "site.yaml"),
+    ("kubeone", "prepare.yaml"),
+    ("kubeone", "finish.yaml"),
+    ("bridge", "site.yaml"),
+]
 
 
 def write(folder: Path, data: dict[str, Any]) -> Path:

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,19 @@ def checkov() -> Path:
     return ENVIRONMENT / "bin" / "checkov"
 
 
-@pytest.mark.parametrize("pattern", ["production-minimum", "hyperconverged"])
-def test_every_finding_is_fixed_or_waived(pattern: str, checkov: Path, tmp_path: Path) -> None:
-    for file in render_kubernetes(open_spec(pattern, as_new=True, provider="hetzner").design):
+@pytest.mark.parametrize(
+    ("pattern", "network"),
+    [
+        ("production-minimum", "cilium"),
+        ("hyperconverged", "cilium"),
+        ("production-minimum", "bridge"),
+        ("ha-control-plane", "bridge"),
+    ],
+)
+def test_every_finding_is_fixed_or_waived(pattern: str, network: str, checkov: Path, tmp_path: Path) -> None:
+    design = open_spec(pattern, as_new=True, provider="hetzner").design
+    assert design.kubernetes is not None
+    for file in render_kubernetes(replace(design, kubernetes=replace(design.kubernetes, network=network))):
         path = tmp_path / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from rookery.design.model import Design, Role
+from rookery.design.cluster import has_cilium
+from rookery.design.model import Cluster, Design, Role
 from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Stage, Wait
+from rookery.projections.kubernetes.balancer import needs_balancer
+from rookery.projections.kubernetes.doors import doors_of
 from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import Placed
 from rookery.versions import DISTRIBUTIONS
@@ -15,13 +18,15 @@ _APPLY = """\
 ## Apply it
 
 1. Servers: {servers}, Ubuntu 22.04, each with the address that the inventory names, reachable by SSH.
-2. [00-bootstrap](00-bootstrap) makes a cluster of them; its nodes stay NotReady until stage 20.
+2. [00-bootstrap](00-bootstrap) makes a cluster of them; {nodes}.
 3. `./apply.sh` applies all stages in order, and waits where something has to be ready first. It needs
    `kubectl` and `helm`, may be run again at any time, and takes `--from STAGE` or a single stage.
 
 By hand, each stage below has the commands that `apply.sh` runs (`./apply.sh 50-storage` runs those of one
 stage). With GitOps, render with `--gitops flux`.
 """
+_NOT_READY = "its nodes stay NotReady until stage 20"
+_READY = "at its end pods are connected, by a bridge on each node"
 
 _BOOTSTRAP = {
     "kubeadm": """\
@@ -29,7 +34,7 @@ _BOOTSTRAP = {
 
 kubeadm with CRI-O, by Ansible. The roles prepare the hosts (modules, sysctls, no swap, time), give the data
 drives names that do not change (`/dev/rookery/vdb`), install CRI-O and kubeadm at pinned versions, make the
-first control plane, join the others, and label and taint the nodes.
+first control plane, join the others, and label and taint the nodes.{bridge}
 
 ```sh
 rookery image -o rookery-apps.tar         # what the applications' pods run; no registry has it
@@ -49,7 +54,7 @@ containerd only, no CRI-O.
 ## 00-bootstrap: from servers to a cluster
 
 KubeOne with containerd, on the servers that the inventory names. Ansible prepares hosts and drives, KubeOne
-installs Kubernetes, Ansible labels and taints the nodes.
+installs Kubernetes, Ansible labels and taints the nodes.{bridge}
 
 ```sh
 rookery image -o rookery-apps.tar         # what the applications' pods run; no registry has it
@@ -64,18 +69,26 @@ KubeOne knows containerd only; kubeadm with CRI-O is `kubernetes.bootstrap: kube
 """,
 }
 
+_BRIDGE = """ The last role but one, `bridge`,
+connects pods: after a node was added or removed, play it for all (`--tags bridge`), because each has a route
+to every other."""
+
 _NO_BOOTSTRAP = """\
 ## The cluster
 
-It is there already (`kubernetes.bootstrap: none`), with a node of each name in the table above, without
-kube-proxy and without a network plugin of its own: stage 20 installs Cilium in their place. Data drives are
-at `/dev/rookery/vdb` and so on, by links that last over a restart. `rookery image` builds the applications'
-image and says how a node imports it. Label and taint the nodes first:
+It is there already (`kubernetes.bootstrap: none`), with a node of each name in the table above, {network}
+Data drives are at `/dev/rookery/vdb` and so on, by links that last over a restart. `rookery image` builds
+the applications' image and says how a node imports it. Label and taint the nodes first:
 
 ```sh
 {commands}
 ```
 """
+
+_NETWORK_FOR_CILIUM = """without
+kube-proxy and without a network plugin of its own: stage 20 installs Cilium in their place."""
+_OWN_NETWORK = """with
+kube-proxy and a network plugin of its own, which nothing here replaces."""
 
 _UPGRADES = """\
 ## Upgrades
@@ -109,7 +122,7 @@ def render_guide(design: Design, placed: tuple[Placed, ...]) -> str:
     stages = {one.stage.name: one.stage for one in placed}
     parts = [
         *_introduction(design),
-        _APPLY.format(servers=len(design.servers)),
+        _APPLY.format(servers=len(design.servers), nodes=_NOT_READY if has_cilium(design) else _READY),
         _bootstrap(design),
         *(_stage(stage, [one for one in placed if one.stage.name == name]) for name, stage in stages.items()),
         _UPGRADES,
@@ -121,10 +134,12 @@ def render_guide(design: Design, placed: tuple[Placed, ...]) -> str:
 def _bootstrap(design: Design) -> str:
     cluster = design.kubernetes
     assert cluster is not None
+    cilium = has_cilium(design)
     if cluster.bootstrap != "none":
-        return _BOOTSTRAP[cluster.bootstrap]
+        return _BOOTSTRAP[cluster.bootstrap].format(bridge="" if cilium else _BRIDGE)
     commands = [f"kubectl {' '.join(words)}" for host in design.servers for words in marking(host)]
-    return _NO_BOOTSTRAP.format(commands="\n".join(commands))
+    network = _NETWORK_FOR_CILIUM if cilium else _OWN_NETWORK
+    return _NO_BOOTSTRAP.format(commands="\n".join(commands), network=network)
 
 
 def _introduction(design: Design) -> Iterator[str]:
@@ -144,10 +159,26 @@ def _introduction(design: Design) -> Iterator[str]:
     balancer = design.load_balancer
     if balancer is not None and Role.LOAD_BALANCER in balancer.roles:
         yield f"| {balancer.name} | {balancer.address} | load balancer; the API is at {cluster.endpoint} | |"
-    yield (
-        f"\nWhat people reach: `https://site.{cluster.domain}`, `https://s3.{cluster.domain}`, "
-        f"`https://dashboard.{cluster.domain}`.\nThese names must lead to the address of the Gateway "
-        "(`kubectl -n media get gateway public`): in your DNS, or in\n`/etc/hosts` for a trial.\n"
+    yield f"\n{_doors(design, cluster)}\n"
+
+
+def _doors(design: Design, cluster: Cluster) -> str:
+    """Return what is reached from outside, and where its names must lead."""
+    reached = (
+        f"What people reach: `https://site.{cluster.domain}`, `https://s3.{cluster.domain}`, "
+        f"`https://dashboard.{cluster.domain}`.\n"
+    )
+    if has_cilium(design):
+        return (
+            f"{reached}These names must lead to the address of the Gateway "
+            "(`kubectl -n media get gateway public`): in your DNS, or in\n`/etc/hosts` for a trial."
+        )
+    ports = ", ".join(f"{door.node_port} {door.name}" for door in doors_of(design))
+    runs = "[haproxy.cfg](haproxy.cfg) is what it runs: " if needs_balancer(design) else ""
+    return (
+        f"{reached}These names must lead to a load balancer in front of the nodes, in your DNS, or in "
+        f"`/etc/hosts` for a trial.\n{runs}by the name that a client asks for (SNI) it passes TLS through "
+        f"to a port of the workers ({ports}).\nAny other load balancer that does so will do."
     )
 
 
