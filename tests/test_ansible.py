@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from rookery.projections.kubernetes.bootstrap import render_bootstrap
 from tests.test_design import design
@@ -56,6 +58,17 @@ def run(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def fill(folder: Path, template: str, told: dict[str, Any], host: str = "worker-a") -> str:
+    """Return a template of a role as Ansible fills it for a host, which is told a few variables more."""
+    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    (folder / "told.yaml").write_text(yaml.safe_dump({**here, **told}))
+    to = folder.parent / "filled"
+    module = ("-m", "ansible.builtin.template", "-a", f"src={template} dest={to}")
+    done = run(folder, "ansible", host, *module, "-e", "@told.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return to.read_text()
+
+
 @pytest.mark.parametrize("name", list(DESIGNS))
 def test_ansible_lint_finds_nothing(name: str, tmp_path: Path) -> None:
     done = run(write(tmp_path, DESIGNS[name]), "ansible-lint", "--offline", "-q", "--format=pep8", "--strict")
@@ -79,3 +92,59 @@ def test_a_single_control_plane_has_no_peers(tmp_path: Path) -> None:
     folder = write(tmp_path, {"provider": "hetzner"})
     done = run(folder, "ansible", "--list-hosts", PEERS)
     assert "hosts (0)" in done.stdout, done.stderr
+
+
+CRIO = "roles/crio/templates/crio.conf.j2"
+
+
+def test_crio_is_what_its_package_says_but_for_what_kubelet_counts_on(tmp_path: Path) -> None:
+    folder = write(tmp_path, DESIGNS["kubeadm"])
+    assert tomllib.loads(fill(folder, CRIO, {"crio_pause_image": "registry.k8s.io/pause:3.10"})) == {
+        "crio": {
+            "runtime": {"cgroup_manager": "systemd", "pids_limit": -1},
+            "image": {
+                "pause_image": "registry.k8s.io/pause:3.10",
+                "pinned_images": ["localhost/rookery/*"],
+            },
+        }
+    }
+
+
+def test_crio_reads_images_that_are_there_and_starts_containers_by_another_program(tmp_path: Path) -> None:
+    told = {
+        "crio_pause_image": "pause",
+        "cgroup_manager": "cgroupfs",
+        "image_stores": ["/images/one", "/images/two"],
+        "runtime_program": "/usr/local/bin/start",
+    }
+    found = tomllib.loads(fill(write(tmp_path, DESIGNS["kubeadm"]), CRIO, told))["crio"]
+    assert found["storage_driver"] == "overlay"
+    assert found["storage_option"] == ["overlay.imagestore=/images/one", "overlay.imagestore=/images/two"]
+    assert found["runtime"] == {
+        "cgroup_manager": "cgroupfs",
+        "conmon_cgroup": "pod",
+        "pids_limit": -1,
+        "default_runtime": "rookery",
+        "runtimes": {
+            "rookery": {
+                "runtime_path": "/usr/local/bin/start",
+                "runtime_type": "oci",
+                "runtime_root": "/run/rookery-runtime",
+                "monitor_path": "/usr/libexec/crio/conmon",
+                "monitor_cgroup": "pod",
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize("role", ["control_plane", "join"])
+@pytest.mark.parametrize(
+    ("ignored", "option"), [([], []), (["A", "B"], ["--ignore-preflight-errors=A,B"])], ids=["none", "two"]
+)
+def test_kubeadm_is_told_which_checks_may_fail(
+    role: str, ignored: list[str], option: list[str], tmp_path: Path
+) -> None:
+    folder = write(tmp_path, DESIGNS["kubeadm"])
+    told = yaml.safe_load((folder / "roles" / role / "vars" / "main.yaml").read_text())
+    (folder / "told.j2").write_text(f"{{{{ {role}_ignored | to_json }}}}")
+    assert yaml.safe_load(fill(folder, "told.j2", {**told, "kubeadm_ignored": ignored})) == option

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from rookery.design.model import Design, Role
 from rookery.manifest import Manifest, Objects, Release, Wait
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.balancer import render_balancer
-from tests.test_ansible import run, write
+from tests.test_ansible import fill, write
 from tests.test_design import design
 
 _PATTERN = {"pattern": "production-minimum", "network": {"public": "10.0.0.0/24"}}
@@ -272,7 +271,6 @@ NODES = {
 
 def filled(tmp_path: Path, template: str) -> str:
     """Return a template of the role as Ansible fills it on worker-a."""
-    folder = write(tmp_path, SERVERS)
     nodes = {
         name: {
             "spec": node["spec"],
@@ -285,16 +283,8 @@ def filled(tmp_path: Path, template: str) -> str:
         }
         for name, node in NODES.items()
     }
-    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    told = {**here, "bridge_nodes": nodes, "bridge_part": "10.244.1.0/24"}
-    (folder / "told.yaml").write_text(yaml.safe_dump(told))
-    to = tmp_path / "filled"
-    arguments = f"src=roles/bridge/templates/{template}.j2 dest={to}"
-    done = run(
-        folder, "ansible", "worker-a", "-m", "ansible.builtin.template", "-a", arguments, "-e", "@told.yaml"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return to.read_text()
+    told = {"bridge_nodes": nodes, "bridge_part": "10.244.1.0/24"}
+    return fill(write(tmp_path, SERVERS), f"roles/bridge/templates/{template}.j2", told)
 
 
 def test_each_server_knows_where_the_pods_of_the_others_are(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def _stage(stage: Stage, placed: list[Placed]) -> str:
     """Return a stage's section: why it is there, what its files are, the commands that apply them."""
     said = [f"- {sentence}" for one in placed if (sentence := _sentence(one))]
     commands = [command for one in placed if (command := _command(one))]
-    lines = [f"## {stage.name}: {stage.title}", "", stage.why, "", *said]
+    lines = [f"## {stage.name}: {stage.title}", "", stage.why, *(["", *said] if said else [])]
     lines += ["", "```sh", *commands, "```", ""]
     return "\n".join(lines)
 
