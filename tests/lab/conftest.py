@@ -54,7 +54,7 @@ class Done:
 
     @property
     def trouble(self) -> str:
-        """What to read first where an `up` did not end well: the checks that did not pass, else all it said."""
+        """What to read first where `up` did not end well: the checks that failed, else all it said."""
         if self.code == 4:  # verification failed; the rest of a long report hides which check it was
             failed = [one for one in self.data["verify"]["checks"] if one["outcome"] != "pass"]
             return json.dumps(failed, indent=1)

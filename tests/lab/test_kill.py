@@ -78,7 +78,7 @@ def test_up_goes_on_after_every_kill(spec: Path) -> None:
 
 
 def test_a_namespace_that_was_half_made_is_made() -> None:
-    """`ip netns add` makes a file first, and then puts the namespace there: killed between, it is no namespace."""
+    """`ip netns add` makes a file first, and then puts the namespace there; killed between, it has not."""
     name = "rookery.test-half.one"
     place = Path("/run/netns") / name
     place.parent.mkdir(exist_ok=True)

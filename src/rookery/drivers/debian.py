@@ -51,6 +51,8 @@ def make_root(wanted: DebianRoot, root: Path, *, mirror: str, what: str) -> None
         f"--include={','.join(wanted.packages)}",
         '--aptopt=Acquire::Retries "3"',
         '--aptopt=Acquire::Check-Valid-Until "false"',
+        # A folder of packages may be its owner's alone; apt's own user could not read there.
+        *(('--aptopt=APT::Sandbox::User "root"',) if wanted.sources else ()),
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in wanted.excluded),
         *(f"--dpkgopt=path-include={pattern}" for pattern in wanted.included),

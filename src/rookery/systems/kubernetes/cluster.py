@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import subprocess
 import threading
@@ -42,6 +43,7 @@ from rookery.systems.kubernetes.items import Applier, chart_id
 from rookery.systems.kubernetes.lab.servers import LabServers
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.kubernetes.removal import Removal
+from rookery.systems.kubernetes.served import mirror_variables, note_told, told_url
 from rookery.systems.kubernetes.status import database_members, host_statuses
 from rookery.systems.protocol import (
     Activity,
@@ -65,10 +67,11 @@ class KubernetesSystem:
     """The system of a design on Kubernetes, on servers that are there already or on the lab's own.
 
     With a mirror, charts and others' objects come from there and nowhere else, and so do kubectl and helm.
-    The lab's servers are made of what is in one.
+    The lab's servers are made of what is in one; servers of one's own fetch from it where it is served to
+    them at `mirror_url`.
     """
 
-    def __init__(self, design: Design, *, mirror: Mirror | None = None) -> None:
+    def __init__(self, design: Design, *, mirror: Mirror | None = None, mirror_url: str = "") -> None:
         assert design.kubernetes is not None
         self._design = design
         self._cluster = design.kubernetes
@@ -86,6 +89,7 @@ class KubernetesSystem:
         self._stages = build_stages(design)
         self._placed = placed_items(self._stages)
         self._mirror = mirror
+        self._mirror_url = mirror_url
         self._items = {one.id: one for one in self._placed}
         self._sessions: dict[str, CephSession] = {}
         self._ways: dict[tuple[str, int], int] = {}
@@ -119,7 +123,8 @@ class KubernetesSystem:
         if self._servers is not None:
             facts |= set(self._servers.facts())
         if self.is_reachable():
-            facts |= {BOOTSTRAP} | self._applier.facts(self._placed)
+            facts |= {BOOTSTRAP} if told_url(self.paths) == self._mirror_url else set()
+            facts |= self._applier.facts(self._placed)
         return Observation(facts=frozenset(facts))
 
     def apply(self, step: Step, report: Report) -> None:
@@ -325,13 +330,18 @@ class KubernetesSystem:
         if not made.exists():
             raise RookeryError(f"the playbook left no {made}", hint="Its output above says why.")
         write_whole(self.paths.kubeconfig, made.read_bytes(), mode=0o600)
+        note_told(self.paths, self._mirror_url)
 
     def _playbook_options(self, folder: Path) -> tuple[str, ...]:
         """Return what the playbooks are told beside the tree."""
         if self._servers is not None:
             return self._servers.settle(folder)
-        image = archive_path()
-        return ("--extra-vars", f"apps_image_archive={image}") if image.exists() else ()
+        archive = archive_path()
+        variables: dict[str, Any] = {"apps_image_archive": str(archive)} if archive.exists() else {}
+        if self._mirror is not None and self._mirror_url:
+            variables |= mirror_variables(self._mirror_url, self._mirror, self._cluster.version)
+        write_whole(self.paths.variables, json.dumps(variables, indent=1).encode())
+        return ("--extra-vars", f"@{self.paths.variables}")
 
     def _adopt(self, report: Report) -> None:
         """Take the cluster that kubectl on this machine leads to, if it has the designed nodes."""

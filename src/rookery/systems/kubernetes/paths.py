@@ -38,6 +38,21 @@ class ClusterPaths:
         return self.folder / "mirror"
 
     @property
+    def mirror_url(self) -> Path:
+        """Where servers fetch from that mirror, in one line; absent where they do not."""
+        return self.folder / "mirror-url"
+
+    @property
+    def told(self) -> Path:
+        """The URL that the servers were told of by the last playbook that ended well; absent without one."""
+        return self.folder / "told-url"
+
+    @property
+    def variables(self) -> Path:
+        """What the playbooks were told beside the tree."""
+        return self.folder / "variables.json"
+
+    @property
     def tree(self) -> Path:
         """The tree as it was rendered for the last `up`: playbooks run from there."""
         return self.folder / "tree"

@@ -56,7 +56,7 @@ class LabServers:
 
     def facts(self) -> Iterator[str]:
         """Yield the ids of the steps that are done."""
-        if image_root(self._mirror, self._version).is_dir():
+        if self._root.is_dir():
             yield NODE_IMAGE
         if not missing_images(self._wanted()):
             yield IMAGE_STORE
@@ -123,8 +123,24 @@ class LabServers:
     def _archive(self) -> Path | None:
         return archive_path() if self._design.apps else None
 
+    @property
+    def _root(self) -> Path:
+        """The servers' root image: that which they started on, whatever packages the mirror has by now.
+
+        What a server wrote lies over it and fits no other.
+        """
+        try:
+            return Path(self._noted.read_text().strip())
+        except FileNotFoundError:
+            return image_root(self._mirror, self._version)
+
+    @property
+    def _noted(self) -> Path:
+        return self.paths.folder / "image"
+
     def _ensure_root(self, report: Report) -> None:
-        ensure_image(self._mirror, self._version, report)
+        root = ensure_image(self._mirror, self._version, report)
+        write_whole(self._noted, f"{root}\n".encode())
 
     def _import(self, report: Report) -> None:
         import_images(
@@ -132,7 +148,7 @@ class LabServers:
             mirror=self._mirror,
             archive=self._archive(),
             reference=image_reference(),
-            image=image_root(self._mirror, self._version),
+            image=self._root,
             paths=self.paths,
             runc=self.runc,
             report=report,
@@ -141,7 +157,7 @@ class LabServers:
     def _start(self, host: Host, report: Report) -> None:
         (store_folder() / "storage").mkdir(parents=True, exist_ok=True)
         supplies = Supplies(
-            image=image_root(self._mirror, self._version),
+            image=self._root,
             mirror=self._mirror.folder,
             store=store_folder(),
             keys=self._keys(),
