@@ -1,7 +1,9 @@
-"""Commands on mirrors: `mirror pull` fills a folder for networks without internet, `mirror show` lists it."""
+"""Commands on mirrors: `pull` fills a folder for networks without internet, `show`, `serve` serves it."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +39,7 @@ def mirror() -> None:
     \b
     rookery mirror pull /srv/mirror my.yaml     where there is internet
     rookery mirror show /srv/mirror
+    rookery mirror serve /srv/mirror            where there is none, to the servers
     ROOKERY_MIRROR=/srv/mirror ./apply.sh       in a rendered tree, where there is none
     """
 
@@ -117,6 +120,48 @@ def show(*, directory: Path, everything: bool, output: str) -> int:
         click.echo(to_json(_mirror_data(opened)))
     else:
         _print(opened, everything=everything)
+    return ExitCode.DONE
+
+
+@mirror.command("serve")
+@_folder
+@click.option(
+    "--listen",
+    default=":5080",
+    show_default=True,
+    metavar="ADDRESS:PORT",
+    help="Where to listen; without an address on all of this machine's.",
+)
+@click.option("--quiet", is_flag=True, help="Do not log each request on standard error.")
+def serve(*, directory: Path, listen: str, quiet: bool) -> int:
+    """Serve the mirror DIR to servers by HTTP, read-only, until interrupted: to nodes and to apt.
+
+    Images are at HOST:PORT/REGISTRY/PATH for every container runtime, packages below /debs, and whatever else
+    the mirror's index names at its path. Everyone who reaches the port may read all of it, and nobody may
+    change anything. Servers need it as long as they live: pods move, and servers are added.
+
+    \b
+    rookery mirror serve /srv/mirror
+    rookery mirror serve /srv/mirror --listen 10.0.0.5:5080 --quiet
+    skopeo inspect --no-tags --tls-verify=false docker://10.0.0.5:5080/quay.io/ceph/ceph:v20.2.4
+    """
+    from rookery.drivers.mirror_server import MirrorServer, parse_listen
+    from rookery.drivers.mirror_shelf import Shelf
+
+    at = parse_listen(listen)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+
+    def log(line: str) -> None:
+        if not quiet:
+            with contextlib.suppress(OSError):  # who read it is gone; servers are not
+                click.echo(line, err=True)
+
+    with MirrorServer(Shelf(directory), at, log=log) as server:
+        address = f"[{at.host}]" if ":" in at.host else at.host or "every address of this machine"
+        click.echo(f"{directory} is served at {address}, port {server.port}; Ctrl-C ends it")
+        ended.wait()
     return ExitCode.DONE
 
 

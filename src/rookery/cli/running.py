@@ -31,9 +31,15 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="On Kubernetes: take what comes from elsewhere out of this folder (`rookery mirror pull`).",
 )
+@click.option(
+    "--mirror-url",
+    metavar="URL",
+    help="Where `rookery mirror serve` serves that folder to servers of your own, which fetch packages and"
+    " images from there from now on; '' for from the internet again.",
+)
 @journal_options
 @output_option
-def up(spec: str | None, mirror: Path | None, keeping: Keeping, output: str) -> int:
+def up(spec: str | None, mirror: Path | None, mirror_url: str | None, keeping: Keeping, output: str) -> int:
     """Bring the system of SPEC up, and prove that it works.
 
     What runs already is kept, what is missing is made: after an interruption the same command goes on.
@@ -43,6 +49,7 @@ def up(spec: str | None, mirror: Path | None, keeping: Keeping, output: str) -> 
     rookery up
     rookery up my.yaml
     rookery up my.yaml --output json > result.json
+    rookery up my.yaml --mirror /srv/mirror --mirror-url http://10.0.0.5:5080
     """
     from rookery.cli import show
     from rookery.cli.mirroring import Shown
@@ -51,19 +58,32 @@ def up(spec: str | None, mirror: Path | None, keeping: Keeping, output: str) -> 
     from rookery.run.workspace import open_spec
 
     workspace = open_spec(spec)
-    require_machine(workspace.design)
+    require_machine(workspace.design, mirror=mirror)
+    url = _settle_mirror_url(workspace, mirror_url, mirror)
     with Shown() as shown:
         mirror = ensure_supplies(workspace.design, mirror, watcher=shown)
-    system = find_system(workspace.design, mirror=mirror)
+    system = find_system(workspace.design, mirror=mirror, mirror_url=url)
     beside = Path(workspace.source) if spec is not None and Path(workspace.source).is_file() else None
     digest = spec_digest(workspace.spec)
     with recorded(keeping, system=workspace.design.name, digest=digest, beside=beside, begins=True) as record:
-        arrival = _bring_up(workspace, system, record, mirror)
+        arrival = _bring_up(workspace, system, record, mirror, url)
         _show_arrival(arrival, system, output)
         return record.ends(_verdict(arrival.results), show.results_summary(arrival.results))
 
 
-def _bring_up(workspace: Workspace, system: System, record: Record, mirror: Path | None) -> Arrival:
+def _settle_mirror_url(workspace: Workspace, given: str | None, mirror: Path | None) -> str:
+    """Return where servers fetch from the mirror, which answers there; say so where they do not."""
+    from rookery.run.serving import serving_advice, settle_mirror_url
+
+    url = settle_mirror_url(workspace.design, given, mirror)
+    if advice := serving_advice(workspace.design, mirror, url):
+        click.echo(advice, err=True)
+    return url
+
+
+def _bring_up(
+    workspace: Workspace, system: System, record: Record, mirror: Path | None, mirror_url: str
+) -> Arrival:
     """Say what is about to be done, then do it."""
     from rookery.cli import show
     from rookery.cli.progress import ConsoleProgress
@@ -81,7 +101,7 @@ def _bring_up(workspace: Workspace, system: System, record: Record, mirror: Path
     )
     talk.print()
     with ConsoleProgress(talk, len(steps)) as progress:
-        return bring_up(workspace, progress, mirror=mirror)
+        return bring_up(workspace, progress, mirror=mirror, mirror_url=mirror_url)
 
 
 def _show_arrival(arrival: Arrival, system: System, output: str) -> None:

@@ -26,6 +26,7 @@ from rookery.run.workspace import (
     Workspace,
     note_system,
     noted_mirror,
+    noted_mirror_url,
     open_running,
     running_names,
     saved_spec,
@@ -46,17 +47,18 @@ class Arrival:
     seconds: float
 
 
-def find_system(design: Design, *, mirror: Path | None = None) -> System:
+def find_system(design: Design, *, mirror: Path | None = None, mirror_url: str | None = None) -> System:
     """Return the system of a design; raises NotPossibleError where this version cannot run it.
 
     What it is made of comes from the folder `mirror` where that is given, else from the one that it was
-    brought up with.
+    brought up with. So does what its servers fetch, from `mirror_url`; empty where they ask the internet.
     """
     if design.platform == "native":
         return NativeSystem(design, pages=lambda: (_document(design.name),))
     _refuse_provider(design)
     folder = mirror or noted_mirror(design.name)
-    return KubernetesSystem(design, mirror=None if folder is None else Mirror.open(folder))
+    url = noted_mirror_url(design.name) if mirror_url is None else mirror_url
+    return KubernetesSystem(design, mirror=None if folder is None else Mirror.open(folder), mirror_url=url)
 
 
 def _refuse_provider(design: Design) -> None:
@@ -68,14 +70,17 @@ def _refuse_provider(design: Design) -> None:
         )
 
 
-def require_machine(design: Design) -> None:
-    """Raise NotPossibleError where this machine cannot bring up or look at such a system."""
+def require_machine(design: Design, *, mirror: Path | None = None) -> None:
+    """Raise NotPossibleError where this machine cannot bring up or look at such a system.
+
+    With a mirror, given or noted, kubectl and helm come from there.
+    """
     _refuse_provider(design)
     if design.platform == "native":
         require_lab_machine()
     elif design.provider == "lab":
         require_cluster_lab(design)
-    else:
+    elif mirror is None and noted_mirror(design.name) is None:
         require_cluster_tools()
 
 
@@ -102,20 +107,22 @@ def steps_left(system: System) -> tuple[Step, ...]:
     return plan_rest(system.steps(), system.observe())
 
 
-def bring_up(workspace: Workspace, progress: Progress, *, mirror: Path | None = None) -> Arrival:
+def bring_up(
+    workspace: Workspace, progress: Progress, *, mirror: Path | None = None, mirror_url: str = ""
+) -> Arrival:
     """Bring the system up from wherever it is, and verify it. The caller has shown the findings.
 
     Raises InputError for a design with errors, NotPossibleError for a machine that cannot run it.
     """
     began = time.monotonic()
     design = workspace.design
-    system = find_system(design, mirror=mirror)
-    require_machine(design)
+    system = find_system(design, mirror=mirror, mirror_url=mirror_url)
+    require_machine(design, mirror=mirror)
     _refuse_errors(findings_here(design), system)
     _require_content(design)
     with hold(design.name):
         _refuse_changes(workspace)
-        note_system(workspace, mirror=mirror)
+        note_system(workspace, mirror=mirror, mirror_url=mirror_url)
         try:
             timings = apply_steps(steps_left(system), system.apply, progress)
             looking = time.monotonic()

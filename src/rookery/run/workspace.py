@@ -125,7 +125,15 @@ def noted_mirror(name: str) -> Path | None:
         return None
 
 
-def note_system(workspace: Workspace, *, mirror: Path | None = None) -> None:
+def noted_mirror_url(name: str) -> str:
+    """Return where the servers of a system fetch from its mirror; empty where they do not."""
+    try:
+        return ClusterPaths(name=name).mirror_url.read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def note_system(workspace: Workspace, *, mirror: Path | None = None, mirror_url: str = "") -> None:
     """Note what a system is asked to be, where its daemons stand, and what it is made of, for all later
     commands."""
     name = workspace.design.name
@@ -135,6 +143,10 @@ def note_system(workspace: Workspace, *, mirror: Path | None = None) -> None:
         cluster.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if mirror is not None:
             write_whole(cluster.mirror, f"{mirror.absolute()}\n".encode())
+        if mirror_url:
+            write_whole(cluster.mirror_url, f"{mirror_url}\n".encode())
+        else:
+            cluster.mirror_url.unlink(missing_ok=True)
         write_whole(cluster.spec, spec.encode())
         return
     paths = LabPaths(name=name)

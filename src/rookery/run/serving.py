@@ -1,0 +1,54 @@
+"""Which mirror servers of one's own fetch from during `up`, and that it answers, before anything is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rookery.design.model import Design
+from rookery.drivers.mirror import Mirror
+from rookery.drivers.mirror_url import parse_mirror_url, require_served
+from rookery.errors import InputError
+from rookery.run.workspace import noted_mirror, noted_mirror_url
+
+UNSERVED = (
+    "servers fetch packages and images themselves, from the internet; `rookery mirror serve` and"
+    " --mirror-url bring them these, too"
+)
+
+
+def settle_mirror_url(design: Design, given: str | None, mirror: Path | None) -> str:
+    """Return the URL that servers fetch from: `given`, or what was noted at the last `up`; empty for none.
+
+    Raises InputError where it means nothing for such a system, or is not the system's mirror, RookeryError
+    where nothing answers there.
+    """
+    cluster = design.kubernetes
+    if cluster is None or design.provider != "existing" or cluster.bootstrap != "kubeadm":
+        if given is None:
+            return ""
+        raise InputError(
+            "--mirror-url is for servers of one's own that become a cluster (`provider: existing`,"
+            " `bootstrap: kubeadm`)",
+            hint="The lab's servers have the mirror as a folder, and need no option."
+            if design.provider == "lab"
+            else "Leave it out.",
+        )
+    url = noted_mirror_url(design.name) if given is None else given and parse_mirror_url(given)
+    if not url:
+        return ""
+    folder = mirror or noted_mirror(design.name)
+    if folder is None:
+        raise InputError(
+            "--mirror-url says where a mirror is served, and not which",
+            hint="Name its folder, too: --mirror DIR.",
+        )
+    require_served(url, Mirror.open(folder).folder)
+    return url
+
+
+def serving_advice(design: Design, mirror: Path | None, url: str) -> str:
+    """Return what a person should know of where servers fetch from; nothing where that is the mirror."""
+    cluster = design.kubernetes
+    if cluster is None or design.provider != "existing" or cluster.bootstrap != "kubeadm":
+        return ""
+    return UNSERVED if not url and (mirror or noted_mirror(design.name)) else ""
