@@ -120,6 +120,19 @@ def test_where_to_listen() -> None:
             parse_listen(text)
 
 
+def test_what_is_no_request_is_logged_as_that(tmp_path: Path) -> None:
+    folder = plain_mirror(tmp_path, {"charts/one.tgz": 3})
+    lines: list[str] = []
+    with running(folder, lines=lines) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+            connection.sendall(b"\x16\x03\x01 \xff hello\n")
+            assert connection.recv(12)  # words without a head: it named no version of HTTP
+        deadline = time.monotonic() + 10
+        while not lines and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert lines[0][8:] == " 127.0.0.1 (no HTTP; runtimes try TLS first) 400"
+
+
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     folder = plain_mirror(tmp_path, {"charts/one.tgz": 3})
     with running(folder) as server:

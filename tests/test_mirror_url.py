@@ -191,7 +191,9 @@ def test_urls_of_mirrors() -> None:
     ):
         with pytest.raises(InputError, match="is no URL of a mirror"):
             parse_mirror_url(text)
-    for host in ("localhost", "127.0.0.1", "[::1]", "0.0.0.0"):
+    with pytest.raises(InputError, match="has an IPv6 address, which names of images cannot have"):
+        parse_mirror_url("http://[fd00::5]:5080")
+    for host in ("localhost", "127.0.0.1", "0.0.0.0"):
         with pytest.raises(InputError, match="leads each server to itself"):
             parse_mirror_url(f"http://{host}:5080")
 
@@ -209,7 +211,7 @@ def test_where_it_means_something(mirror: Path, monkeypatch: pytest.MonkeyPatch)
     assert asked == [(URL, mirror)] * 2
     # Given empty, servers ask the internet again.
     assert settle_mirror_url(design(), "", None) == ""
-    for provider in ("lab", "hetzner"):
+    for provider in ("lab", "hetzner"):  # the first is the native lab
         assert settle_mirror_url(design(provider), None, mirror) == ""
         with pytest.raises(InputError, match="--mirror-url is for servers of one's own"):
             settle_mirror_url(design(provider), URL, mirror)

@@ -157,9 +157,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _log(self, outcome: str) -> None:
-        line = "".join(one if one.isprintable() else "?" for one in getattr(self, "requestline", ""))
-        what = line.removesuffix(" HTTP/1.1")[:300]
-        self.server.log(f"{time.strftime('%H:%M:%S')} {self.client_address[0]} {what} {outcome}")
+        if getattr(self, "command", None):
+            line = "".join(one if one.isprintable() else "?" for one in self.requestline)
+            what = line.removesuffix(" HTTP/1.1")[:300]
+        else:
+            what = "(no HTTP; runtimes try TLS first)"
+        client = self.client_address[0].removeprefix("::ffff:")
+        self.server.log(f"{time.strftime('%H:%M:%S')} {client} {what} {outcome}")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
         """Say nothing: each request is logged once, with what became of it."""

@@ -19,7 +19,7 @@ def parse_mirror_url(text: str) -> str:
     """Return the URL of a served mirror without a slash at its end; InputError where it is none.
 
     It has no path: registries are asked at the root of a host. One that leads each server to itself is
-    refused.
+    refused, and so is an address that runtimes refuse as a part of an image's name.
     """
     try:
         parts = urlsplit(text)
@@ -32,6 +32,11 @@ def parse_mirror_url(text: str) -> str:
         raise InputError(
             f"{text} is no URL of a mirror",
             hint="Write http://ADDRESS:PORT, where `rookery mirror serve` answers: http://10.0.0.5:5080.",
+        )
+    if ":" in host:
+        raise InputError(
+            f"{text} has an IPv6 address, which names of images cannot have",
+            hint="Write a name that leads there, which the servers know.",
         )
     if host == "localhost" or _is_loopback(host):
         raise InputError(

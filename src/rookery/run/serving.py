@@ -29,7 +29,7 @@ def settle_mirror_url(design: Design, given: str | None, mirror: Path | None) ->
         raise InputError(
             "--mirror-url is for servers of one's own that become a cluster (`provider: existing`,"
             " `bootstrap: kubeadm`)",
-            hint="The lab's servers have the mirror as a folder, and need no option."
+            hint="Leave it out; the lab's servers have the mirror as a folder, where they need one."
             if design.provider == "lab"
             else "Leave it out.",
         )
