@@ -117,13 +117,13 @@ def test_the_site_is_served_by_the_pods_that_its_service_has() -> None:
     assert found["site-outside"]["spec"]["selector"] == found["cdn-edge"]["spec"]["selector"]
 
 
-def test_kube_proxy_serves_services_by_nftables() -> None:
+def test_kube_proxy_serves_services() -> None:
     found = initial(SERVERS)
     assert found["ClusterConfiguration"]["proxy"] == {"disabled": False}
     proxy = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
-        "mode": "nftables",
+        "mode": "iptables",
         "clusterCIDR": "10.244.0.0/16",
         "metricsBindAddress": "0.0.0.0:10249",
     }

@@ -59,7 +59,7 @@ def _manifest(design: Design, cluster: Cluster) -> dict[str, Any]:
             "podSubnet": cluster.pods,
             "serviceSubnet": cluster.services,
             "cni": {"external": {}},
-            # Where it is, in the mode that KubeOne chooses: it knows no nftables.
+            # Where it is, in the mode that KubeOne chooses.
             "kubeProxy": {"skipInstallation": has_cilium(design)},
         },
         "kubeletConfig": {"systemReserved": system_reserved()},
