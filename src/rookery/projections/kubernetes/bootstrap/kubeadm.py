@@ -37,8 +37,8 @@ _INIT = (
 )
 _NO_PROXY = "There is no kube-proxy: Cilium takes its part."
 _PROXY = (
-    "kube-proxy leads Services' addresses to pods by iptables. Where Prometheus is installed it serves figures"
-    " of Services on all addresses."
+    "kube-proxy leads Services' addresses to pods by iptables. Where Prometheus is installed it serves"
+    " figures of Services on all addresses."
 )
 _JOIN = "A further server of the cluster: `kubeadm join --config`."
 _AUDIT = (
