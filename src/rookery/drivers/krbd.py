@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rookery.drivers.loop import BlockDevice
-from rookery.drivers.process import CommandError, run
+from rookery.drivers.modules import has_or_loads
 
 BUS = Path("/sys/bus/rbd")
 # Seconds. A request without an answer by then fails; without a limit, a mount on a cluster that is gone
@@ -43,10 +43,7 @@ class Mapping:
 
 def is_available(bus: Path = BUS) -> bool:
     """Tell whether this kernel has RBD, loading its module where there is one."""
-    if not bus.is_dir():
-        with contextlib.suppress(CommandError):
-            run(("modprobe", "rbd"), timeout=20)
-    return bus.is_dir()
+    return has_or_loads(bus.is_dir, "rbd")
 
 
 def mappings(fsid: str, bus: Path = BUS) -> tuple[Mapping, ...]:

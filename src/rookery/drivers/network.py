@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,16 @@ def ensure_namespace(name: str, cables: Iterable[Cable]) -> None:
     _batch(inside, namespace=name)
     # Plugged in last: a cable in its bridge is whole, which is what `is_plugged` tells of it.
     _batch(after)
+
+
+def renew_namespace(name: str, cables: Sequence[Cable]) -> None:
+    """Make a namespace with its cables anew, without whatever its last life left in it."""
+    outside = set(link_names())
+    # First and by themselves: with their namespace they would go some time later.
+    delete_links(cable.outside for cable in cables if cable.outside in outside)
+    if name in namespace_names():
+        delete_namespaces((name,))
+    ensure_namespace(name, cables)
 
 
 def is_plugged(link: str, bridge: str) -> bool:

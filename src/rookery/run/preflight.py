@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rookery.design.model import Design
-from rookery.drivers import cephfs, krbd, mounts, network
+from rookery.drivers import cephfs, device_mapper, krbd, mounts, network
 from rookery.drivers.process import CommandError, run
 from rookery.errors import NotPossibleError
 from rookery.projections.kubernetes.storage.services import BLOCK_CLASS, FILE_CLASS
@@ -53,6 +53,7 @@ def require_cluster_lab(design: Design) -> None:
     _require_overlay()
     _require_open_bridges()
     _require_watches()
+    _require_device_mapper()
     _require_volumes(volume_classes(build_stages(design)))
 
 
@@ -63,6 +64,15 @@ def _require_watches() -> None:
         raise NotPossibleError(
             f"fs.inotify.max_user_instances is {have} on this machine; servers with Kubernetes need more",
             hint=f"Set it: `sysctl -w fs.inotify.max_user_instances={_WATCHERS}`.",
+        )
+
+
+def _require_device_mapper() -> None:
+    """Rook's job that prepares drives asks for its version first, whatever a drive is to become."""
+    if not device_mapper.is_available():
+        raise NotPossibleError(
+            "this machine's kernel has no device-mapper, without which Rook prepares no drive",
+            hint="Load it: `modprobe dm_mod`.",
         )
 
 

@@ -22,6 +22,10 @@ DRIVE_FOLDER = "/dev/rookery"
 # hide.
 _OLD_KEYS = ("AUTH_INSECURE_CLIENT_KEY_TYPE", "AUTH_INSECURE_KEYS_ALLOWED", "AUTH_INSECURE_KEYS_CREATABLE")
 
+# In a lab the disk below the monitors is the machine's, fuller than a server's of their own; as on the native
+# platform they warn when little is left, and not at 30 %.
+_LAB_CONFIG = {"mon": {"mon_data_avail_warn": "5", "mon_data_avail_crit": "2"}}
+
 
 def build_cluster_spec(design: Design, distribution: Distribution) -> dict[str, Any]:
     """Return the `spec` of the CephCluster, but for what the chart adds: the image where it takes it."""
@@ -60,6 +64,7 @@ def build_cluster_spec(design: Design, distribution: Distribution) -> dict[str, 
         # An OSD that is out was marked so by Ceph, not by somebody who wants it gone.
         "removeOSDsIfOutAndSafeToRemove": False,
         "storage": _storage(design),
+        **({"cephConfig": _LAB_CONFIG} if design.provider == "lab" else {}),
         # Maintenance drains one failure domain at a time, and waits for clean PGs before the next.
         "disruptionManagement": {"managePodBudgets": True, "osdMaintenanceTimeout": 30},
         "healthCheck": _health(modern=modern),

@@ -11,7 +11,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 from rookery.design.model import Design, Host, Role
-from rookery.drivers import loop
+from rookery.drivers import loop, network
 from rookery.drivers.loop import BlockDevice
 from rookery.drivers.machine_server import capabilities, machine_config
 from rookery.drivers.process import run
@@ -22,7 +22,7 @@ from rookery.projections.kubernetes.balancer import render_balancer
 from rookery.systems.kubernetes.lab.keys import Keys
 from rookery.systems.native.paths import LabPaths
 from rookery.systems.native.roots import digests, lay_root, note_laid, read_laid
-from rookery.systems.native.servers import ensure_drive
+from rookery.systems.native.servers import ensure_drive, host_cables
 from rookery.systems.protocol import Report
 from rookery.units import KIB
 
@@ -82,6 +82,8 @@ def start_machine(
     lay_root(place, laid, image=supplies.image)
     for name in _OWN:
         (place.folder / "own" / name).mkdir(parents=True, exist_ok=True)
+    # A server that lost power has lost its packet filter, its routes, and its pods' interfaces as well.
+    network.renew_namespace(paths.namespace(host.name), host_cables(design, paths, host))
     container = _container(design, host, paths, supplies)
     config = None if _is_balancer(host) else machine_config(container, drives.values())
     runc.start(container, bundle=place.folder, console=place.console, config=config)
