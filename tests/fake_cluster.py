@@ -24,12 +24,14 @@ Key = tuple[str, str, str]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeKubectl(Kubectl):
     """kubectl on objects in memory; `asked` has every command. Kinds of custom resources are known once an
-    object of them was applied, or where they are among `kinds`."""
+    object of them was applied, or where they are among `kinds`. Of what was applied from a file or a URL it
+    knows that alone, in `sources`."""
 
     kubeconfig: Path = Path("/nowhere/kubeconfig")
     objects: dict[Key, dict[str, Any]] = field(default_factory=dict)
     asked: list[tuple[str, ...]] = field(default_factory=list)
     kinds: set[str] = field(default_factory=set)
+    sources: set[str] = field(default_factory=set)
 
     def run(self, *words: str, namespace: str = "", stdin: str = "", limit: float = 30.0) -> str:
         self.asked.append(words)
@@ -46,11 +48,15 @@ class FakeKubectl(Kubectl):
         self.objects[key] = copy.deepcopy(dict(found))
 
     def _apply(self, words: list[str], _namespace: str, stdin: str) -> None:
-        if words[-1] == "-":
-            for one in yaml.safe_load_all(stdin):
-                self.put(one)
+        if words[-1] != "-":
+            self.sources.add(words[-1])
+            return
+        for one in yaml.safe_load_all(stdin):
+            self.put(one)
 
-    def _diff(self, _words: list[str], _namespace: str, stdin: str) -> None:
+    def _diff(self, words: list[str], _namespace: str, stdin: str) -> None:
+        if words[-1] != "-" and words[-1] not in self.sources:
+            raise CommandError(("kubectl", "diff"), exit_code=1, output="differs")
         for one in yaml.safe_load_all(stdin):
             meta = one["metadata"]
             there = self.objects.get((kind_of(one["kind"]), meta.get("namespace", ""), meta["name"]))

@@ -108,9 +108,13 @@ def test_what_was_applied_is_seen_as_done() -> None:
     for one in placed():
         if not isinstance(one.item, Wait):
             to.apply(one, quiet)
-    done = to.facts(placed())
-    wanted = {one.id for one in placed() if isinstance(one.item, Objects | Release | Secrets)}
-    assert done == wanted
+    waits = of_kind(Wait)
+    assert to.facts(placed()) == {one.id for one in placed()} - {one.id for one in waits}
+    # What is waited for is seen as done where it has come to pass.
+    assert isinstance(to.kubectl, FakeKubectl)
+    to.kubectl.kinds.add("node")
+    met = to.facts(placed()) & {one.id for one in waits}
+    assert met == {one.id for one in waits if isinstance(one.item, Wait) and one.item.kind == "node"}
 
 
 def test_an_object_that_somebody_changed_is_not_done() -> None:
@@ -225,8 +229,24 @@ def test_pods_are_programs_by_the_design_s_names() -> None:
         ("catalogue-api", False),
         ("cdn-edge", True),
     ]
-    stranger = {"metadata": {"name": "rook-ceph-osd-0-x"}, "spec": {}, "status": {}}
-    assert program_name(stranger) == "rook-ceph-osd-0-x"
+
+
+@pytest.mark.parametrize(
+    ("labels", "given", "name", "shown"),
+    [
+        ({"ceph_daemon_type": "osd", "ceph_daemon_id": "2"}, "x-", "x-1", "osd.2"),
+        ({"pod-template-hash": "589f4"}, "coredns-589f4-", "coredns-589f4-jrxr2", "coredns"),
+        ({"pod-template-hash": "6d65"}, "exporter-node-a-6d65-", "exporter-node-a-6d65-2q", "exporter"),
+        ({}, "kube-proxy-", "kube-proxy-2n76v", "kube-proxy"),
+        ({}, "", "etcd-node-a", "etcd"),
+        ({}, "", "by-hand", "by-hand"),
+    ],
+)
+def test_other_pods_are_named_by_what_made_them(
+    labels: dict[str, str], given: str, name: str, shown: str
+) -> None:
+    metadata = {"name": name, "labels": labels, **({"generateName": given} if given else {})}
+    assert program_name({"metadata": metadata, "spec": {"nodeName": "node-a"}, "status": {}}) == shown
 
 
 def test_members_are_named_by_their_hosts() -> None:

@@ -204,6 +204,7 @@ def job(
     specification: Mapping[str, Any],
     *,
     read: Sequence[Manifest] = (),
+    namespace: str = NAMESPACE,
 ) -> Manifest:
     """Return a Job that is tried again until it succeeds, what it needs may come later than itself.
 
@@ -216,7 +217,7 @@ def job(
     }
     spec = {"backoffLimit": 20, "template": template}
     full_name = f"{name}-{content_hash([template, *read])}"
-    return manifest("batch/v1", "Job", full_name, namespace=NAMESPACE, labels=pod_labels, spec=spec)
+    return manifest("batch/v1", "Job", full_name, namespace=namespace, labels=pod_labels, spec=spec)
 
 
 def content_hash(values: Sequence[Any]) -> str:
@@ -290,5 +291,5 @@ def done(what: Manifest, seconds: int) -> Wait:
         name=what["metadata"]["name"],
         condition="condition=Complete",
         seconds=seconds,
-        namespace=NAMESPACE,
+        namespace=what["metadata"]["namespace"],
     )

@@ -25,8 +25,14 @@ class Browser:
 
     def __init__(self, ca_file: str, addresses: Mapping[str, str] | None = None) -> None:
         self._addresses = dict(addresses or {})
-        context = ssl.create_default_context(cafile=ca_file)
-        self._client = httpx.Client(verify=context, timeout=10, follow_redirects=False, trust_env=False)
+        self._context = ssl.create_default_context(cafile=ca_file)
+        self._client = self._new_client()
+        # One for each name: several may lead to one address, and a connection that was made for one name
+        # would be used for another, which whoever goes by names (SNI) has long decided.
+        self._named = {name: self._new_client() for name in self._addresses}
+
+    def _new_client(self) -> httpx.Client:
+        return httpx.Client(verify=self._context, timeout=10, follow_redirects=False, trust_env=False)
 
     def get(self, url: str, *, headers: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
         """Ask for `url`; a refused or broken connection is an answer with status 0."""
@@ -38,14 +44,13 @@ class Browser:
         """Send a request with a body; failures are answers, as with `get`."""
         sent, told = dict(headers or {}), {}
         target = httpx.URL(url)
+        client = self._named.get(target.host, self._client)
         if target.host in self._addresses:
             # The name goes into the request and into TLS, which checks the certificate against it.
             sent["Host"], told = target.netloc.decode(), {"sni_hostname": target.host}
             target = target.copy_with(host=self._addresses[target.host])
         try:
-            response = self._client.request(
-                method, target, headers=sent, content=body or None, extensions=told
-            )
+            response = client.request(method, target, headers=sent, content=body or None, extensions=told)
         except httpx.HTTPError as error:
             return Answer(status=0, headers={}, body=b"", error=f"{type(error).__name__}: {error}")
         return Answer(status=response.status_code, headers=response.headers, body=response.content)
@@ -57,4 +62,5 @@ class Browser:
         self.close()
 
     def close(self) -> None:
-        self._client.close()
+        for client in (self._client, *self._named.values()):
+            client.close()

@@ -47,21 +47,15 @@ class Kubectl:
     def apply(self, source: str, *, stdin: str = "") -> None:
         """Apply a file, a URL, or with `-` what stands in `stdin`; a URL with `?ref=` is kustomize's, and so
         is a folder."""
-        option = "-k" if "?ref=" in source or Path(source).is_dir() else "-f"
-        self.run(
-            *("apply", "--server-side", "--force-conflicts", f"--field-manager={_MANAGER}", option, source),
-            stdin=stdin,
-            limit=_APPLY,
-        )
+        self.run("apply", *_on_the_server(source), stdin=stdin, limit=_APPLY)
 
-    def differs(self, text: str) -> bool:
-        """Whether applying objects would change something, or cannot be told.
+    def differs(self, source: str, *, stdin: str = "") -> bool:
+        """Whether applying this would change something, or cannot be told.
 
         `kubectl diff` exits with 1 where there is a difference, above that where it could not look.
         """
-        words = ("diff", "--server-side", "--force-conflicts", f"--field-manager={_MANAGER}", "-f", "-")
         try:
-            self.run(*words, stdin=text, limit=_APPLY)
+            self.run("diff", *_on_the_server(source), stdin=stdin, limit=_APPLY)
         except CommandError:
             return True
         return False
@@ -102,7 +96,8 @@ class Kubectl:
         self.run("create", "-f", "-", stdin=json.dumps(document))
 
     def wait(self, kind: str, name: str, condition: str, *, namespace: str = "", seconds: int) -> None:
-        """Wait for a condition of an object that is there; raises CommandError at the limit."""
+        """Wait for a condition of an object that is there, with 0 s look once; raises CommandError at the
+        limit."""
         words = ("wait", kind, name, f"--for={condition}", f"--timeout={seconds}s")
         self.run(*words, namespace=namespace, limit=seconds + _QUICK)
 
@@ -147,3 +142,9 @@ def find_kubeconfig() -> Path | None:
     named = os.environ.get("KUBECONFIG", "")
     path = Path(named.partition(":")[0]) if named else Path.home() / ".kube" / "config"
     return path if path.is_file() else None
+
+
+def _on_the_server(source: str) -> tuple[str, ...]:
+    """Return the options by which the API server merges what is applied, as this program's."""
+    option = "-k" if "?ref=" in source or Path(source).is_dir() else "-f"
+    return ("--server-side", "--force-conflicts", f"--field-manager={_MANAGER}", option, source)

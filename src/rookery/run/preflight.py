@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rookery.design.model import Design
-from rookery.drivers import cephfs, device_mapper, krbd, mounts, network
+from rookery.drivers import device_mapper, krbd, mounts, network
 from rookery.drivers.process import CommandError, run
 from rookery.errors import NotPossibleError
-from rookery.projections.kubernetes.storage.services import BLOCK_CLASS, FILE_CLASS
+from rookery.projections.kubernetes.storage.services import BLOCK_CLASS
 from rookery.projections.kubernetes.tree import build_stages
 from rookery.projections.kubernetes.volumes import volume_classes
 from rookery.systems.native.image_build import image_root
@@ -77,19 +77,13 @@ def _require_device_mapper() -> None:
 
 
 def _require_volumes(classes: frozenset[str]) -> None:
-    """The servers share this machine's kernel, whose own clients of Ceph attach volumes to pods."""
-    lacking = []
+    """The servers share this machine's kernel, whose own client of RBD attaches block volumes to pods."""
     if BLOCK_CLASS in classes and not krbd.is_available():
-        lacking.append(("rbd", BLOCK_CLASS, "`apps.database` and `kubernetes.monitoring`"))
-    if FILE_CLASS in classes and not cephfs.is_available():
-        lacking.append(("ceph", FILE_CLASS, "the live channel (`apps.streaming.channel`)"))
-    if lacking:
-        modules = " ".join(module for module, _, _ in lacking)
         raise NotPossibleError(
-            f"this machine's kernel has no {' and no '.join(module for module, _, _ in lacking)}, and pods'"
-            " volumes are attached by it",
-            details=tuple(f"{kind}: asked for by {who}" for _, kind, who in lacking),
-            hint=f"Load it (`modprobe -a {modules}`), or leave out what asks for such volumes.",
+            "this machine's kernel has no rbd, by which block volumes are attached to pods",
+            details=(f"{BLOCK_CLASS} is asked for by `apps.database` and by `kubernetes.monitoring`",),
+            hint="Load it (`modprobe rbd`), or leave out what asks for such volumes; with"
+            " `storage.block.enabled: false` nothing else of block storage is there either.",
         )
 
 

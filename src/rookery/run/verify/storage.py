@@ -35,7 +35,9 @@ def metadata_servers(subject: Subject) -> Evidence:
     state = subject.system.ceph().mon("fs dump")
     info = next(fs["mdsmap"]["info"] for fs in state["filesystems"] if fs["mdsmap"]["fs_name"] == wanted.name)
     active = sorted(mds["name"] for mds in info.values() if mds["state"] == "up:active")
-    standby = sorted(mds["name"] for mds in state["standbys"])
+    # Rook lets one follow the active one's journal (standby-replay): it stands by, with its rank.
+    following = [mds["name"] for mds in info.values() if mds["state"] == "up:standby-replay"]
+    standby = sorted([*following, *(mds["name"] for mds in state["standbys"])])
     total = len(subject.design.with_daemon(DaemonKind.MDS))
     good = len(active) == wanted.active_mds and len(active) + len(standby) == total
     return judged(good, f"active {', '.join(active) or 'none'}, standing by {', '.join(standby) or 'none'}")

@@ -88,7 +88,7 @@ def http_caching(subject: Subject) -> Evidence:
     """Browsers can revalidate (ETag), ask for a part (range) and get text compressed."""
     url = f"{subject.url('site')}/"
     # One connection leads to one edge; another may still hold an older page, for as long as it may be cached.
-    with Browser(str(subject.system.ca_file)) as browser:
+    with Browser(str(subject.system.ca_file), subject.system.addresses) as browser:
         page = browser.get(url, headers={"Accept-Encoding": "identity"})
         etag = page.headers.get("etag", "")
         again = browser.get(url, headers={"If-None-Match": etag, "Accept-Encoding": "identity"})

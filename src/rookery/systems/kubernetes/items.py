@@ -69,14 +69,22 @@ class Applier:
     def _holds(self, one: Placed, installed: Mapping[tuple[str, str], Installed]) -> bool:
         item = one.item
         if isinstance(item, Objects):
-            return not self.kubectl.differs(dump(item.objects))
+            return not self.kubectl.differs("-", stdin=dump(item.objects))
+        if isinstance(item, Remote):
+            return not self.kubectl.differs(self.remotes.get(item.url, item.url))
         if isinstance(item, Release):
             there = installed.get((item.namespace, item.name))
             return there is not None and self._is_current(item, there)
         if isinstance(item, Secrets):
             return all(self._has_secret(needed) for needed in item.secrets)
-        # Of a wait, looking is doing; others' objects are applied again, which changes nothing.
-        return False
+        return self._is_met(item)
+
+    def _is_met(self, item: Wait) -> bool:
+        try:
+            self.kubectl.wait(item.kind, item.name, item.condition, namespace=item.namespace, seconds=0)
+        except CommandError:
+            return False
+        return True
 
     def _is_current(self, item: Release, there: Installed) -> bool:
         wanted = json.loads(json.dumps(item.values))

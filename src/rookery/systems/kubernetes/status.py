@@ -41,14 +41,21 @@ def is_ready(thing: Object) -> bool:
 
 
 def program_name(pod: Object) -> str:
-    """Return what a pod is in the design's words: `cdn-edge` for one of ours, else its own name."""
+    """Return what a pod is in the design's words: `cdn-edge` for one of ours, `osd.2` for a daemon of Ceph's,
+    else its name without what makes it one of several."""
     labels = pod["metadata"].get("labels", {})
     app, component = (labels.get(f"app.kubernetes.io/{key}", "") for key in ("name", "component"))
     if labels.get("app.kubernetes.io/managed-by") == "rookery" and app and component:
         return f"{app}-{component}"
     if labels.get("cnpg.io/cluster"):
         return f"{labels['cnpg.io/cluster']}-postgres"
-    return str(pod["metadata"]["name"])
+    if labels.get("ceph_daemon_type"):
+        return f"{labels['ceph_daemon_type']}.{labels.get('ceph_daemon_id', '')}"
+    # `generateName` is what made it, a Deployment with the hash of its template; a static pod has none.
+    metadata = pod["metadata"]
+    given = str(metadata.get("generateName", "")).rstrip("-")
+    name = given.removesuffix(f"-{labels.get('pod-template-hash', '')}") or str(metadata["name"])
+    return name.removesuffix(f"-{pod['spec'].get('nodeName', '')}")
 
 
 def _program(pod: Object, host: str) -> ProgramStatus:

@@ -13,8 +13,13 @@ from rookery.versions import CSI_DRIVERS, Distribution
 
 
 def csi_drivers(design: Design, distribution: Distribution) -> Release:
-    """Return the release of the drivers for RBD and CephFS."""
+    """Return the release of the drivers for what the design has of RBD and CephFS."""
     prefix = distribution.namespace
+    # Without its kernel module a node's part of RBD's driver ends at once, again and again.
+    wanted = {
+        "rbd": any(pool.application == "rbd" for pool in design.pools),
+        "cephfs": design.file_system is not None,
+    }
     on = {
         kind: {
             "enabled": True,
@@ -24,9 +29,10 @@ def csi_drivers(design: Design, distribution: Distribution) -> Release:
             "snapshotPolicy": "volumeSnapshot",
             "controllerPlugin": {"replicas": _controllers(design)},
         }
-        for kind in ("rbd", "cephfs")
+        for kind, there in wanted.items()
+        if there
     }
-    off = {kind: {"enabled": False} for kind in ("nfs", "nvmeof")}
+    off = {kind: {"enabled": False} for kind in (*wanted, "nfs", "nvmeof") if kind not in on}
     defaults = {
         "imageSet": {"name": "rook-csi-operator-image-set-configmap"},
         "nodePlugin": {"priorityClassName": "system-node-critical"},

@@ -96,7 +96,12 @@ def file_systems(design: Design, namespace: str) -> list[dict[str, Any]]:
         "reclaimPolicy": "Delete",
         "allowVolumeExpansion": True,
         "volumeBindingMode": "Immediate",
-        "parameters": _secrets(_CEPHFS, namespace),
+        "parameters": {
+            **_secrets(_CEPHFS, namespace),
+            # A lab's servers have their machine's kernel, which may know no CephFS: by FUSE they need none,
+            # as on the native platform.
+            **({"mounter": "fuse"} if design.provider == "lab" else {}),
+        },
     }
     return [{"name": system.name, "spec": spec, "storageClass": storage_class}]
 

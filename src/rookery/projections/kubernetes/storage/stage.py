@@ -9,6 +9,7 @@ from rookery.design.model import Design
 from rookery.manifest import Item, Objects, Release, Stage, Wait, manifest
 from rookery.projections.kubernetes.storage.cluster import build_cluster_spec
 from rookery.projections.kubernetes.storage.csi import csi_drivers, kernel_mount_options
+from rookery.projections.kubernetes.storage.dashboard import dashboard_items
 from rookery.projections.kubernetes.storage.services import (
     BLOCK_CLASS,
     FILE_CLASS,
@@ -77,6 +78,7 @@ def _items(design: Design, distribution: Distribution) -> list[Item]:
             namespace=namespace,
         ),
     ]
+    items += dashboard_items(design, distribution)
     if design.file_system is not None:
         items.append(_ready("cephfilesystem", design.file_system.name, namespace))
     if design.object_store is not None:

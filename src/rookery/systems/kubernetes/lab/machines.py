@@ -32,6 +32,7 @@ RUNTIME = "/usr/lib/rookery/runtime"
 
 _INIT = "/usr/lib/rookery/init"
 _GUEST = package_files("rookery.systems.kubernetes.lab") / "guest"
+_MODULES = "/usr/lib/modules"
 _WAKE_LIMIT = 120.0  # seconds; seven servers start at once on whatever machine there is
 _SSH, _STATUS = 22, 9000
 # No overlay may lie on an overlay, so what containers stand on is a folder of the machine itself; so is what
@@ -146,7 +147,7 @@ def _container(design: Design, host: Host, paths: LabPaths, supplies: Supplies) 
     place = paths.server(host.name)
     balancer = _is_balancer(host)
     own = tuple((f"/{name}", str(place.folder / "own" / name)) for name in _OWN)
-    shared = ((MIRROR, str(supplies.mirror)), (STORE, str(supplies.store)))
+    shared = ((MIRROR, str(supplies.mirror)), (STORE, str(supplies.store)), *_modules())
     balancing = ("/usr/sbin/haproxy", "-W", "-f", "/etc/haproxy/haproxy.cfg")
     return Container(
         id=paths.container(host.name),
@@ -161,6 +162,11 @@ def _container(design: Design, host: Host, paths: LabPaths, supplies: Supplies) 
         shared=() if balancer else shared,
         fuse=Path("/dev/fuse").exists(),
     )
+
+
+def _modules() -> tuple[tuple[str, str], ...]:
+    """Return the machine's modules where it has some: CSI's pods ask for theirs, which are loaded already."""
+    return ((_MODULES, _MODULES),) if Path(_MODULES).is_dir() else ()
 
 
 def _is_balancer(host: Host) -> bool:

@@ -1,0 +1,105 @@
+"""The dashboard's certificate, from the authority of everything else: Rook gives it one that signs itself.
+
+Rook leaves a certificate alone that is there (`mgr/dashboard/crt` among the keys of the cluster), and has no
+setting for one. So a Job hands it over when the cluster is there, and the same every night, for the day on
+which cert-manager has renewed it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rookery.apps.pods import CERTIFICATE_LIFE, ISSUER, container, done, job, pod, resources
+from rookery.design.model import Design
+from rookery.manifest import Item, Objects, common_labels, manifest
+from rookery.units import MIB
+from rookery.versions import Distribution
+
+_NAME = "dashboard-certificate"
+_SECRET = "dashboard-tls"  # noqa: S105 - the name of one
+_LABELS = common_labels("ceph", component=_NAME, part_of="rookery")
+_TLS, _ENDPOINTS, _ADMIN = "/etc/rookery/tls", "/etc/rook", "/var/lib/rook-ceph-mon"
+# The endpoints are written as in Rook's own toolbox: `a=10.105.65.20:3300,b=...`. A manager reads its
+# certificate when the module starts.
+_SCRIPT = f"""\
+set -eu
+cd /tmp
+cat > ceph.conf <<END
+[global]
+mon_host = $(sed -e 's/[a-z0-9_-]*=//g' {_ENDPOINTS}/mon-endpoints)
+[$ROOK_CEPH_USERNAME]
+keyring = /tmp/keyring
+END
+printf '[%s]\\nkey = %s\\n' "$ROOK_CEPH_USERNAME" "$(cat {_ADMIN}/secret.keyring)" > keyring
+tell() {{ ceph --conf /tmp/ceph.conf --name "$ROOK_CEPH_USERNAME" --connect-timeout 60 "$@"; }}
+if [ "$(tell config-key get mgr/dashboard/crt || true)" = "$(cat {_TLS}/tls.crt)" ]; then
+    echo "the dashboard has it already"
+    exit 0
+fi
+tell dashboard set-ssl-certificate -i {_TLS}/tls.crt
+tell dashboard set-ssl-certificate-key -i {_TLS}/tls.key
+tell mgr module disable dashboard
+tell mgr module enable dashboard
+"""
+
+
+def dashboard_items(design: Design, distribution: Distribution) -> tuple[Item, ...]:
+    """Return the certificate and what hands it over; nothing where there is no dashboard."""
+    if not design.dashboard:
+        return ()
+    assert design.kubernetes is not None
+    namespace = distribution.namespace
+    spec = {
+        "secretName": _SECRET,
+        **CERTIFICATE_LIFE,
+        "dnsNames": [
+            f"dashboard.{design.kubernetes.domain}",
+            f"rook-ceph-mgr-dashboard.{namespace}.svc",
+        ],
+        # Ceph checks the key before it serves, and can check RSA's only.
+        "privateKey": {"algorithm": "RSA", "size": 2048, "rotationPolicy": "Always"},
+        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": ISSUER},
+    }
+    certificate = manifest("cert-manager.io/v1", "Certificate", "dashboard", namespace=namespace, spec=spec)
+    once = job(_NAME, _LABELS, _pod(distribution.ceph_image), namespace=namespace)
+    nightly = {
+        "schedule": "17 3 * * *",
+        "concurrencyPolicy": "Forbid",
+        "successfulJobsHistoryLimit": 1,
+        "jobTemplate": {"spec": once["spec"]},
+    }
+    repeated = manifest("batch/v1", "CronJob", _NAME, namespace=namespace, labels=_LABELS, spec=nightly)
+    return (
+        Objects(
+            name="dashboard-certificate",
+            why="The dashboard's certificate, and the Job that hands it to Ceph: now, and each night where "
+            "it was renewed.",
+            objects=(certificate, once, repeated),
+        ),
+        done(once, 600),
+    )
+
+
+def _pod(image: str) -> dict[str, Any]:
+    user = {
+        "name": "ROOK_CEPH_USERNAME",
+        "valueFrom": {"secretKeyRef": {"name": "rook-ceph-mon", "key": "ceph-username"}},
+    }
+    endpoints = {"name": "rook-ceph-mon-endpoints", "items": [{"key": "data", "path": "mon-endpoints"}]}
+    admin = {"secretName": "rook-ceph-mon", "items": [{"key": "ceph-secret", "path": "secret.keyring"}]}
+    volumes: dict[str, tuple[str, dict[str, Any]]] = {
+        "tls": (_TLS, {"secret": {"secretName": _SECRET}}),
+        "endpoints": (_ENDPOINTS, {"configMap": endpoints}),
+        "admin": (_ADMIN, {"secret": admin}),
+    }
+    mounts = [{"name": name, "mountPath": path, "readOnly": True} for name, (path, _) in volumes.items()]
+    hands = container(
+        "hand-over",
+        image,
+        ["/bin/bash", "-c", _SCRIPT],
+        size=resources(memory=256 * MIB, cpu="50m"),
+        env=[user, {"name": "HOME", "value": "/tmp"}],  # noqa: S108 - a volume of the pod's own
+        volumeMounts=[*mounts, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - likewise
+    )
+    kept = [{"name": name, **source} for name, (_, source) in volumes.items()]
+    return pod([hands], volumes=[*kept, {"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}}])
