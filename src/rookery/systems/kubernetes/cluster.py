@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -158,7 +159,10 @@ class KubernetesSystem:
         if not self.is_reachable():
             return host_statuses(self._design, (), ())
         nodes, pods = self.kubectl.get("nodes"), self.kubectl.get("pods")
-        return host_statuses(self._design, nodes["items"], pods["items"])
+        found = host_statuses(self._design, nodes["items"], pods["items"])
+        if self._servers is None:
+            return found
+        return tuple(replace(one, memory=self._servers.memory(one.name)) for one in found)
 
     def drift(self) -> tuple[Deviation, ...]:
         """Return the nodes that are missing, and every item that is not in the cluster as it is rendered."""

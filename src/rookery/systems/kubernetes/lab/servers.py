@@ -31,6 +31,7 @@ from rookery.systems.kubernetes.lab.store import (
     store_folder,
     wanted_images,
 )
+from rookery.systems.native.memory import cgroup_memory
 from rookery.systems.native.paths import CGROUP_ROOT, LabPaths
 from rookery.systems.native.servers import ensure_network, host_cables
 from rookery.systems.protocol import Report
@@ -85,6 +86,10 @@ class LabServers:
         if host not in known:
             raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
         return self.runc.exec_argv(self.paths.container(host), argv, terminal=terminal)
+
+    def memory(self, host: str) -> int | None:
+        """Return what a server's processes take of the machine's memory, without the page cache."""
+        return cgroup_memory(self.paths.cgroup(host))
 
     def settle(self, playbooks: Path) -> tuple[str, ...]:
         """Write what the playbooks in a folder must know of these servers; return how they are told."""
