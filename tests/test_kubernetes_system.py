@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from rookery.apps.pods import NAMESPACE
+from rookery.apps.table import PLACERS
+from rookery.design.build import build_design
 from rookery.design.model import Design, Role
 from rookery.drivers.http import Browser
 from rookery.errors import InputError, NotPossibleError, WaitError
 from rookery.manifest import Objects, Release, Remote, Secrets, Wait
-from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, cluster_steps
+from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, SERVER, cluster_steps
 from rookery.plan.step import Observation, plan_rest
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.placed import Placed, placed_items
@@ -78,11 +80,12 @@ def pod(app: str, component: str, host: str, *, number: int = 0, ready: bool = T
 def test_steps_need_what_they_build_on_and_nothing_else() -> None:
     steps = {step.id: step for step in cluster_steps(design(), placed())}
     assert list(steps)[:2] == [IMAGE, BOOTSTRAP]
-    assert steps[BOOTSTRAP].needs == (IMAGE,)
+    assert steps[BOOTSTRAP].after == (IMAGE,)
     order = list(steps)
     for step in steps.values():
-        assert all(order.index(need) < order.index(step.id) for need in step.needs)
-        assert step.needs or step.id == IMAGE
+        before = (*step.needs, *step.after)
+        assert all(order.index(one) < order.index(step.id) for one in before)
+        assert before or step.id == IMAGE
     first = {
         name: next(s for s in steps.values() if s.id.startswith(name)) for name in ("30", "40", "50", "60")
     }
@@ -90,6 +93,31 @@ def test_steps_need_what_they_build_on_and_nothing_else() -> None:
     assert first["30"].needs == first["40"].needs
     assert {need[:2] for need in first["50"].needs} == {"30", "40"}
     assert {need[:2] for need in first["60"].needs} == {"30", "40"}
+
+
+def test_what_has_to_be_waited_for_again_is_not_made_again() -> None:
+    steps = cluster_steps(design(), placed())
+    waits = {one.id for one in of_kind(Wait)}
+    seen = Observation(facts=frozenset(step.id for step in steps) - waits)
+    left = plan_rest(steps, seen)
+    assert {step.id for step in left} == waits
+    # In the same order as before: nodes are Ready before what is on them is.
+    assert [step.id for step in left] == [step.id for step in steps if step.id in waits]
+    changed = next(one.id for one in placed() if one.item.name == "cert-manager")
+    again = {step.id[:2] for step in plan_rest(steps, Observation(facts=seen.facts - {changed}))}
+    assert {"30", "50", "60", "71"} <= again
+
+
+def test_a_server_of_a_lab_that_is_started_again_is_a_member_as_before() -> None:
+    lab = open_spec("production-minimum", as_new=True).spec
+    lab = lab.model_copy(update={"platform": "kubernetes"})
+    made = build_design(lab, placers=PLACERS)
+    steps = cluster_steps(made, placed_items(build_stages(made)))
+    everything = frozenset(step.id for step in steps)
+    lost = f"{SERVER}:storage-k"
+    assert [step.id for step in plan_rest(steps, Observation(facts=everything - {lost}))] == [lost]
+    both = plan_rest(steps, Observation(facts=everything - {lost, BOOTSTRAP}))
+    assert [(step.id, step.needs) for step in both] == [(lost, ()), (BOOTSTRAP, (lost,))]
 
 
 def test_after_any_part_of_the_plan_the_rest_is_planned() -> None:

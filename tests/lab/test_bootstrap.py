@@ -261,7 +261,8 @@ def fill(site: Site, name: str, content: bytes) -> None:
 
 def bluestore(fsid: str) -> bytes:
     text = f"bluestore block device\n{'0' * 36}\n".encode()
-    return (text + b"\2\1\0\0\0ceph_fsid$\0\0\0" + fsid.encode()).ljust(4096, b"\0")
+    # Its sizes and times are bytes that are no text.
+    return (text + b"\2\1\xa3\xff\0ceph_fsid$\0\0\0" + fsid.encode()).ljust(4096, b"\0")
 
 
 def test_drives_with_something_on_them_are_refused(site: Site) -> None:

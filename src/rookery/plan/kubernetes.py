@@ -7,7 +7,7 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rookery.design.model import Design
 from rookery.manifest import Objects, Release, Remote, Secrets, Wait
@@ -32,18 +32,34 @@ def cluster_steps(design: Design, placed: Sequence[Placed]) -> tuple[Step, ...]:
     steps = [image] if design.apps and not there else []
     if design.provider == "lab":
         steps += _lab_servers(design, tuple(step.id for step in steps))
-    needs: tuple[str, ...] = tuple(step.id for step in steps)
-    steps.append(Step(id=BOOTSTRAP, phase=_MACHINES, title=made, needs=needs))
+    # A server that is started again is a member as before: nothing is made anew for it.
+    before = tuple(step.id for step in steps)
+    steps.append(Step(id=BOOTSTRAP, phase=_MACHINES, title=made, after=before))
+    return (*steps, *_item_steps(placed))
+
+
+def _item_steps(placed: Sequence[Placed]) -> Iterator[Step]:
+    """Yield a step for each item of the tree.
+
+    What follows a wait comes after it and builds on what stands before that: where something has to be waited
+    for again, what is there already is not made again.
+    """
+    built: dict[str, str] = {}
     last: dict[str, str] = {}
     for one in placed:
         stage = one.stage
-        if stage.name in last:
-            needs = (last[stage.name],)
-        else:
-            needs = tuple(last[name] for name in stage.after if name in last) or (BOOTSTRAP,)
-        steps.append(Step(id=one.id, phase=_phase(one), title=_title(one), needs=needs, target=one.path))
+        stages = (stage.name,) if stage.name in last else tuple(name for name in stage.after if name in last)
+        yield Step(
+            id=one.id,
+            phase=_phase(one),
+            title=_title(one),
+            needs=tuple(built[name] for name in stages if name in built),
+            after=tuple(last[name] for name in stages) or (BOOTSTRAP,),
+            target=one.path,
+        )
         last[stage.name] = one.id
-    return tuple(steps)
+        if not isinstance(one.item, Wait):
+            built[stage.name] = one.id
 
 
 def _lab_servers(design: Design, needs: tuple[str, ...]) -> tuple[Step, ...]:

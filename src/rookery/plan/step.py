@@ -14,13 +14,16 @@ from dataclasses import dataclass
 class Step:
     """One thing to do. `needs` are ids of steps that must be done before; `target` names what it acts on.
 
-    `phase` groups steps for people and for the figures of the time they took.
+    `after` are ids of steps that come first where they are to be done, and that it does not build on: when
+    one of them is done again, this one is not. `phase` groups steps for people and for the figures of the
+    time they took.
     """
 
     id: str
     phase: str
     title: str
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     target: str = ""
 
 
@@ -45,7 +48,7 @@ def plan_rest(steps: Iterable[Step], observation: Observation) -> tuple[Step, ..
             id=step.id,
             phase=step.phase,
             title=step.title,
-            needs=tuple(need for need in step.needs if need in left),
+            needs=tuple(need for need in (*step.needs, *step.after) if need in left),
             target=step.target,
         )
         for step in left.values()

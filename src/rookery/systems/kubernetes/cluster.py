@@ -124,9 +124,15 @@ class KubernetesSystem:
         if self._servers is not None:
             facts |= set(self._servers.facts())
         if self.is_reachable():
-            facts |= {BOOTSTRAP} if told_url(self.paths) == self._mirror_url else set()
             facts |= self._applier.facts(self._placed)
+            if not self._strangers() and told_url(self.paths) == self._mirror_url:
+                facts.add(BOOTSTRAP)
         return Observation(facts=frozenset(facts))
+
+    def _strangers(self) -> tuple[str, ...]:
+        """Return the servers that are no nodes of the cluster."""
+        there = {node["metadata"]["name"] for node in self.kubectl.get("nodes")["items"]}
+        return tuple(host.name for host in self._design.servers if host.name not in there)
 
     def apply(self, step: Step, report: Report) -> None:
         if step.id == IMAGE:
@@ -166,11 +172,8 @@ class KubernetesSystem:
 
     def drift(self) -> tuple[Deviation, ...]:
         """Return the nodes that are missing, and every item that is not in the cluster as it is rendered."""
-        there = {node["metadata"]["name"] for node in self.kubectl.get("nodes")["items"]}
         missing = [
-            Deviation(kind=DeviationKind.MISSING, subject=host.name, what="node")
-            for host in self._design.servers
-            if host.name not in there
+            Deviation(kind=DeviationKind.MISSING, subject=name, what="node") for name in self._strangers()
         ]
         facts = self._applier.facts(self._placed)
         differing = [
@@ -358,9 +361,8 @@ class KubernetesSystem:
         write_whole(self.paths.kubeconfig, found.read_bytes(), mode=0o600)
         if not self.kubectl.reachable():
             raise NotPossibleError(f"the cluster of {found} does not answer", hint="Is it the right one?")
-        there = {node["metadata"]["name"] for node in self.kubectl.get("nodes")["items"]}
-        missing = [host.name for host in self._design.servers if host.name not in there]
-        if missing:
+        if missing := self._strangers():
+            there = (node["metadata"]["name"] for node in self.kubectl.get("nodes")["items"])
             raise NotPossibleError(
                 f"the cluster of {found} has no node {', '.join(missing)}",
                 details=(f"its nodes: {', '.join(sorted(there)) or 'none'}",),
