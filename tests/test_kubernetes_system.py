@@ -15,6 +15,7 @@ from rookery.apps.table import PLACERS
 from rookery.design.build import build_design
 from rookery.design.model import Design, Role
 from rookery.drivers.http import Browser
+from rookery.drivers.process import CommandError
 from rookery.errors import InputError, NotPossibleError, WaitError
 from rookery.manifest import Objects, Release, Remote, Secrets, Wait
 from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, SERVER, cluster_steps
@@ -238,6 +239,38 @@ def test_a_wait_ends_with_what_was_seen_last(monkeypatch: pytest.MonkeyPatch) ->
     assert heard[0] == "cephcluster rook-ceph: rook-ceph Progressing HEALTH_WARN, for 15 s"
     to.kubectl.kinds.add("cephcluster")
     to.apply(one, quiet)
+
+
+@pytest.mark.parametrize(
+    ("said", "tries"),
+    [
+        ('Error from server (InternalError): failed calling webhook "webhook.cert-manager.io"', 3),
+        ('admission webhook "webhook.cert-manager.io" denied the request: no', 1),
+    ],
+)
+def test_who_does_not_answer_is_asked_again_and_who_refuses_is_not(
+    monkeypatch: pytest.MonkeyPatch, said: str, tries: int
+) -> None:
+    monkeypatch.setattr(items, "_SILENCE_PAUSE", 0.0)
+    asked: list[str] = []
+
+    class Silent(FakeKubectl):
+        def _apply(self, words: list[str], namespace: str, stdin: str) -> None:
+            asked.append(stdin)
+            if len(asked) < 3:
+                raise CommandError(("kubectl", "apply"), exit_code=1, output=said)
+            super()._apply(words, namespace, stdin)
+
+    to = replace(applier(), kubectl=Silent())
+    heard: list[str] = []
+    one = of_kind(Objects)[0]
+    if tries == 1:
+        with pytest.raises(CommandError):
+            to.apply(one, heard.append)
+    else:
+        to.apply(one, heard.append)
+        assert heard == [f"nobody answers: {said}"] * 2
+    assert len(asked) == tries
 
 
 # --- What runs

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from rookery.drivers.kubectl import Kubectl
 from rookery.drivers.process import CommandError
 from rookery.drivers.waiting import Look, wait_for
 from rookery.errors import WaitError
-from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Wait
+from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Wait, jobs_of
 from rookery.projections.kubernetes.emit import dump
 from rookery.projections.kubernetes.placed import Placed
 
@@ -26,6 +27,18 @@ Report = Callable[[str], None]
 
 _RELEASE_LIMIT = 900  # seconds; images are pulled over whatever line there is
 _APPEARS = 120.0  # seconds for a controller to make what is waited for
+_JOB_ENDS = 120.0  # seconds for the pods of a Job that is deleted
+# What is said of a webhook or an API server that cannot be reached; what is refused is said in other words.
+_SILENT = (
+    "failed calling webhook",
+    "failed to call webhook",
+    "etcdserver: leader changed",
+    "connection refused",
+)
+_SILENCE_LIMIT, _SILENCE_PAUSE = (
+    180.0,
+    2.0,
+)  # seconds; a pod of a lost node is elsewhere after some five minutes
 _SLICE = 15  # seconds of one look at a condition, after which it is said again what is seen
 _LOOKS_AT_ONCE = 8
 
@@ -44,9 +57,29 @@ class Applier:
     remotes: Mapping[str, str]
 
     def apply(self, one: Placed, report: Report) -> None:
-        """Make an item what it should be; raises CommandError or WaitError."""
+        """Make an item what it should be; raises CommandError or WaitError.
+
+        Where somebody who has to be asked does not answer (a webhook whose node was lost, an API server that
+        has just begun), it is tried again for a while.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                self._make(one, report)
+            except CommandError as error:
+                silent = next((line for line in error.details if _is_silent(line)), "")
+                if not silent or time.monotonic() - began > _SILENCE_LIMIT:
+                    raise
+            else:
+                return
+            report(f"nobody answers: {silent.strip()}")
+            time.sleep(_SILENCE_PAUSE)
+
+    def _make(self, one: Placed, report: Report) -> None:
         item = one.item
         if isinstance(item, Objects):
+            for job in jobs_of(item):
+                self.kubectl.run(*job.others, namespace=job.namespace, limit=_JOB_ENDS)
             self.kubectl.apply("-", stdin=dump(item.objects))
         elif isinstance(item, Remote):
             self.kubectl.apply(self.remotes.get(item.url, item.url))
@@ -69,7 +102,7 @@ class Applier:
     def _holds(self, one: Placed, installed: Mapping[tuple[str, str], Installed]) -> bool:
         item = one.item
         if isinstance(item, Objects):
-            return not self.kubectl.differs("-", stdin=dump(item.objects))
+            return not self.kubectl.differs("-", stdin=dump(item.objects)) and not self._has_others(item)
         if isinstance(item, Remote):
             return not self.kubectl.differs(self.remotes.get(item.url, item.url))
         if isinstance(item, Release):
@@ -78,6 +111,14 @@ class Applier:
         if isinstance(item, Secrets):
             return all(self._has_secret(needed) for needed in item.secrets)
         return self._is_met(item)
+
+    def _has_others(self, item: Objects) -> bool:
+        """Whether a Job is there that one of these takes the place of."""
+        return any(
+            one["metadata"]["name"] != job.name
+            for job in jobs_of(item)
+            for one in self.kubectl.get("jobs", namespace=job.namespace, selector=job.selector)["items"]
+        )
 
     def _is_met(self, item: Wait) -> bool:
         try:
@@ -166,6 +207,11 @@ class Applier:
             return "it cannot be read"
         objects = found.get("items", [found])
         return "; ".join(_says(one) for one in objects[:3]) or "there is none"
+
+
+def _is_silent(line: str) -> bool:
+    """Tell whether a line of kubectl's or helm's says that somebody does not answer, for now."""
+    return any(words in line for words in _SILENT)
 
 
 def chart_id(item: Release) -> str:
