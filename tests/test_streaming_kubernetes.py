@@ -251,9 +251,18 @@ def test_films_of_ones_own_come_from_a_volume_and_wait_until_it_is_complete(tmp_
         "resources": {"requests": {"storage": "50Gi"}},
     }
     source = next(item for item in items(of) if isinstance(item, Objects) and item.name == "source")
-    assert [each["kind"] for each in source.objects] == ["PersistentVolumeClaim", "Pod"]
-    films = tmp_path / "films"
-    assert f"kubectl -n media cp {films}/. media-source:/srv/source && " in source.why
+    # It comes before the account of the packager, and has a controller that makes it anew elsewhere.
+    assert [(each["kind"], each["metadata"]["name"]) for each in source.objects] == [
+        ("ServiceAccount", "streaming-source"),
+        ("PersistentVolumeClaim", "media-source"),
+        ("Deployment", "media-source"),
+    ]
+    door = one(of, "Deployment", "media-source")["spec"]
+    assert (door["replicas"], door["template"]["spec"]["serviceAccountName"]) == (1, "streaming-source")
+    assert one(of, "PersistentVolumeClaim", "media-source")["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert f"tar -C {tmp_path / 'films'} -c . | kubectl -n media exec -i deploy/media-source -- tar -x " in (
+        source.why
+    )
     waits = [item for item in items(of) if isinstance(item, Wait) and item.kind == "job"]
     assert [wait.seconds for wait in waits] == [6 * 3600]
     # Another Job than the one that generates films.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from rookery.apps.image import PUBLISHER, image_reference
@@ -15,6 +16,7 @@ from rookery.apps.pods import (
     bucket_keys,
     certificate,
     container,
+    deployment,
     job,
     pod,
     resources,
@@ -22,7 +24,7 @@ from rookery.apps.pods import (
 from rookery.apps.serving import render_rules
 from rookery.apps.streaming.instances import MEDIA_BUCKET, PACKING_FOLDER
 from rookery.apps.streaming.media import RULES
-from rookery.apps.streaming.volumes import claim, claimed
+from rookery.apps.streaming.volumes import account, claim, claimed
 from rookery.design.model import Design
 from rookery.manifest import Manifest, Objects, common_labels, manifest
 from rookery.units import GIB, MIB
@@ -34,6 +36,8 @@ _OUT_MOUNT = {"name": "out", "mountPath": _OUT}
 _SOURCE_MOUNT = {"name": "source", "mountPath": _GIVEN, "readOnly": True}
 _CONFIG, _TLS = "/etc/rookery", "/etc/rookery/tls"
 _READY = f"{_GIVEN}/.ready"
+# The folder itself, the first component of each name, belongs to root and stays as it is.
+_UNPACK = f"tar -x -C {_GIVEN} -m --strip-components=1 --no-same-owner --no-same-permissions"
 _GENERATED_SPACE, _GIVEN_SPACE = "2Gi", "50Gi"
 # Generated films took 0.8 GiB on two cores, as measured. ffmpeg takes more for each core and for larger
 # pictures, so it gets four cores at most, and a user's films twice the memory.
@@ -52,7 +56,7 @@ def source_volume(given: str) -> Objects:
     )
     specification = pod(
         [door],
-        serviceAccountName="streaming-packager",
+        serviceAccountName="streaming-source",
         terminationGracePeriodSeconds=1,
         volumes=[claimed("source", _SOURCE)],
     )
@@ -61,14 +65,16 @@ def source_volume(given: str) -> Objects:
     return Objects(
         name="source",
         why=f"Films of your own come from this volume. Bring them there through its pod, say that they are "
-        f"complete, and the Job takes them: kubectl -n {NAMESPACE} cp {given}/. {_SOURCE}:{_GIVEN} && "
-        f"kubectl -n {NAMESPACE} exec {_SOURCE} -- touch {_READY}. To publish others later, copy them, "
-        "delete this Job and that of the catalogue's schema, which has their titles (kubectl -n "
+        f"complete, and the Job takes them: tar -C {shlex.quote(given)} -c . | "
+        f"kubectl -n {NAMESPACE} exec -i deploy/{_SOURCE} -- {_UNPACK} && "
+        f"kubectl -n {NAMESPACE} exec deploy/{_SOURCE} -- touch {_READY}. To publish others later, bring "
+        "them, delete this Job and that of the catalogue's schema, which has their titles (kubectl -n "
         f"{NAMESPACE} delete job -l 'app.kubernetes.io/component in (packager, schema)'), and apply the tree "
         "again.",
         objects=(
+            account("source"),
             claim(_SOURCE, own, size=_GIVEN_SPACE),
-            manifest("v1", "Pod", _SOURCE, namespace=NAMESPACE, labels=own, spec=specification),
+            deployment(_SOURCE, own, specification, replicas=1),
         ),
     )
 
