@@ -9,6 +9,7 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +79,15 @@ class FakeKubectl(Kubectl):
         items = [
             one
             for (its_kind, its_namespace, _), one in sorted(self.objects.items())
-            if its_kind == kind and namespace in ("", its_namespace)
+            if its_kind == kind and namespace in ("", its_namespace) and _selected(one, words)
         ]
         return json.dumps({"items": items})
 
     def _delete(self, words: list[str], namespace: str, _stdin: str) -> None:
         kind = kind_of(words[0])
-        if "--all" in words:
-            for key in [key for key in self.objects if key[:2] == (kind, namespace)]:
+        if "--all" in words or "--selector" in words:
+            chosen = [key for key, one in self.objects.items() if _selected(one, words)]
+            for key in [key for key in chosen if key[:2] == (kind, namespace)]:
                 del self.objects[key]
             return
         self.objects.pop((kind, namespace, words[1]), None)
@@ -111,6 +113,15 @@ class FakeKubectl(Kubectl):
     def _wait(self, words: list[str], _namespace: str, _stdin: str) -> None:
         if words[0] not in self.kinds:
             raise CommandError(("kubectl", "wait"), exit_code=1, output="error: timed out waiting")
+
+
+def _selected(one: Mapping[str, Any], words: list[str]) -> bool:
+    """Whether an object has the label of `--selector` and the name that `--field-selector` leaves."""
+    options = dict(pairwise(words))
+    label, _, value = options.get("--selector", "").partition("=")
+    left = options.get("--field-selector", "").partition("metadata.name!=")[2]
+    labels, name = one["metadata"].get("labels", {}), one["metadata"]["name"]
+    return bool((not label or labels.get(label) == value) and name != left)
 
 
 def kind_of(word: str) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from rookery.design.model import Design
-from rookery.manifest import Item, Objects, Release, Remote, Secrets, Wait
+from rookery.manifest import Item, Objects, Release, Remote, Secrets, Wait, jobs_of
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.sources import chart_path, is_tree, remote_path
 from rookery.run.workspace import open_spec
@@ -107,7 +108,8 @@ def expected(tree: Tree, mirror: str = "") -> list[tuple[str, tuple[str, ...]]]:
 
 def _calls(item: Any, prefix: str, mirror: str) -> list[tuple[str, tuple[str, ...]]]:
     if isinstance(item, Objects):
-        return [("kubectl", (*APPLY, "-f", f"{prefix}{item.name}.yaml"))]
+        earlier = [("kubectl", ("--namespace", job.namespace, *job.others)) for job in jobs_of(item)]
+        return [*earlier, ("kubectl", (*APPLY, "-f", f"{prefix}{item.name}.yaml"))]
     if isinstance(item, Remote):
         place = f"{mirror}/{remote_path(item)}" if mirror else item.url
         return [("kubectl", (*APPLY, "-k" if is_tree(item) else "-f", place))]
@@ -191,6 +193,19 @@ def test_one_stage_and_all_that_follow_one(tree: Tree) -> None:
     everything = expected(tree)
     assert noted == everything[-len(noted) :]
     assert noted[0][1][:3] == ("upgrade", "--install", "rook-ceph")
+
+
+def test_a_job_s_predecessors_go_right_before_it_comes(tree: Tree) -> None:
+    tree.run("74-cdn")
+    asked = [words for _, words, _ in tree.noted()]
+    where = next(n for n, words in enumerate(asked) if "delete" in words)
+    applied = (tree.folder / "tree" / asked[where + 1][-1]).read_text()
+    job = next(one for one in yaml.safe_load_all(applied) if one["kind"] == "Job")
+    assert job["metadata"]["labels"]["rookery.io/job"] == "site-publisher"
+    assert asked[where] == (
+        *("--namespace", "media", "delete", "jobs", "--selector", "rookery.io/job=site-publisher"),
+        *("--field-selector", f"metadata.name!={job['metadata']['name']}", "--cascade=foreground"),
+    )
 
 
 @pytest.mark.parametrize("words", [("55-storage",), ("--from", "55-storage")])

@@ -7,7 +7,7 @@ applied in their order; by hand, by `rookery up` and by Flux alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ Manifest = Mapping[str, Any]
 """One Kubernetes object, or any other structure that YAML can hold."""
 
 MANAGED_BY = "rookery"
+# What a Job does, whatever its name goes on with: of each there is one at a time.
+JOB_LABEL = "rookery.io/job"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +141,38 @@ def manifest(
     if annotations:
         metadata["annotations"] = dict(annotations)
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **body}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneJob:
+    """A Job with the work that it does, `JOB_LABEL`: those that did the same before it are to go.
+
+    A Job that ended says that its work is done. Left behind, it would say so again where what it did is
+    wanted once more, and nothing would run.
+    """
+
+    work: str
+    name: str
+    namespace: str
+
+    @property
+    def selector(self) -> str:
+        return f"{JOB_LABEL}={self.work}"
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """kubectl's words for all but this one; pods of one that still runs end before the command does."""
+        chosen = ("--selector", self.selector, "--field-selector", f"metadata.name!={self.name}")
+        return ("delete", "jobs", *chosen, "--cascade=foreground")
+
+
+def jobs_of(item: Objects) -> Iterator[OneJob]:
+    """Yield the Jobs among objects that take the place of others."""
+    for one in item.objects:
+        metadata = one["metadata"]
+        if one["kind"] == "Job" and JOB_LABEL in metadata.get("labels", {}):
+            work = metadata["labels"][JOB_LABEL]
+            yield OneJob(work=work, name=metadata["name"], namespace=metadata["namespace"])
 
 
 def common_labels(name: str, *, component: str = "", part_of: str = "") -> dict[str, str]:

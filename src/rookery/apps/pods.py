@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rookery.design.model import Design, Instance
-from rookery.manifest import Manifest, Wait, common_labels, manifest, selector
+from rookery.manifest import JOB_LABEL, Manifest, Wait, common_labels, manifest, selector
 from rookery.units import GB, GIB, MIB
 
 NAMESPACE = "media"
@@ -209,7 +209,8 @@ def job(
     """Return a Job that is tried again until it succeeds, what it needs may come later than itself.
 
     What a Job does cannot be changed, so its name has a hash of that, and of the ConfigMaps that it reads:
-    where one of these changes, it is another Job, which runs once.
+    where one of these changes, it is another Job, which runs once. Its label tells which others it takes the
+    place of.
     """
     template = {
         "metadata": {"labels": dict(pod_labels)},
@@ -217,7 +218,8 @@ def job(
     }
     spec = {"backoffLimit": 20, "template": template}
     full_name = f"{name}-{content_hash([template, *read])}"
-    return manifest("batch/v1", "Job", full_name, namespace=namespace, labels=pod_labels, spec=spec)
+    own = {**pod_labels, JOB_LABEL: name}
+    return manifest("batch/v1", "Job", full_name, namespace=namespace, labels=own, spec=spec)
 
 
 def content_hash(values: Sequence[Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rookery.design.model import Design
 from rookery.files import File
-from rookery.manifest import Chart, Manifest, Objects, Release, Remote, Secrets, manifest
+from rookery.manifest import Chart, Manifest, Objects, Release, Remote, Secrets, jobs_of, manifest
 from rookery.projections.kubernetes.emit import dump
 from rookery.projections.kubernetes.placed import Placed
 
@@ -104,8 +104,9 @@ def _kustomization(one: Placed, before: str) -> Manifest:
         "retryInterval": "1m",
         "sourceRef": {"kind": "GitRepository", "name": _remote_name(remote) if remote else SOURCE},
         "path": remote.path if remote else f"./{FOLDER}/{one.id}",
-        # What holds data is never removed because a file was.
-        "prune": False,
+        # What holds data is never removed because a file was. A Job of another name that did the same before
+        # is: one that ended would keep its work from being done when it is wanted again.
+        "prune": isinstance(one.item, Objects) and any(jobs_of(one.item)),
         "wait": not isinstance(one.item, Release) or one.item.waits,
     }
     if before:

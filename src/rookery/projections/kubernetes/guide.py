@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rookery.design.cluster import has_cilium
 from rookery.design.model import Cluster, Design, Role
-from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Stage, Wait
+from rookery.manifest import NeededSecret, Objects, OneJob, Release, Remote, Secrets, Stage, Wait, jobs_of
 from rookery.projections.kubernetes.balancer import needs_balancer
 from rookery.projections.kubernetes.doors import doors_of
 from rookery.projections.kubernetes.nodes import marking
@@ -207,7 +207,7 @@ def _command(one: Placed) -> str:
     """Return the command that applies an item; a long one in several lines."""
     item = one.item
     if isinstance(item, Objects):
-        return f"kubectl apply --server-side -f {one.path}"
+        return "\n".join((*map(_others_command, jobs_of(item)), f"kubectl apply --server-side -f {one.path}"))
     if isinstance(item, Release):
         chart = item.chart
         return (
@@ -224,6 +224,13 @@ def _command(one: Placed) -> str:
     name = item.name if item.name == "--all" else shlex.quote(item.name)
     waits = f"--for='{item.condition}' --timeout={item.seconds}s"
     return f"kubectl wait {item.kind} {name}{where} \\\n    {waits}"
+
+
+def _others_command(job: OneJob) -> str:
+    """Return the command that removes the Jobs that one takes the place of."""
+    verb, kind, *options = job.others
+    first, second = " ".join(options[:2]), " ".join(options[2:])
+    return f"kubectl {verb} {kind} --namespace {job.namespace} {first} \\\n    {second}"
 
 
 def _secret_command(needed: NeededSecret) -> str:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from rookery.design.model import Design
-from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Wait
+from rookery.manifest import JOB_LABEL, NeededSecret, Objects, Release, Remote, Secrets, Wait, jobs_of
 from rookery.projections.kubernetes.placed import Placed
 from rookery.projections.kubernetes.sources import is_tree, remote_path
 
@@ -42,6 +42,13 @@ done
 say() { printf '\\n== %s\\n' "$*"; }
 
 apply() { kubectl apply --server-side --force-conflicts --field-manager=rookery "$@"; }
+
+# A Job's namespace, work and name: those that did the same before it go. One that ended would keep its work
+# from being done when it is wanted again.
+only() {
+    kubectl --namespace "$1" delete jobs --selector "LABEL=$2" --field-selector "metadata.name!=$3" \\
+        --cascade=foreground
+}
 
 # Others' objects: -f or -k, their URL, and their path in a mirror.
 remote() {
@@ -100,7 +107,7 @@ _TAIL = """
 def render_script(design: Design, placed: tuple[Placed, ...]) -> str:
     """Return the script."""
     del design
-    parts = [_HEAD]
+    parts = [_HEAD.replace("LABEL", JOB_LABEL)]
     stages = dict.fromkeys(one.stage.name for one in placed)
     for name in stages:
         items = [one for one in placed if one.stage.name == name]
@@ -114,6 +121,8 @@ def render_script(design: Design, placed: tuple[Placed, ...]) -> str:
 def _lines(one: Placed) -> Iterator[str]:
     item = one.item
     if isinstance(item, Objects):
+        for job in jobs_of(item):
+            yield f"only {job.namespace} {job.work} {job.name}"
         yield f"apply -f {one.path}"
     elif isinstance(item, Remote):
         words = ("-k" if is_tree(item) else "-f", item.url, remote_path(item))
