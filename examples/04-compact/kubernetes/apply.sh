@@ -27,6 +27,13 @@ say() { printf '\n== %s\n' "$*"; }
 
 apply() { kubectl apply --server-side --force-conflicts --field-manager=rookery "$@"; }
 
+# A Job's namespace, work and name: those that did the same before it go. One that ended would keep its work
+# from being done when it is wanted again.
+only() {
+    kubectl --namespace "$1" delete jobs --selector "rookery.io/job=$2" --field-selector "metadata.name!=$3" \
+        --cascade=foreground
+}
+
 # Others' objects: -f or -k, their URL, and their path in a mirror.
 remote() {
     if [ -n "$mirror" ]; then apply "$1" "$mirror/$3"; else apply "$1" "$2"; fi
@@ -108,14 +115,17 @@ fi
 
 if wanted 50-storage; then
     say 'Ceph by Rook v1.20.6'
-    release rook-ceph rook-ceph rook-ceph v1.20.6 https://charts.rook.io/release 50-storage/10-rook-ceph.values.yaml --wait --timeout 900s
-    release ceph-csi-drivers rook-ceph ceph-csi-drivers 1.0.4 https://ceph.github.io/ceph-csi-operator 50-storage/20-ceph-csi-drivers.values.yaml --wait --timeout 900s
-    apply -f 50-storage/30-gateway-certificate.yaml
-    release rook-ceph-cluster rook-ceph rook-ceph-cluster v1.20.6 https://charts.rook.io/release 50-storage/40-rook-ceph-cluster.values.yaml
+    release rook-ceph rook-ceph rook-ceph v1.20.6 https://charts.rook.io/release 50-storage/01-rook-ceph.values.yaml --wait --timeout 900s
+    release ceph-csi-drivers rook-ceph ceph-csi-drivers 1.0.4 https://ceph.github.io/ceph-csi-operator 50-storage/02-ceph-csi-drivers.values.yaml --wait --timeout 900s
+    apply -f 50-storage/03-gateway-certificate.yaml
+    release rook-ceph-cluster rook-ceph rook-ceph-cluster v1.20.6 https://charts.rook.io/release 50-storage/04-rook-ceph-cluster.values.yaml
     wait_for --namespace=rook-ceph cephcluster rook-ceph 'jsonpath={.status.ceph.health}=HEALTH_OK' 1200
+    only rook-ceph dashboard-certificate dashboard-certificate-2b32a953ba
+    apply -f 50-storage/06-dashboard-certificate.yaml
+    wait_for --namespace=rook-ceph job dashboard-certificate-2b32a953ba condition=Complete 600
     wait_for --namespace=rook-ceph cephfilesystem cephfs 'jsonpath={.status.phase}=Ready' 600
     wait_for --namespace=rook-ceph cephobjectstore store 'jsonpath={.status.phase}=Ready' 600
-    apply -f 50-storage/80-verification-user.yaml
+    apply -f 50-storage/10-verification-user.yaml
 fi
 
 if wanted 60-databases; then
@@ -160,6 +170,7 @@ if wanted 72-streaming; then
     apply -f 72-streaming/10-network-policies.yaml
     apply -f 72-streaming/20-bucket.yaml
     wait_for --namespace=media objectbucketclaim media 'jsonpath={.status.phase}=Bound' 300
+    only media streaming-packager streaming-packager-34c017273f
     apply -f 72-streaming/40-films.yaml
     apply -f 72-streaming/50-channel.yaml
     apply -f 72-streaming/60-origins.yaml
@@ -173,6 +184,7 @@ if wanted 73-catalogue; then
     apply -f 73-catalogue/10-network-policies.yaml
     apply -f 73-catalogue/20-certificate.yaml
     wait_for --namespace=media certificate catalogue-api condition=Ready 180
+    only media catalogue-schema catalogue-schema-addea75ace
     apply -f 73-catalogue/40-schema.yaml
     wait_for --namespace=media job catalogue-schema-addea75ace condition=Complete 900
     apply -f 73-catalogue/60-api.yaml
@@ -187,6 +199,7 @@ if wanted 74-cdn; then
     apply -f 74-cdn/04-certificate.yaml
     wait_for --namespace=media certificate cdn-edge condition=Ready 180
     apply -f 74-cdn/06-pages.yaml
+    only media site-publisher site-publisher-e9e3e342d9
     apply -f 74-cdn/07-publisher.yaml
     wait_for --namespace=media job site-publisher-e9e3e342d9 condition=Complete 600
     apply -f 74-cdn/09-edges.yaml
