@@ -14,7 +14,8 @@ from rookery.activity.model import Job, Wishes, build_job, parse_figures, render
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.cli.loading import parse_duration, parse_space
 from rookery.design.build import build_design
-from rookery.design.model import Design, Pool
+from rookery.design.model import Design
+from rookery.design.stored import Pool
 from rookery.errors import InputError, RookeryError
 from rookery.spec.parse import parse_spec
 from rookery.systems.native.load import load_cable

@@ -21,7 +21,8 @@ from rookery.design.capacity import (
     usable_by_pool,
     usable_bytes,
 )
-from rookery.design.model import Design, ErasureCode, Pool
+from rookery.design.model import Design
+from rookery.design.stored import ErasureCode, Pool
 from rookery.spec.load import read_pattern
 from rookery.spec.parse import parse_spec
 from rookery.units import GB

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.cli.designing import plan
 from rookery.design.build import build_design
-from rookery.design.model import Design, ErasureCode, Pool
+from rookery.design.model import Design
+from rookery.design.stored import ErasureCode, Pool
 from rookery.drivers.placement_tools import PlacementTools, parse_mappings, parse_upmaps
 from rookery.errors import NotPossibleError, RookeryError
 from rookery.projections.crush import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rookery.design.model import ErasureCode, Pool
 from rookery.design.pools import build_pools, file_pools
+from rookery.design.stored import ErasureCode, Pool
 from rookery.spec.model import Block, ErasureCoding, FileStorage, ObjectStorage, Storage
 from rookery.spec.model import Pool as Scheme
 

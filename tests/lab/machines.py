@@ -21,9 +21,10 @@ from rookery.design.model import Design, Host
 from rookery.drivers.debian import find_mirror
 from rookery.drivers.files import alone, remove_tree
 from rookery.drivers.loop import BlockDevice, attached
+from rookery.drivers.machine_server import machine_config
 from rookery.drivers.network import Bridge, Cable, ensure_bridges, ensure_namespace
 from rookery.drivers.process import run
-from rookery.drivers.runc import Container, Runc, build_config
+from rookery.drivers.runc import Container, Runc
 from rookery.systems.native.paths import image_folder
 
 SHARED = "/srv/test"  # one folder of this machine, the same in every server
@@ -36,7 +37,6 @@ _PACKAGES = (
 )
 # What the playbooks install on a fresh server; the mirror is not reached from these.
 _LATER = ("ca-certificates", "chrony", "xfsprogs")
-_ENVIRONMENT = ["container=runc", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
 
 
 def ensure_machine_image() -> Path:
@@ -202,42 +202,19 @@ def _lay(root: Path, folder: Path, drives: dict[str, BlockDevice]) -> None:
 def _config(
     host: Host, root: Path, namespace: str, shared: Path, drives: dict[str, BlockDevice]
 ) -> dict[str, Any]:
-    """Return the lab's configuration of a container, with what systemd wants otherwise."""
-    config = build_config(
-        Container(
-            id=host.name,
-            hostname="fresh",
-            root=root,
-            namespace=namespace,
-            argv=("/sbin/init",),
-            cgroup=f"{_CGROUP}/{host.name}",
-            memory=host.memory,
-            cpus=host.cpus,
-            binds=((SHARED, str(shared)),),
-            fuse=False,
-        )
+    container = Container(
+        id=host.name,
+        hostname="fresh",
+        root=root,
+        namespace=namespace,
+        argv=("/sbin/init",),
+        cgroup=f"{_CGROUP}/{host.name}",
+        memory=host.memory,
+        cpus=host.cpus,
+        binds=((SHARED, str(shared)),),
+        fuse=False,
     )
-    config["process"]["env"] = _ENVIRONMENT
-    linux = config["linux"]
-    linux["namespaces"].append({"type": "cgroup"})
-    # Only what is this server's own may be set: its network's parameters.
-    linux["readonlyPaths"] = ["/proc/sys/fs", "/proc/sys/kernel", "/proc/sys/vm", "/proc/sysrq-trigger"]
-    for device in drives.values():
-        major, minor = os.major(device.number), os.minor(device.number)
-        linux["devices"].append(
-            {"type": "b", "major": major, "minor": minor, "path": device.path, "fileMode": 0o660}
-        )
-        linux["resources"]["devices"].append(
-            {"allow": True, "type": "b", "major": major, "minor": minor, "access": "rwm"}
-        )
-    mounts = [mount for mount in config["mounts"] if mount["destination"] != "/sys"]
-    quiet = ["nosuid", "noexec", "nodev"]
-    mounts += [
-        {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": quiet},
-        {"destination": "/sys/fs/cgroup", "type": "cgroup2", "source": "cgroup2", "options": quiet},
-    ]
-    config["mounts"] = mounts
-    return dict(config)
+    return machine_config(container, drives.values())
 
 
 def _wait_for_ssh(found: Machines, host: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rookery.design.capacity import gigabytes
-from rookery.design.model import Pool
+from rookery.design.stored import Pool
 from rookery.units import GB, KIB, format_size
 
 _UNEVEN = 1.25

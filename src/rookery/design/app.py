@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rookery.design.model import AppDesign, FileSystem, ObjectStore
+from rookery.design.model import AppDesign
+from rookery.design.stored import FileSystem, ObjectStore
 from rookery.errors import InputError
 from rookery.spec.model import AppSettings, Platform
 

@@ -8,19 +8,7 @@ from rookery.design.addresses import ServerAddresses
 from rookery.design.app import Placers, Surroundings
 from rookery.design.cluster import build_cluster, cluster_frontends
 from rookery.design.kept import Kept
-from rookery.design.model import (
-    AppDesign,
-    DaemonKind,
-    Design,
-    FileSystem,
-    Frontend,
-    Host,
-    Instance,
-    Network,
-    ObjectStore,
-    Pool,
-    Role,
-)
+from rookery.design.model import AppDesign, DaemonKind, Design, Frontend, Host, Instance, Network, Role
 from rookery.design.naming import (
     Addresses,
     control_plane_name,
@@ -45,6 +33,7 @@ from rookery.design.pools import (
     build_pools,
     file_pools,
 )
+from rookery.design.stored import FileSystem, ObjectStore, Pool
 from rookery.design.users import build_users
 from rookery.errors import InputError
 from rookery.spec.model import Machine, Platform, Spec

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rookery.design.model import Design, Host, Pool
+from rookery.design.model import Design, Host
+from rookery.design.stored import Pool
 from rookery.units import GB
 
 NEARFULL = 0.85

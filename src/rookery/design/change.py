@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from rookery.design.model import AppDesign, DaemonKind, Design, Drive, Host, Pool, Role
+from rookery.design.model import AppDesign, DaemonKind, Design, Drive, Host, Role
+from rookery.design.stored import Pool
 from rookery.units import GB, format_size
 
 Obstacle = Callable[[AppDesign, AppDesign], str]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from rookery.design.model import ErasureCode, Pool
+from rookery.design.stored import ErasureCode, Pool
 from rookery.spec import model as spec_model
 
 LAB_PGS_PER_OSD = 12

@@ -17,7 +17,8 @@ from itertools import combinations
 from typing import Literal
 
 from rookery.design.capacity import NEARFULL, gigabytes, heals_on, host_raw, mixed_usable
-from rookery.design.model import DaemonKind, Design, Drive, Host, Instance, Pool, Role
+from rookery.design.model import DaemonKind, Design, Drive, Host, Instance, Role
+from rookery.design.stored import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ that people and applications get.
 
 from __future__ import annotations
 
-from rookery.design.model import CephUser, FileSystem, Pool
+from rookery.design.stored import CephUser, FileSystem, Pool
 
 
 def build_users(

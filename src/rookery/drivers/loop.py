@@ -43,8 +43,7 @@ def attached(file: int) -> Iterator[BlockDevice]:
     """
     handle = _attach(file)
     try:
-        path = str(Path(f"/proc/self/fd/{handle}").readlink())
-        yield BlockDevice(path=path, number=os.fstat(handle).st_rdev)
+        yield _device(handle)
     finally:
         os.close(handle)
 
@@ -60,10 +59,15 @@ def ensure_attached(path: Path) -> BlockDevice:
     finally:
         os.close(file)
     try:
-        device = str(Path(f"/proc/self/fd/{handle}").readlink())
-        return BlockDevice(path=device, number=os.fstat(handle).st_rdev)
+        return _device(handle)
     finally:
         os.close(handle)
+
+
+def _device(handle: int) -> BlockDevice:
+    """Return the device that is open."""
+    path = str(Path(f"/proc/self/fd/{handle}").readlink())
+    return BlockDevice(path=path, number=os.fstat(handle).st_rdev)
 
 
 def detach(device: str) -> None:

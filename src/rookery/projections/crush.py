@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rookery.design.model import DaemonKind, Design, Pool
+from rookery.design.model import DaemonKind, Design
+from rookery.design.stored import Pool
 
 TIB = 1024**4
 _TYPES = (

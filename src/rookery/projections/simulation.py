@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean, pstdev
 
 from rookery.design.capacity import NEARFULL
-from rookery.design.model import Pool
+from rookery.design.stored import Pool
 
 NOWHERE = -1
 """In a placement: CRUSH found no OSD for this shard."""

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rookery.design.model import Design, Pool
+from rookery.design.model import Design
+from rookery.design.stored import Pool
 from rookery.drivers.placement_tools import PlacementTools, Upmaps
 from rookery.errors import InputError, NotPossibleError
 from rookery.projections.crush import (

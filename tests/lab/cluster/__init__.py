@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 
 from tests.lab.machines import SHARED, Machines
+from tests.lab.stand_ins import build_package
 
 _FAKE = files("tests.lab.cluster") / "fake.py"
 _UNIT = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
@@ -20,13 +19,13 @@ def publish_packages(machines: Machines) -> None:
     debian = machines.shared / "debian"
     shutil.copytree(machines.folder / host / "root/srv/packages", debian)
     skopeo = {"usr/bin/skopeo": fake}
-    _package(debian, "skopeo", "1.4.1", skopeo)
+    build_package(debian, "skopeo", "1.4.1", skopeo)
     for version in ("1.36.2-1.1", "1.37.0-1.1"):
         folder = machines.shared / "kubernetes"
-        _package(folder, "kubeadm", version, {"usr/bin/kubeadm": fake})
-        _package(folder, "kubectl", version, {"usr/bin/kubectl": fake})
-        _package(folder, "kubelet", version, {"lib/systemd/system/kubelet.service": _UNIT})
-        _package(machines.shared / "cri-o", "cri-o", version, _CRI_O)
+        build_package(folder, "kubeadm", version, {"usr/bin/kubeadm": fake})
+        build_package(folder, "kubectl", version, {"usr/bin/kubectl": fake})
+        build_package(folder, "kubelet", version, {"lib/systemd/system/kubelet.service": _UNIT})
+        build_package(machines.shared / "cri-o", "cri-o", version, _CRI_O)
     machines.run(
         host, "gpg", "--batch", "--passphrase=", "--quick-generate-key", "test", "default", "default"
     )
@@ -45,19 +44,3 @@ _CRI_O: Mapping[str, str] = {
     "etc/containers/registries.conf.d/crio.conf": 'unqualified-search-registries = ["docker.io"]\n',
     "etc/cni/net.d/11-crio-ipv4-bridge.conflist": "{}\n",
 }
-
-
-def _package(folder: Path, name: str, version: str, content: Mapping[str, str]) -> None:
-    root = folder / f"{name}.build"
-    for path, text in content.items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-        target.chmod(0o755 if path.startswith("usr/bin/") else 0o644)
-    (root / "DEBIAN").mkdir(parents=True, exist_ok=True)
-    fields = f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: test <test@example.org>\n"
-    (root / "DEBIAN/control").write_text(f"{fields}Description: stands in for {name}\n")
-    archive = folder / f"{name}_{version}_all.deb"
-    argv = ("dpkg-deb", "--root-owner-group", "--build", str(root), str(archive))
-    subprocess.run(argv, check=True, capture_output=True, timeout=60)
-    shutil.rmtree(root)

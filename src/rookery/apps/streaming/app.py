@@ -14,17 +14,8 @@ from rookery.apps.streaming.media import RULES
 from rookery.apps.streaming.origin import ORIGIN_PORT, render_origin, server_place
 from rookery.apps.streaming.settings import StreamingSettings
 from rookery.design.app import Surroundings, storage_off
-from rookery.design.model import (
-    AppDesign,
-    Bucket,
-    CephUser,
-    Design,
-    FileSystem,
-    Host,
-    Instance,
-    Route,
-    Share,
-)
+from rookery.design.model import AppDesign, Bucket, Design, Host, Instance, Route, Share
+from rookery.design.stored import CephUser, FileSystem
 from rookery.files import File, Program, packaged
 from rookery.spec.model import AppSettings
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from rookery.design.capacity import Loss, room_after
 from rookery.design.checks.finding import Remark, Subject, error, info, warning
-from rookery.design.model import Design, Drive, Pool, Role
+from rookery.design.model import Design, Drive, Role
+from rookery.design.stored import Pool
 from rookery.units import MIB, format_size
 
 # kubeadm's preflight refuses a control plane below these: NumCPU and Mem in its checks.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rookery.design.capacity import Loss, Room, gigabytes, room_after
 from rookery.design.checks.finding import Remark, Subject, error, info, warning
 from rookery.design.checks.hosts import pool_path
-from rookery.design.model import Pool
+from rookery.design.stored import Pool
 
 
 def _thinnest(subject: Subject) -> dict[str, Pool]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rookery.design.model import CephUser, DaemonKind, Design
+from rookery.design.model import DaemonKind, Design
+from rookery.design.stored import CephUser
 from rookery.projections.document.blocks import (
     Block,
     Bullets,

@@ -11,7 +11,8 @@ from rookery.design.capacity import (
     room_after,
     usable_by_pool,
 )
-from rookery.design.model import Design, Pool
+from rookery.design.model import Design
+from rookery.design.stored import Pool
 from rookery.projections.document.blocks import Bar, BarPart, Paragraph, Section, Table, Verdict, Words, code
 from rookery.projections.document.source import amount, count
 

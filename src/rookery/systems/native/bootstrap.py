@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from rookery.design.model import DaemonKind, Design, FileSystem, Pool
+from rookery.design.model import DaemonKind, Design
+from rookery.design.stored import FileSystem, Pool
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.waiting import Look, wait_for
 from rookery.projections.native.haproxy import DASHBOARD_LOCAL_PORT

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from rookery.apps.serving import Rules
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, Design
 from rookery.drivers import s3
@@ -17,7 +17,6 @@ from rookery.systems.native.identity import Identity, s3_users
 from rookery.systems.native.making import made_folder
 from rookery.systems.protocol import Pages, Report
 
-_OWN_CACHE = "public, max-age=60"
 _ADMIN = ("radosgw-admin", "--name", "client.admin")
 
 
@@ -88,7 +87,8 @@ def app_content(design: Design, app: AppDesign, pages: Pages) -> tuple[tuple[str
     definition = APPS[app.name]
     own, making = definition.folder(app), definition.making(app)
     if own is not None:
-        items = folder_items(Path(own), media_type=_guessed_type, cache_control=lambda _: _OWN_CACHE)
+        rules = Rules()  # nothing is known of it but its names
+        items = folder_items(Path(own), media_type=rules.media_type, cache_control=rules.cache_control)
         return tuple((bucket.name, items) for bucket in app.buckets)
     if making is not None:
         folder = made_folder(making)
@@ -126,7 +126,3 @@ def folder_items(
                 s3.Item(path=key, source=path, media_type=media_type(key), cache_control=cache_control(key))
             )
     return tuple(found)
-
-
-def _guessed_type(path: str) -> str:
-    return mimetypes.guess_type(path)[0] or "application/octet-stream"

@@ -21,7 +21,8 @@ from rookery.apps.cdn.pages.facts import (
 from rookery.apps.cdn.pages.glyphs import host_picture
 from rookery.apps.cdn.pages.layout import Urls, page
 from rookery.apps.cdn.pages.markup import Html, code, element, facts, join, section, table
-from rookery.design.model import Design, Frontend, Host, Pool, Role
+from rookery.design.model import Design, Frontend, Host, Role
+from rookery.design.stored import Pool
 from rookery.units import format_size
 
 MOST_ROWS = 40  # hosts that a table lists one by one; more are listed by kind

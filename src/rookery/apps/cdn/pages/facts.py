@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rookery.apps.cdn.settings import CdnSettings
-from rookery.design.model import Design, Host, Pool, Role
+from rookery.design.model import Design, Host, Role
+from rookery.design.stored import Pool
 
 # Ceph warns when an OSD is this full (its default mon_osd_nearfull_ratio): what lies above is no capacity.
 NEARFULL = 0.85

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from rookery.apps.cdn.pages.facts import capacity
-from rookery.design.model import Design, Host, Pool
+from rookery.design.model import Design, Host
+from rookery.design.stored import Pool
 
 
 def render_record(design: Design) -> str:

@@ -23,7 +23,8 @@ from rookery.apps.cdn.pages.facts import (
 from rookery.apps.cdn.pages.glyphs import MOST_NESTS, tree
 from rookery.apps.cdn.pages.layout import Urls, page
 from rookery.apps.cdn.pages.markup import Html, code, element, facts, join, section, table
-from rookery.design.model import DaemonKind, Design, Host, Pool
+from rookery.design.model import DaemonKind, Design, Host
+from rookery.design.stored import Pool
 
 _PARTS = (
     ("usable", "Usable", "what users can store"),

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.design.model import DaemonKind, Design, Pool
+from rookery.design.model import DaemonKind, Design
+from rookery.design.stored import Pool
 from rookery.projections.kubernetes.nodes import apart, storage_placement
 from rookery.projections.kubernetes.storage.resources import daemon_resources
 
