@@ -16,7 +16,8 @@ from rookery.projections.kubernetes.placed import Placed
 
 IMAGE, BOOTSTRAP = "image", "bootstrap"
 NODE_IMAGE, IMAGE_STORE, NETWORK, SERVER = "node-image", "image-store", "network", "server"
-_MACHINES = "machines"
+CONTENT = "content:cdn"
+_MACHINES, _SITE = "machines", "cdn"
 
 
 def cluster_steps(design: Design, placed: Sequence[Placed]) -> tuple[Step, ...]:
@@ -35,7 +36,7 @@ def cluster_steps(design: Design, placed: Sequence[Placed]) -> tuple[Step, ...]:
     # A server that is started again is a member as before: nothing is made anew for it.
     before = tuple(step.id for step in steps)
     steps.append(Step(id=BOOTSTRAP, phase=_MACHINES, title=made, after=before))
-    return (*steps, *_item_steps(placed))
+    return (*steps, *_item_steps(placed), *_content_steps(placed))
 
 
 def _item_steps(placed: Sequence[Placed]) -> Iterator[Step]:
@@ -62,6 +63,16 @@ def _item_steps(placed: Sequence[Placed]) -> Iterator[Step]:
             built[stage.name] = one.id
 
 
+def _content_steps(placed: Sequence[Placed]) -> Iterator[Step]:
+    """Yield the step that sends what no tree can hold.
+
+    It builds on nothing: whether that is there, the bucket says.
+    """
+    last = [one.id for one in placed if _phase(one) == _SITE]
+    if last:
+        yield Step(id=CONTENT, phase=_SITE, title="content from this machine", after=(last[-1],))
+
+
 def _lab_servers(design: Design, needs: tuple[str, ...]) -> tuple[Step, ...]:
     """Return the steps that make a lab's servers; `needs` are those that make our own image."""
     servers = (
@@ -69,7 +80,8 @@ def _lab_servers(design: Design, needs: tuple[str, ...]) -> tuple[Step, ...]:
             id=f"{SERVER}:{host.name}",
             phase=_MACHINES,
             title=f"start {host.name}",
-            needs=(NODE_IMAGE, NETWORK),
+            # One that runs goes on, whatever becomes of the image or of another's cable.
+            after=(NODE_IMAGE, NETWORK),
             target=host.name,
         )
         for host in design.hosts

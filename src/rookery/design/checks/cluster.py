@@ -137,3 +137,13 @@ def bridge_on_a_cloud(subject: Subject) -> Iterator[Remark]:
             " bridge, pods do not reach those of other nodes.",
             "Set kubernetes.network to cilium, or leave it out.",
         )
+
+
+def other_bootstrap_on_a_lab(subject: Subject) -> Iterator[Remark]:
+    cluster, design = subject.design.kubernetes, subject.design
+    if cluster is not None and design.provider == "lab" and cluster.bootstrap != "kubeadm":
+        yield error(
+            "kubernetes.bootstrap",
+            f"The lab's servers are made for kubeadm with CRI-O, and this is {cluster.bootstrap}.",
+            "Leave it out; for others, use servers of your own (`provider: existing`).",
+        )

@@ -87,4 +87,12 @@ KUBERNETES_CHECKS: tuple[Check, ...] = (
         "address. Cilium puts such packets into packets between servers.",
         function=cluster.bridge_on_a_cloud,
     ),
+    Check(
+        code="RK810",
+        severities=_ERROR,
+        title="A bootstrap that the lab's servers are not made for",
+        why="On the lab everything comes from a mirror, and servers have no way out: KubeOne fetches what it "
+        "installs by itself, and wants containerd. A cluster that is there already has servers already.",
+        function=cluster.other_bootstrap_on_a_lab,
+    ),
 )

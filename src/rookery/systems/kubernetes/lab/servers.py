@@ -61,17 +61,19 @@ class LabServers:
             yield NODE_IMAGE
         if not missing_images(self._wanted()):
             yield IMAGE_STORE
-        hosts = self._design.hosts
-        cables = [cable for host in hosts for cable in host_cables(self._design, self.paths, host)]
-        names = {self.paths.namespace(host.name) for host in hosts}
-        plugged = all(network.is_plugged(cable.outside, cable.bridge) for cable in cables)
-        if plugged and names <= set(network.namespace_names()):
+        connected = [host for host in self._design.hosts if self._is_connected(host)]
+        if len(connected) == len(self._design.hosts):
             yield NETWORK
         running = self.runc.running()
-        for host in hosts:
+        for host in connected:
             there = self.paths.container(host.name) in running
             if there and machines.is_as_designed(self._design, host, self.paths, self._keys()):
                 yield f"{SERVER}:{host.name}"
+
+    def _is_connected(self, host: Host) -> bool:
+        cables = host_cables(self._design, self.paths, host)
+        plugged = all(network.is_plugged(cable.outside, cable.bridge) for cable in cables)
+        return plugged and self.paths.namespace(host.name) in network.namespace_names()
 
     def makes(self, step: Step) -> bool:
         """Whether a step is one of these."""
