@@ -19,7 +19,8 @@ RESIDENT: Mapping[DaemonKind, int] = {
 # The daemon outside the servers that attaches a volume.
 RESIDENT_VOLUME = 60 * MIB
 RESIDENT_SUPERVISOR = 25 * MIB
-# Of seven servers with Kubernetes and Rook, 3.2 GiB when they were up and 3.7 after twenty minutes: systemd, kubelet, CRI-O and the pods of every node; and etcd, the API server and the controllers.
+# Of seven servers with Kubernetes and Rook, 3.2 GiB when they were up and 3.7 after twenty minutes: systemd,
+# kubelet, CRI-O and the pods of every node; and etcd, the API server and the controllers.
 RESIDENT_KUBERNETES = 150 * MIB
 RESIDENT_CONTROL_PLANE = 600 * MIB
 
