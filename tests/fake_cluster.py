@@ -6,12 +6,13 @@ It knows no controller. What one would do (a release's status, a pod that become
 from __future__ import annotations
 
 import copy
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -26,13 +27,16 @@ Key = tuple[str, str, str]
 class FakeKubectl(Kubectl):
     """kubectl on objects in memory; `asked` has every command. Kinds of custom resources are known once an
     object of them was applied, or where they are among `kinds`. Of what was applied from a file or a URL it
-    knows that alone, in `sources`."""
+    knows that alone, in `sources`. What programs in pods say is in `answers`, by their names; what they were
+    fed, in `fed`."""
 
     kubeconfig: Path = Path("/nowhere/kubeconfig")
     objects: dict[Key, dict[str, Any]] = field(default_factory=dict)
     asked: list[tuple[str, ...]] = field(default_factory=list)
     kinds: set[str] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
+    answers: dict[str, str] = field(default_factory=dict)
+    fed: list[bytes] = field(default_factory=list)
 
     def run(self, *words: str, namespace: str = "", stdin: str = "", limit: float = 30.0) -> str:
         self.asked.append(words)
@@ -41,6 +45,27 @@ class FakeKubectl(Kubectl):
             return "ok"
         answer = getattr(self, f"_{verb}")(rest, namespace, stdin)
         return "" if answer is None else str(answer)
+
+    def feed(
+        self,
+        target: str,
+        command: Sequence[str],
+        write: Callable[[IO[bytes]], None],
+        *,
+        namespace: str,
+        limit: float,
+    ) -> str:
+        given = io.BytesIO()
+        write(given)
+        self.asked.append(("exec", target, *command))
+        self.fed.append(given.getvalue())
+        return self._exec([target, "--", *command], namespace, "")
+
+    def _exec(self, words: list[str], _namespace: str, _stdin: str) -> str:
+        program = words[words.index("--") + 1]
+        if program not in self.answers:
+            raise CommandError(("kubectl", "exec", *words), exit_code=1, output=f"{program} fails")
+        return self.answers[program]
 
     def put(self, found: Mapping[str, Any]) -> None:
         """Put an object there, whoever made it."""

@@ -112,6 +112,8 @@ def test_servers_that_were_told_something_else_are_told_again(
     monkeypatch.setattr(KubernetesSystem, "is_reachable", lambda _: True)
     nothing = Applier(kubectl=FakeKubectl(), helm=FakeHelm(), charts={}, remotes={})
     monkeypatch.setattr(KubernetesSystem, "_applier", nothing)
+    monkeypatch.setattr(KubernetesSystem, "_content", None)
+    monkeypatch.setattr(KubernetesSystem, "_strangers", lambda _: ())
     opened, paths = Mirror.open(mirror), ClusterPaths(name=design().name)
 
     def is_done(url: str) -> bool:

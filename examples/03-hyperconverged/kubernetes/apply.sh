@@ -199,9 +199,9 @@ if wanted 74-cdn; then
     apply -f 74-cdn/04-certificate.yaml
     wait_for --namespace=media certificate cdn-edge condition=Ready 180
     apply -f 74-cdn/06-pages.yaml
-    only media site-publisher site-publisher-58af06c5bc
+    only media site-publisher site-publisher-eec3a535ce
     apply -f 74-cdn/07-publisher.yaml
-    wait_for --namespace=media job site-publisher-58af06c5bc condition=Complete 600
+    wait_for --namespace=media job site-publisher-eec3a535ce condition=Complete 600
     apply -f 74-cdn/09-edges.yaml
     wait_for --namespace=media deployment cdn-edge condition=Available 600
 fi

@@ -194,9 +194,9 @@ if wanted 74-cdn; then
     apply -f 74-cdn/04-certificate.yaml
     wait_for --namespace=media certificate cdn-edge condition=Ready 180
     apply -f 74-cdn/06-pages.yaml
-    only media site-publisher site-publisher-cc6e98bcf2
+    only media site-publisher site-publisher-5dc5857b64
     apply -f 74-cdn/07-publisher.yaml
-    wait_for --namespace=media job site-publisher-cc6e98bcf2 condition=Complete 600
+    wait_for --namespace=media job site-publisher-5dc5857b64 condition=Complete 600
     apply -f 74-cdn/09-edges.yaml
     wait_for --namespace=media deployment cdn-edge condition=Available 600
 fi

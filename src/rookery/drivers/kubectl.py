@@ -7,13 +7,13 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from rookery.drivers.process import ENDS_WITH_US, CommandError, run
+from rookery.drivers.process import ENDS_WITH_US, CommandError, run, run_fed
 from rookery.errors import RookeryError
 
 _MANAGER = "rookery"
@@ -105,6 +105,19 @@ class Kubectl:
         """Return the command that runs another in a pod (`deploy/NAME`, `pod/NAME`) with a pipe to it."""
         flags = ("--stdin", "--tty") if tty else ("--stdin",)
         return self._argv("exec", *flags, target, "--", *command, namespace=namespace)
+
+    def feed(
+        self,
+        target: str,
+        command: Sequence[str],
+        write: Callable[[IO[bytes]], None],
+        *,
+        namespace: str,
+        limit: float,
+    ) -> str:
+        """Run a command in a pod with what `write` writes as its standard input, and return what it said;
+        raises CommandError."""
+        return run_fed(self.exec_argv(target, *command, namespace=namespace), write, timeout=limit)
 
     @contextmanager
     def forwarded(self, target: str, port: int, *, namespace: str) -> Iterator[int]:

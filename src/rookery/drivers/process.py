@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
-from collections.abc import Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from typing import IO
 
 from rookery.errors import RookeryError
 
@@ -49,3 +53,49 @@ def run(argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> str:
     if done.returncode != 0:
         raise CommandError(argv, exit_code=done.returncode, output=done.stdout + done.stderr)
     return done.stdout
+
+
+def run_fed(argv: Sequence[str], write: Callable[[IO[bytes]], None], *, timeout: float) -> str:
+    """Run a command with what `write` writes as its standard input, and return all that it said.
+
+    Raises CommandError. A command that reads no further is judged by its exit code.
+    """
+    late = threading.Event()
+    # What it says goes to a file: in a pipe that nobody empties meanwhile it would hold the command up.
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(
+            (*ENDS_WITH_US, *argv), stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+
+        def stop() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(timeout, stop)
+        timer.start()
+        try:
+            _feed(process, write)
+        finally:
+            timer.cancel()
+        said.seek(0)
+        output = said.read().decode(errors="replace")
+    if process.returncode != 0:
+        raise CommandError(argv, exit_code=None if late.is_set() else process.returncode, output=output)
+    return output
+
+
+def _feed(process: subprocess.Popen[bytes], write: Callable[[IO[bytes]], None]) -> None:
+    """Write to a process and wait for its end; where writing fails, it is killed before it reads an end."""
+    assert process.stdin is not None
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            write(process.stdin)
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+    process.wait()

@@ -53,12 +53,17 @@ def find_system(design: Design, *, mirror: Path | None = None, mirror_url: str |
     What it is made of comes from the folder `mirror` where that is given, else from the one that it was
     brought up with. So does what its servers fetch, from `mirror_url`; empty where they ask the internet.
     """
+
+    def pages() -> tuple[File, ...]:
+        return (_document(design.name),)
+
     if design.platform == "native":
-        return NativeSystem(design, pages=lambda: (_document(design.name),))
+        return NativeSystem(design, pages=pages)
     _refuse_provider(design)
     folder = mirror or noted_mirror(design.name)
     url = noted_mirror_url(design.name) if mirror_url is None else mirror_url
-    return KubernetesSystem(design, mirror=None if folder is None else Mirror.open(folder), mirror_url=url)
+    made_of = None if folder is None else Mirror.open(folder)
+    return KubernetesSystem(design, pages=pages, mirror=made_of, mirror_url=url)
 
 
 def _refuse_provider(design: Design) -> None:

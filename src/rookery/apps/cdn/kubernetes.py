@@ -17,7 +17,7 @@ from rookery.apps.cdn.nginx import (
     origin_name,
     render_edge,
 )
-from rookery.apps.cdn.publishing import publishing_items
+from rookery.apps.cdn.publishing import AUTHORITY, publishing_items, publishing_policy
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site import SITE_BUCKET
 from rookery.apps.image import image_reference
@@ -78,7 +78,7 @@ def cdn_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
             objects=(certificate(_NAME, pod_labels, names=names),),
         ),
         Wait(kind="certificate", name=_NAME, condition="condition=Ready", seconds=180, namespace=NAMESPACE),
-        *publishing_items(design, app, authority=f"{_NAME}-tls"),
+        *publishing_items(design, app),
         Objects(
             name="edges",
             why="The edges: nginx with a cache of its own, no two on one host.",
@@ -141,10 +141,12 @@ def _policies(design: Design, pod_labels: dict[str, str]) -> Objects:
     origins = [instances(one.app, one.component, port) for one, port in served]
     return Objects(
         name="network-policies",
-        why=f"{_VISITORS[has_cilium(design)]}; they reach the S3 gateways and what serves the site's paths.",
+        why=f"{_VISITORS[has_cilium(design)]}; they reach the S3 gateways and what serves the site's paths. "
+        "Who publishes reaches the gateways.",
         objects=(
             network_policy(_NAME, pod_labels, outgoing=[GATEWAYS, *origins]),
             from_outside(design, f"{_NAME}-from-gateway", pod_labels, HTTPS_PORT),
+            publishing_policy(),
         ),
     )
 
@@ -196,7 +198,7 @@ def _edge_pod(memory: int, cache: int) -> dict[str, Any]:
         [edge],
         volumes=[
             {"name": "config", "configMap": {"name": _NAME}},
-            {"name": "tls", "secret": {"secretName": f"{_NAME}-tls"}},
+            {"name": "tls", "secret": {"secretName": AUTHORITY}},
             # nginx goes a little beyond its limit before it removes the oldest; a pod that goes beyond this
             # one is evicted.
             {"name": "cache", "emptyDir": {"sizeLimit": quantity(cache + cache // 4)}},

@@ -1,7 +1,8 @@
 """How the site comes into its bucket on Kubernetes: pages as ConfigMaps, assets out of our image, a Job.
 
 Pages follow from the design, so they are in the tree; assets are the same for every design and too large for
-it. A folder of the user's own is neither: whoever has it sends it.
+it. A folder of the user's own is neither, nor is the design as one document, which says what prices were on
+one day: whoever has them sends them (`sending.py`).
 """
 
 from __future__ import annotations
@@ -33,26 +34,30 @@ from rookery.files import File
 from rookery.manifest import Item, Manifest, Objects, common_labels, manifest
 from rookery.units import MIB
 
-_LABELS = common_labels("cdn", component="publisher", part_of=PART_OF)
+LABELS = common_labels("cdn", component="publisher", part_of=PART_OF)
 _NAME = "site-publisher"
-# The design as one document is a projection of its own. Who makes it leaves it in this ConfigMap before the
-# Job; without it the site has one page less.
-DOCUMENT_MAP = "site-document"
+# The secret whose `ca.crt` vouches for the gateways: that of the edges' certificate.
+AUTHORITY = "cdn-edge-tls"
 _PAGES, _RULES, _TLS = "/srv/pages", "/etc/rookery/publish", "/etc/rookery/tls"
 # Bytes of one ConfigMap. etcd takes 1.5 MiB of an object and Kubernetes 1 MiB of data, names and labels and
 # the manager's notes not counted.
 _MOST = 900 * 1024
 
 
-def publishing_items(design: Design, app: AppDesign, *, authority: str) -> tuple[Item, ...]:
-    """Return the site's pages and the Job that publishes them; `authority` is a secret with `ca.crt`."""
+def publishing_policy() -> Manifest:
+    """Return what pods that publish may do, whoever made them."""
+    return network_policy(_NAME, LABELS, outgoing=[GATEWAYS])
+
+
+def publishing_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
+    """Return the site's pages and the Job that publishes them; nothing of a folder of the user's own."""
     assert isinstance(app.settings, CdnSettings)
     if app.settings.site is not None:
         return ()
-    pages = tuple(config_maps("site-pages", _LABELS, _pages(design)))
+    pages = tuple(config_maps("site-pages", LABELS, _pages(design)))
     data = {"rules.json": render_rules(RULES)}
-    rules = manifest("v1", "ConfigMap", "site-rules", namespace=NAMESPACE, labels=_LABELS, data=data)
-    publisher = _job(design, pages, rules, authority)
+    rules = manifest("v1", "ConfigMap", "site-rules", namespace=NAMESPACE, labels=LABELS, data=data)
+    publisher = _job(design, pages, rules)
     return (
         Objects(
             name="pages",
@@ -61,8 +66,9 @@ def publishing_items(design: Design, app: AppDesign, *, authority: str) -> tuple
         ),
         Objects(
             name="publisher",
-            why="Sends pages and assets into the bucket, where they differ. A change of them is another Job.",
-            objects=(network_policy(_NAME, _LABELS, outgoing=[GATEWAYS]), publisher),
+            why="Sends pages and assets into the bucket, where they differ. A change of them is another Job. "
+            "The design as one document is in no tree; who has it sends it.",
+            objects=(publisher,),
         ),
         done(publisher, 600),
     )
@@ -115,18 +121,22 @@ def _pages(design: Design) -> tuple[File, ...]:
     return tuple(file for file in render_site(design) if not file.path.startswith(ASSETS))
 
 
-def _job(design: Design, pages: tuple[Manifest, ...], rules: Manifest, authority: str) -> Manifest:
-    options = {
-        "bucket": SITE_BUCKET,
-        "endpoint": f"https://{GATEWAY}",
-        "ca": f"{_TLS}/ca.crt",
-        "rules": f"{_RULES}/rules.json",
-    }
+def publish_argv(folders: Iterable[str], *, rules: str, ca: str) -> list[str]:
+    """Return the command that brings folders of a pod into the site's bucket; `rules` and `ca` are files."""
+    options = {"bucket": SITE_BUCKET, "endpoint": f"https://{GATEWAY}", "ca": ca, "rules": rules}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return ["/usr/bin/python3", PUBLISHER, *words, *folders]
+
+
+def environment() -> list[dict[str, Any]]:
+    """Return the environment of that command."""
+    return [{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}, *bucket_keys(SITE_BUCKET)]
+
+
+def _job(design: Design, pages: tuple[Manifest, ...], rules: Manifest) -> Manifest:
     folders = (IMAGE_SITE, *((IMAGE_WATCH,) if streams(design) else ()), _PAGES)
     sources: list[dict[str, Any]] = [{"configMap": {"name": page["metadata"]["name"]}} for page in pages]
-    sources.append({"configMap": {"name": DOCUMENT_MAP, "optional": True}})
-    ca = {"secretName": authority, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    ca = {"secretName": AUTHORITY, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
     volumes: dict[str, tuple[str, dict[str, Any]]] = {
         "pages": (_PAGES, {"projected": {"sources": sources}}),
         "rules": (_RULES, {"configMap": {"name": rules["metadata"]["name"]}}),
@@ -135,12 +145,12 @@ def _job(design: Design, pages: tuple[Manifest, ...], rules: Manifest, authority
     publish = container(
         "publish",
         image_reference(),
-        ["/usr/bin/python3", PUBLISHER, *words, *folders],
+        publish_argv(folders, rules=f"{_RULES}/rules.json", ca=f"{_TLS}/ca.crt"),
         size=resources(memory=128 * MIB, cpu="50m"),
-        env=[{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}, *bucket_keys(SITE_BUCKET)],
+        env=environment(),
         volumeMounts=[
             {"name": name, "mountPath": path, "readOnly": True} for name, (path, _) in volumes.items()
         ],
     )
     specification = pod([publish], volumes=[{"name": name, **one} for name, (_, one) in volumes.items()])
-    return job(_NAME, _LABELS, specification, read=[*pages, rules])
+    return job(_NAME, LABELS, specification, read=[*pages, rules])

@@ -9,6 +9,7 @@ from rookery.design.cluster import has_cilium
 from rookery.design.model import Cluster, Design, Role
 from rookery.manifest import NeededSecret, Objects, OneJob, Release, Remote, Secrets, Stage, Wait, jobs_of
 from rookery.projections.kubernetes.balancer import needs_balancer
+from rookery.projections.kubernetes.by_hand import render_by_hand
 from rookery.projections.kubernetes.doors import doors_of
 from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import Placed
@@ -125,6 +126,7 @@ def render_guide(design: Design, placed: tuple[Placed, ...]) -> str:
         _APPLY.format(servers=len(design.servers), nodes=_NOT_READY if has_cilium(design) else _READY),
         _bootstrap(design),
         *(_stage(stage, [one for one in placed if one.stage.name == name]) for name, stage in stages.items()),
+        *filter(None, [render_by_hand(design)]),
         _UPGRADES,
         _RUN,
     ]

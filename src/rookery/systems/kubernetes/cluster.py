@@ -27,8 +27,7 @@ from rookery.drivers.playbook import run_playbook
 from rookery.drivers.postgres import Door
 from rookery.drivers.process import CommandError, run
 from rookery.errors import InputError, NotPossibleError, RookeryError
-from rookery.manifest import Release, Remote
-from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, cluster_steps
+from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE, cluster_steps
 from rookery.plan.step import Observation, Step
 from rookery.projections.kubernetes.bootstrap.render import FOLDER as BOOTSTRAP_FOLDER
 from rookery.projections.kubernetes.gateway import GATEWAY
@@ -36,11 +35,12 @@ from rookery.projections.kubernetes.namespaces import CERT_MANAGER
 from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import placed_items
 from rookery.projections.kubernetes.sources import tools
-from rookery.projections.kubernetes.storage.services import STORE
+from rookery.projections.kubernetes.storage.services import STORE, TOOLBOX
 from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.projections.kubernetes.tree import build_stages, render_kubernetes
+from rookery.systems.kubernetes.content import Content, site_content
 from rookery.systems.kubernetes.image_build import archive_path, ensure_archive
-from rookery.systems.kubernetes.items import Applier, chart_id
+from rookery.systems.kubernetes.items import Applier, applier_of
 from rookery.systems.kubernetes.lab.servers import LabServers
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.kubernetes.removal import Removal
@@ -55,11 +55,11 @@ from rookery.systems.protocol import (
     HostStatus,
     Listener,
     Member,
+    Pages,
     Report,
 )
 from rookery.versions import DISTRIBUTIONS
 
-_TOOLBOX = "deploy/rook-ceph-tools"
 _AGENT = (files("rookery.systems.native") / "guest" / "agent.py").read_text
 _DATABASE = "database"
 
@@ -72,7 +72,14 @@ class KubernetesSystem:
     them at `mirror_url`.
     """
 
-    def __init__(self, design: Design, *, mirror: Mirror | None = None, mirror_url: str = "") -> None:
+    def __init__(
+        self,
+        design: Design,
+        *,
+        pages: Pages = tuple,
+        mirror: Mirror | None = None,
+        mirror_url: str = "",
+    ) -> None:
         assert design.kubernetes is not None
         self._design = design
         self._cluster = design.kubernetes
@@ -91,6 +98,7 @@ class KubernetesSystem:
         self._placed = placed_items(self._stages)
         self._mirror = mirror
         self._mirror_url = mirror_url
+        self._pages = pages
         self._items = {one.id: one for one in self._placed}
         self._sessions: dict[str, CephSession] = {}
         self._ways: dict[tuple[str, int], int] = {}
@@ -127,6 +135,8 @@ class KubernetesSystem:
             facts |= self._applier.facts(self._placed)
             if not self._strangers() and told_url(self.paths) == self._mirror_url:
                 facts.add(BOOTSTRAP)
+            if self._content is not None and self._content.is_current():
+                facts.add(CONTENT)
         return Observation(facts=frozenset(facts))
 
     def _strangers(self) -> tuple[str, ...]:
@@ -141,21 +151,18 @@ class KubernetesSystem:
             self._servers.apply(step, report)
         elif step.id == BOOTSTRAP:
             self._bootstrap(report)
+        elif step.id == CONTENT and self._content is not None:
+            self._content.send(report)
         else:
             self._applier.apply(self._items[step.id], report)
 
+    @property
+    def _content(self) -> Content | None:
+        return site_content(self._design, self.kubectl, self._pages)
+
     @cached_property
     def _applier(self) -> Applier:
-        items = [one.item for one in self._placed]
-        mirror = self._mirror
-        charts = [item for item in items if isinstance(item, Release)] if mirror else []
-        remotes = [item for item in items if isinstance(item, Remote)] if mirror else []
-        return Applier(
-            kubectl=self.kubectl,
-            helm=self.helm,
-            charts={chart_id(item): str(mirror.chart(item.chart)) for item in charts if mirror},
-            remotes={item.url: str(mirror.remote(item)) for item in remotes if mirror},
-        )
+        return applier_of(self._placed, self._mirror, kubectl=self.kubectl, helm=self.helm)
 
     def is_reachable(self) -> bool:
         """Tell whether the API server answers."""
@@ -260,7 +267,7 @@ class KubernetesSystem:
         with self._lock:
             if user not in self._sessions or not self._sessions[user].alive:
                 command = ("python3", "-c", _AGENT(), "--user", user)
-                argv = self.kubectl.exec_argv(_TOOLBOX, *command, namespace=self._namespace)
+                argv = self.kubectl.exec_argv(TOOLBOX, *command, namespace=self._namespace)
                 self._sessions[user] = CephSession(argv)
             return self._sessions[user]
 
@@ -292,7 +299,7 @@ class KubernetesSystem:
     def shell(self, host: str, argv: Sequence[str]) -> int:
         terminal = os.isatty(0) and os.isatty(1)
         if argv and argv[0] in ("ceph", "rados", "rbd", "radosgw-admin"):
-            line = list(self.kubectl.exec_argv(_TOOLBOX, *argv, namespace=self._namespace, tty=terminal))
+            line = list(self.kubectl.exec_argv(TOOLBOX, *argv, namespace=self._namespace, tty=terminal))
         else:
             line = self._on(host, argv, terminal=terminal)
         return subprocess.run(line, check=False).returncode

@@ -16,6 +16,7 @@ from typing import Any
 
 from rookery.drivers.helm import Helm, Installed
 from rookery.drivers.kubectl import Kubectl
+from rookery.drivers.mirror import Mirror
 from rookery.drivers.process import CommandError
 from rookery.drivers.waiting import Look, wait_for
 from rookery.errors import WaitError
@@ -212,6 +213,19 @@ class Applier:
 def _is_silent(line: str) -> bool:
     """Tell whether a line of kubectl's or helm's says that somebody does not answer, for now."""
     return any(words in line for words in _SILENT)
+
+
+def applier_of(placed: Iterable[Placed], mirror: Mirror | None, *, kubectl: Kubectl, helm: Helm) -> Applier:
+    """Return what applies these items to a cluster, from a mirror where there is one."""
+    items = [one.item for one in placed] if mirror else []
+    charts = [item for item in items if isinstance(item, Release)]
+    remotes = [item for item in items if isinstance(item, Remote)]
+    return Applier(
+        kubectl=kubectl,
+        helm=helm,
+        charts={chart_id(item): str(mirror.chart(item.chart)) for item in charts if mirror},
+        remotes={item.url: str(mirror.remote(item)) for item in remotes if mirror},
+    )
 
 
 def chart_id(item: Release) -> str:

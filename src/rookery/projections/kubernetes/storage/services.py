@@ -16,6 +16,8 @@ BLOCK_CLASS = "ceph-block"
 FILE_CLASS = "ceph-filesystem"
 BUCKET_CLASS = "ceph-bucket"
 STORE = "store"
+# Where commands of Ceph's run, as an administrator.
+TOOLBOX = "deploy/rook-ceph-tools"
 STORE_PORT = 443
 STORE_CERTIFICATE = "rgw-tls"
 

@@ -1,0 +1,57 @@
+"""The guide on what no tree can hold of the site: how it comes into the bucket without `rookery up`."""
+
+from __future__ import annotations
+
+import shlex
+
+from rookery.apps.cdn.site import SITE_BUCKET
+from rookery.apps.pods import ISSUER, NAMESPACE
+from rookery.apps.serving import Rules
+from rookery.apps.table import APPS
+from rookery.design.model import Design
+from rookery.projections.kubernetes.namespaces import CERT_MANAGER
+
+_DOCUMENT = """\
+The tree brings the site's pages but for one: the design as one document (`/document.html`) says what was
+known on the day it was made, prices for one. `rookery up` sends it, where it brings the system up. By hand,
+with the keys of the bucket's claim:
+"""
+_FOLDER = """\
+The site is a folder of your own, which no tree holds: the tree makes the bucket, and nothing is in it.
+`rookery up` sends the folder, where it brings the system up. By hand, with the keys of the bucket's claim:
+"""
+_KEYS = """\
+key() {{ kubectl --namespace {namespace} get secret {bucket} --output "jsonpath={{.data.$1}}" | base64 -d; }}
+export AWS_ACCESS_KEY_ID="$(key AWS_ACCESS_KEY_ID)" AWS_SECRET_ACCESS_KEY="$(key AWS_SECRET_ACCESS_KEY)"
+kubectl --namespace {authority} get secret {issuer}-key --output 'jsonpath={{.data.tls\\.crt}}' |
+    base64 -d > ca.crt
+export AWS_CA_BUNDLE="$PWD/ca.crt" AWS_REQUEST_CHECKSUM_CALCULATION=when_required
+"""
+
+
+def render_by_hand(design: Design) -> str:
+    """Return the section, empty where there is no site."""
+    app = next((one for one in design.apps if one.name == "cdn"), None)
+    if app is None:
+        return ""
+    assert design.kubernetes is not None
+    folder = APPS[app.name].folder(app)
+    keys = _KEYS.format(namespace=NAMESPACE, bucket=SITE_BUCKET, authority=CERT_MANAGER, issuer=ISSUER)
+    aws = f"aws --endpoint-url https://s3.{design.kubernetes.domain} --region default s3"
+    fresh = f"--cache-control '{Rules().cache_control('')}'"
+    if folder is None:
+        said, first = (
+            _DOCUMENT,
+            "rookery render SPEC -o out --only document    # SPEC: the spec of this tree\n",
+        )
+        sends = (
+            f"{aws} cp \\\n    out/design.html s3://{SITE_BUCKET}/document.html \\\n"
+            f"    --content-type 'text/html; charset=utf-8' {fresh}"
+        )
+    else:
+        said, first = _FOLDER, ""
+        sends = (
+            f"{aws} sync \\\n    {shlex.quote(folder)} s3://{SITE_BUCKET} --delete \\\n"
+            f"    --exclude '.*' --exclude '*/.*' {fresh}"
+        )
+    return f"## The site: what is in no tree\n\n{said}\n```sh\n{first}{keys}{sends}\n```\n"

@@ -1,0 +1,130 @@
+"""The site as this machine has it, brought into its bucket on Kubernetes: what a tree has, and what none can.
+
+Whether it is there, the bucket itself says, through Rook's toolbox, which needs no way to the gateways: it
+has these files with these digests, and no others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from rookery.apps.cdn.sending import (
+    RULES_FILE,
+    SENDER,
+    SENDING_LIMIT,
+    sending_command,
+    sending_job,
+    sending_rules,
+)
+from rookery.apps.cdn.site import SITE_BUCKET
+from rookery.apps.pods import NAMESPACE
+from rookery.design.model import AppDesign, Design
+from rookery.drivers.kubectl import Kubectl
+from rookery.drivers.process import CommandError
+from rookery.drivers.s3 import Item
+from rookery.errors import InputError
+from rookery.projections.kubernetes.emit import dump
+from rookery.projections.kubernetes.storage.services import STORE, TOOLBOX
+from rookery.systems.native.objects import app_content
+from rookery.systems.protocol import Pages, Report
+from rookery.versions import DISTRIBUTIONS
+
+_OBJECT = 1  # the category of what is an object, and not a part of one that is on its way
+_POD_LIMIT = 180  # seconds for the pod to run: its image is on the nodes
+_GONE = 60.0  # seconds for it to be gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The content of the site of a design; `pages` are those that it gets beside its own."""
+
+    design: Design
+    app: AppDesign
+    kubectl: Kubectl
+    pages: Pages
+
+    def is_current(self) -> bool:
+        """Whether the bucket holds the site and nothing else."""
+        if self.kubectl.find("objectbucketclaim", SITE_BUCKET, namespace=NAMESPACE) is None:
+            return False
+        try:
+            return self._there() == {item.path: item.md5() for item in self._items()}
+        # Ceph does not answer, or the user's folder is not there: sending says so.
+        except (CommandError, InputError):
+            return False
+
+    def send(self, report: Report) -> None:
+        """Make the bucket hold the site and nothing else.
+
+        Raises CommandError, and InputError where the user's folder is not there.
+        """
+        items, rules = self._items(), sending_rules(self.app)
+        size = sum(_size(item) for item in items)
+        self._remove()
+        try:
+            self.kubectl.apply("-", stdin=dump((sending_job(size),)))
+            report("a pod that takes the files")
+            ready = "jsonpath={.status.ready}=1"
+            self.kubectl.wait("job", SENDER, ready, namespace=NAMESPACE, seconds=_POD_LIMIT)
+            report(f"{len(items)} files to {SITE_BUCKET}")
+            said = self.kubectl.feed(
+                f"job/{SENDER}",
+                sending_command(),
+                lambda out: write_archive(items, rules, out),
+                namespace=NAMESPACE,
+                limit=SENDING_LIMIT,
+            )
+            report(said.strip().rpartition("\n")[2])
+        finally:
+            # Where this is not possible the Job ends by itself, and the next run begins with it.
+            with contextlib.suppress(CommandError):
+                self._remove()
+
+    def _there(self) -> dict[str, str]:
+        """Return each object in the bucket with its digest."""
+        namespace = DISTRIBUTIONS[self.design.distribution].namespace
+        words = ("radosgw-admin", f"--rgw-realm={STORE}", f"--rgw-zone={STORE}", "bucket", "list")
+        options = (f"--bucket={SITE_BUCKET}", "--max-entries=1000000")
+        found = json.loads(self.kubectl.run("exec", TOOLBOX, "--", *words, *options, namespace=namespace))
+        return {one["name"]: one["meta"]["etag"] for one in found if one["meta"]["category"] == _OBJECT}
+
+    def _items(self) -> tuple[Item, ...]:
+        return dict(app_content(self.design, self.app, self.pages))[SITE_BUCKET]
+
+    def _remove(self) -> None:
+        """Remove the pod; it has ended before anything else is done."""
+        words = ("delete", "job", SENDER, "--ignore-not-found", "--cascade=foreground")
+        self.kubectl.run(*words, namespace=NAMESPACE, limit=_GONE)
+
+
+def site_content(design: Design, kubectl: Kubectl, pages: Pages) -> Content | None:
+    """Return the content of a design's site; None where it has no site."""
+    app = next((one for one in design.apps if one.name == "cdn"), None)
+    return None if app is None else Content(design=design, app=app, kubectl=kubectl, pages=pages)
+
+
+def write_archive(items: Sequence[Item], rules: str, out: IO[bytes]) -> None:
+    """Write the files as a tar archive, and the rules at its end."""
+    with tarfile.open(fileobj=out, mode="w|") as archive:
+        for item in items:
+            _add(archive, item.path, item.source)
+        _add(archive, RULES_FILE, rules.encode())
+
+
+def _add(archive: tarfile.TarFile, name: str, source: bytes | Path) -> None:
+    entry = tarfile.TarInfo(name)
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        entry.size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        archive.addfile(entry, file)
+
+
+def _size(item: Item) -> int:
+    return len(item.source) if isinstance(item.source, bytes) else item.source.stat().st_size
