@@ -27,7 +27,7 @@ from rookery.systems.protocol import Report
 from rookery.units import KIB
 
 # Where servers find the mirror, and images that are unpacked already.
-MIRROR, STORE = "/srv/mirror", "/srv/images"
+MIRROR_PATH, IMAGES_PATH = "/srv/mirror", "/srv/images"
 RUNTIME = "/usr/lib/rookery/runtime"
 
 _INIT = "/usr/lib/rookery/init"
@@ -54,7 +54,7 @@ _KERNEL = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Supplies:
+class ServerParts:
     """What servers are made of: their root image, the mirror's folder, the store of images, their keys."""
 
     image: Path
@@ -69,7 +69,7 @@ def limits_can_be_raised() -> bool:
 
 
 def start_machine(
-    design: Design, host: Host, paths: LabPaths, *, supplies: Supplies, runc: Runc, report: Report
+    design: Design, host: Host, paths: LabPaths, *, parts: ServerParts, runc: Runc, report: Report
 ) -> None:
     """Start one server, on what it kept of an earlier life where there was one."""
     place = paths.server(host.name)
@@ -79,13 +79,13 @@ def start_machine(
     for drive in host.drives:
         ensure_drive(place.drives / drive.name, drive.size, (0, 0))
         drives[drive.name] = loop.ensure_attached(place.drives / drive.name)
-    laid = machine_files(design, host, supplies.keys, drives)
-    lay_root(place, laid, image=supplies.image)
+    laid = machine_files(design, host, parts.keys, drives)
+    lay_root(place, laid, image=parts.image)
     for name in _OWN:
         (place.folder / "own" / name).mkdir(parents=True, exist_ok=True)
     # A server that lost power has lost its packet filter, its routes, and its pods' interfaces as well.
     network.renew_namespace(paths.namespace(host.name), host_cables(design, paths, host))
-    container = _container(design, host, paths, supplies)
+    container = _container(design, host, paths, parts)
     config = None if _is_balancer(host) else machine_config(container, drives.values())
     runc.start(container, bundle=place.folder, console=place.console, config=config)
     _wait_awake(host, report)
@@ -143,11 +143,11 @@ def _proc_files(host: Host) -> tuple[File, ...]:
     return tuple(File.text(f"usr/lib/rookery/proc/{path}", text) for path, text in texts.items())
 
 
-def _container(design: Design, host: Host, paths: LabPaths, supplies: Supplies) -> Container:
+def _container(design: Design, host: Host, paths: LabPaths, parts: ServerParts) -> Container:
     place = paths.server(host.name)
     balancer = _is_balancer(host)
     own = tuple((f"/{name}", str(place.folder / "own" / name)) for name in _OWN)
-    shared = ((MIRROR, str(supplies.mirror)), (STORE, str(supplies.store)), *_modules())
+    shared = ((MIRROR_PATH, str(parts.mirror)), (IMAGES_PATH, str(parts.store)), *_modules())
     balancing = ("/usr/sbin/haproxy", "-W", "-f", "/etc/haproxy/haproxy.cfg")
     return Container(
         id=paths.container(host.name),

@@ -24,7 +24,13 @@ from rookery.systems.kubernetes.image_build import archive_path
 from rookery.systems.kubernetes.lab import machines
 from rookery.systems.kubernetes.lab.image import ensure_image, image_root
 from rookery.systems.kubernetes.lab.keys import Keys, ensure_keys
-from rookery.systems.kubernetes.lab.machines import MIRROR, RUNTIME, STORE, Supplies, start_machine
+from rookery.systems.kubernetes.lab.machines import (
+    IMAGES_PATH,
+    MIRROR_PATH,
+    RUNTIME,
+    ServerParts,
+    start_machine,
+)
 from rookery.systems.kubernetes.lab.store import (
     import_images,
     missing_images,
@@ -105,7 +111,7 @@ class LabServers:
     def _variables(self) -> dict[str, Any]:
         keys = self._keys()
         kubernetes, crio = (
-            f"file://{MIRROR}/{repository_path(one)}/" for one in node_repositories(self._version)
+            f"file://{MIRROR_PATH}/{repository_path(one)}/" for one in node_repositories(self._version)
         )
         return {
             "ansible_user": "root",
@@ -114,7 +120,7 @@ class LabServers:
             "kubernetes_packages": kubernetes,
             "crio_packages": crio,
             "cgroup_manager": _cgroup_manager(),
-            "image_stores": [f"{STORE}/storage"],
+            "image_stores": [f"{IMAGES_PATH}/storage"],
             "runtime_program": "" if machines.limits_can_be_raised() else RUNTIME,
             # It asks the kernel's configuration and modules, which are the machine's.
             "kubeadm_ignored": ["SystemVerification"],
@@ -163,13 +169,13 @@ class LabServers:
 
     def _start(self, host: Host, report: Report) -> None:
         (store_folder() / "storage").mkdir(parents=True, exist_ok=True)
-        supplies = Supplies(
+        parts = ServerParts(
             image=self._root,
             mirror=self._mirror.folder,
             store=store_folder(),
             keys=self._keys(),
         )
-        start_machine(self._design, host, self.paths, supplies=supplies, runc=self.runc, report=report)
+        start_machine(self._design, host, self.paths, parts=parts, runc=self.runc, report=report)
 
 
 def _cgroup_manager() -> str:
