@@ -18,6 +18,7 @@ _WHOLE = 180.0
 _PART = 30.0
 _DECODE_LIMIT = 240.0
 _LIVE_LIMIT = 25.0
+_LEAST_SEGMENT = 1000  # bytes; one of two seconds has a hundred times as many
 _SEQUENCE = re.compile(r"#EXT-X-MEDIA-SEQUENCE:(\d+)")
 
 
@@ -100,14 +101,29 @@ def live_advances(subject: Subject) -> Evidence:
     waited = time.monotonic() - began
     if now <= first:
         return failed(f"the live playlist stands still at {first} for {waited:.0f} s")
-    lines = subject.browser.get(url).body.decode().splitlines()
-    segment = next(line for line in reversed(lines) if line and not line.startswith("#"))
-    answer = subject.browser.get(f"{url.rpartition('/')[0]}/{segment}")
-    good = answer.status == 200 and len(answer.body) > 1000
-    # A read of a PG that is just being moved waits; a player waits with it.
-    size = f"{len(answer.body) // 1024} KiB"
     there = f"answered after {late:.0f} s, " if late > 1 else ""
-    return judged(good, f"{there}moved on after {waited:.1f} s; newest segment {size}")
+    good, seen = _newest_segment(subject, url)
+    return judged(good, f"{there}moved on after {waited:.1f} s; newest segment {seen}")
+
+
+def _newest_segment(subject: Subject, url: str) -> tuple[bool, str]:
+    """Return whether the newest segment of a live playlist is there, and what was seen of it.
+
+    A read of a PG that is just being moved waits; a player waits with it, and asks again.
+    """
+    began = time.monotonic()
+    while True:
+        lines = subject.browser.get(url).body.decode(errors="replace").splitlines()
+        segment = next((line for line in reversed(lines) if line and not line.startswith("#")), "")
+        answer = subject.browser.get(f"{url.rpartition('/')[0]}/{segment}")
+        good = bool(segment) and answer.status == 200 and len(answer.body) > _LEAST_SEGMENT
+        waited = time.monotonic() - began
+        if good or waited > _LIVE_LIMIT:
+            break
+        time.sleep(0.25)
+    size = f"{len(answer.body) // 1024} KiB"
+    seen = size if answer.status == 200 else f"answers {answer.status or answer.error}"
+    return good, f"{seen} after {waited:.0f} s" if waited > 1 else seen
 
 
 def _sequence(subject: Subject, url: str) -> int | None:
