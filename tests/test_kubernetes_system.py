@@ -121,6 +121,15 @@ def test_a_server_of_a_lab_that_is_started_again_is_a_member_as_before() -> None
     assert [(step.id, step.needs) for step in both] == [(lost, ()), (BOOTSTRAP, (lost,))]
 
 
+def test_a_new_server_is_a_member_before_anything_is_changed_for_it() -> None:
+    steps = cluster_steps(design(), placed())
+    changed = next(one.id for one in placed() if one.item.name == "rook-ceph-cluster")
+    seen = Observation(facts=frozenset(step.id for step in steps) - {BOOTSTRAP, changed})
+    left = {step.id: step for step in plan_rest(steps, seen)}
+    # What stands between them is done already.
+    assert left[changed].needs == (BOOTSTRAP,)
+
+
 def test_after_any_part_of_the_plan_the_rest_is_planned() -> None:
     steps = cluster_steps(design(), placed())
     for count in range(len(steps)):

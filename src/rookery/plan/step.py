@@ -7,7 +7,7 @@ So after any part of a plan was carried out, planning again gives exactly the re
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +40,13 @@ def plan_rest(steps: Iterable[Step], observation: Observation) -> tuple[Step, ..
     A step whose need is not met is done again even where its own fact was seen: what it built on is gone.
     """
     left: dict[str, Step] = {}
+    # Of each step, those to be done that come before it: directly, or before one that is done already.
+    before: dict[str, dict[str, None]] = {}
     for step in steps:
-        if step.id not in observation.facts or any(need in left for need in step.needs):
-            left[step.id] = step
-    return tuple(
-        Step(
-            id=step.id,
-            phase=step.phase,
-            title=step.title,
-            needs=tuple(need for need in (*step.needs, *step.after) if need in left),
-            target=step.target,
+        earlier = [one for one in (*step.needs, *step.after) if one in before]
+        before[step.id] = dict.fromkeys(
+            one for name in earlier for one in ((name,) if name in left else before[name])
         )
-        for step in left.values()
-    )
+        if step.id not in observation.facts or any(need in left for need in step.needs):
+            left[step.id] = replace(step, needs=tuple(before[step.id]), after=())
+    return tuple(left.values())

@@ -31,15 +31,11 @@ _APPEARS = 120.0  # seconds for a controller to make what is waited for
 _JOB_ENDS = 120.0  # seconds for the pods of a Job that is deleted
 # What is said of a webhook or an API server that cannot be reached; what is refused is said in other words.
 _SILENT = (
-    "failed calling webhook",
-    "failed to call webhook",
-    "etcdserver: leader changed",
-    "connection refused",
+    *("failed calling webhook", "failed to call webhook", "etcdserver: leader changed"),
+    *("connection refused", "was refused", "no route to host", "i/o timeout", "handshake timeout", ": EOF"),
 )
-_SILENCE_LIMIT, _SILENCE_PAUSE = (
-    180.0,
-    2.0,
-)  # seconds; a pod of a lost node is elsewhere after some five minutes
+_SILENCE_LIMIT = 180.0  # seconds; a pod of a lost node is elsewhere after some five minutes
+_SILENCE_PAUSE = 2.0
 _SLICE = 15  # seconds of one look at a condition, after which it is said again what is seen
 _LOOKS_AT_ONCE = 8
 

@@ -32,6 +32,7 @@ RUNTIME = "/usr/lib/rookery/runtime"
 
 _INIT = "/usr/lib/rookery/init"
 _GUEST = package_files("rookery.systems.kubernetes.lab") / "guest"
+_NAMES = "etc/hosts"
 _MODULES = "/usr/lib/modules"
 _WAKE_LIMIT = 120.0  # seconds; seven servers start at once on whatever machine there is
 _SSH, _STATUS = 22, 9000
@@ -92,7 +93,7 @@ def start_machine(
     for device in drives.values():
         trigger = ("udevadm", "trigger", "--settle", "--action=add", f"/sys/block/{Path(device.path).name}")
         run(runc.exec_argv(paths.container(host.name), trigger), timeout=_WAKE_LIMIT)
-    note_laid(place, digests(laid))
+    note_laid(place, digests(_lasting(laid)))
 
 
 def is_as_designed(design: Design, host: Host, paths: LabPaths, keys: Keys) -> bool:
@@ -102,7 +103,15 @@ def is_as_designed(design: Design, host: Host, paths: LabPaths, keys: Keys) -> b
     if {drive.name for drive in host.drives} != set(attached):
         return False
     drives = {name: BlockDevice(path=path, number=0) for name, path in attached.items()}
-    return read_laid(place) == digests(machine_files(design, host, keys, drives))
+    return read_laid(place) == digests(_lasting(machine_files(design, host, keys, drives)))
+
+
+def _lasting(laid: tuple[File, ...]) -> tuple[File, ...]:
+    """Return the files for whose change a server is started again.
+
+    The names of others are none: the playbooks write those of new servers.
+    """
+    return tuple(file for file in laid if file.path != _NAMES)
 
 
 def machine_files(design: Design, host: Host, keys: Keys, drives: dict[str, BlockDevice]) -> tuple[File, ...]:
@@ -116,7 +125,7 @@ def machine_files(design: Design, host: Host, keys: Keys, drives: dict[str, Bloc
     names = "".join(f"{one.address} {one.name}\n" for one in design.servers)
     found = [
         File.text("etc/hostname", f"{host.name}\n"),
-        File.text("etc/hosts", f"127.0.0.1 localhost\n{names}"),
+        File.text(_NAMES, f"127.0.0.1 localhost\n{names}"),
         # Nobody answers there, but resolvers want one; names of the cluster are CoreDNS' own.
         File.text("etc/resolv.conf", f"nameserver {design.network.gateway}\n"),
         File.text("root/.ssh/authorized_keys", keys.public("login"), mode=0o600),
