@@ -231,7 +231,7 @@ def test_a_wait_ends_with_what_was_seen_last(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(items, "_APPEARS", 0.05)
     to = applier()
     assert isinstance(to.kubectl, FakeKubectl)
-    one = next(o for o in of_kind(Wait) if isinstance(o.item, Wait) and o.item.kind == "cephcluster")
+    one = next(o for o in of_kind(Wait) if isinstance(o.item, Wait) and "HEALTH_OK" in o.item.condition)
     with pytest.raises(WaitError) as refused:
         to.apply(one, quiet)
     assert refused.value.details == ("seen last: not made yet",)

@@ -109,6 +109,9 @@ def _title(one: Placed) -> str:
         return f"{item.name} {item.chart.version}"
     if isinstance(item, Wait):
         name = "every" if item.name == "--all" else item.name
-        return f"{name} {item.kind}: {item.condition.rpartition('=')[2]}"
+        path, _, value = item.condition.rpartition("=")
+        # Of a number it says what is counted: the last word of its path.
+        counted = f" {path.rpartition('.')[2].strip('{}')}" if value.isdigit() else ""
+        return f"{name} {item.kind}: {value}{counted}"
     assert isinstance(item, Objects | Remote | Secrets)
     return item.name.replace("-", " ")

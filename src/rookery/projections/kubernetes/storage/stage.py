@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rookery.apps.pods import CERTIFICATE_LIFE, ISSUER
-from rookery.design.model import Design
+from rookery.design.model import DaemonKind, Design
 from rookery.manifest import Item, Objects, Release, Stage, Wait, manifest
 from rookery.projections.kubernetes.storage.cluster import build_cluster_spec
 from rookery.projections.kubernetes.storage.csi import csi_drivers, kernel_mount_options
@@ -69,6 +69,7 @@ def _items(design: Design, distribution: Distribution) -> list[Item]:
             values=cluster_values(design, distribution),
             waits=False,
         ),
+        *_all_osds(design, distribution),
         # Images are pulled, three monitors form a quorum, drives are formatted one node after the other.
         Wait(
             kind="cephcluster",
@@ -84,6 +85,20 @@ def _items(design: Design, distribution: Distribution) -> list[Item]:
     if design.object_store is not None:
         items += [_ready("cephobjectstore", STORE, namespace), _verifier(namespace)]
     return items
+
+
+def _all_osds(design: Design, distribution: Distribution) -> tuple[Wait, ...]:
+    """Return the wait for an OSD on every drive.
+
+    A cluster that grows is HEALTH_OK before Rook has looked at its new drives. Older releases of Rook do not
+    say how many they have made.
+    """
+    if not distribution.csi_chart:
+        return ()
+    count = len(design.with_daemon(DaemonKind.OSD))
+    made = f"jsonpath={{.status.storage.osd.storeType.bluestore}}={count}"
+    namespace = distribution.namespace
+    return (Wait(kind="cephcluster", name="rook-ceph", condition=made, seconds=1200, namespace=namespace),)
 
 
 def _verifier(namespace: str) -> Objects:
