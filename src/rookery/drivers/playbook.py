@@ -23,7 +23,8 @@ def run_playbook(
     The program is Ansible's of this very environment, so its version is the locked one.
     """
     program = Path(sysconfig.get_path("scripts")) / "ansible-playbook"
-    argv = (*ENDS_WITH_US, str(program), playbook, *options)
+    command = (str(program), playbook, *options)
+    argv = (*ENDS_WITH_US, *_together(), *command)
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
     said: deque[str] = deque(maxlen=_KEPT)
     with subprocess.Popen(
@@ -43,4 +44,12 @@ def run_playbook(
                 report(line.partition("[")[2].partition("]")[0])
         code = process.wait(timeout=_LIMIT)
     if code:
-        raise CommandError(argv[len(ENDS_WITH_US) :], exit_code=code, output="\n".join(said))
+        raise CommandError(command, exit_code=code, output="\n".join(said))
+
+
+def _together() -> tuple[str, ...]:
+    """Return what makes everything that a playbook starts end with it: a process namespace, root's to make.
+
+    Its workers would live on otherwise where it is killed, and go on with their tasks.
+    """
+    return ("unshare", "--pid", "--fork", "--kill-child=KILL") if os.geteuid() == 0 else ()
