@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rookery.apps.pods import ISSUER, NAMESPACE
-from rookery.design.cluster import OUTSIDE
+from rookery.design.cluster import OUTSIDE, has_cilium
 from rookery.design.model import Design
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.files import write_whole
@@ -91,8 +91,8 @@ class KubernetesSystem:
         )
         self.kubectl = Kubectl(kubeconfig=self.paths.kubeconfig, program=programs.get("kubectl", "kubectl"))
         self.helm = Helm(kubeconfig=self.paths.kubeconfig, program=programs.get("helm", "helm"))
-        on_lab = design.provider == "lab" and mirror is not None
-        self._servers = LabServers(design, mirror) if on_lab and mirror else None
+        made_here = design.provider == "lab"
+        self._servers = LabServers(design, mirror) if made_here and mirror is not None else None
         self._namespace = DISTRIBUTIONS[design.distribution].namespace
         self._stages = build_stages(design)
         self._placed = placed_items(self._stages)
@@ -198,7 +198,7 @@ class KubernetesSystem:
 
     def _door(self) -> str:
         """Return the address that people come to: the Gateway's, or without one the load balancer's."""
-        if self._cluster.network == "bridge":
+        if not has_cilium(self._design):
             return self._design.load_balancer.address if self._design.load_balancer else ""
         gateway = self.kubectl.find("gateway", GATEWAY, namespace=NAMESPACE) or {}
         found = gateway.get("status", {}).get("addresses", [])

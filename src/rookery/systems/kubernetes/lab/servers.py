@@ -67,19 +67,23 @@ class LabServers:
             yield NODE_IMAGE
         if not missing_images(self._wanted()):
             yield IMAGE_STORE
-        connected = [host for host in self._design.hosts if self._is_connected(host)]
+        names = frozenset(network.namespace_names())
+        connected = [host for host in self._design.hosts if self._is_connected(host, names)]
         if len(connected) == len(self._design.hosts):
             yield NETWORK
         running = self.runc.running()
-        for host in connected:
-            there = self.paths.container(host.name) in running
-            if there and machines.is_as_designed(self._design, host, self.paths, self._keys()):
-                yield f"{SERVER}:{host.name}"
+        there = [host for host in connected if self.paths.container(host.name) in running]
+        if there:
+            keys = self._keys()
+            for host in there:
+                if machines.is_as_designed(self._design, host, self.paths, keys):
+                    yield f"{SERVER}:{host.name}"
 
-    def _is_connected(self, host: Host) -> bool:
+    def _is_connected(self, host: Host, names: frozenset[str]) -> bool:
+        """Tell whether a host's namespace is among those of the machine, with its cables plugged in."""
         cables = host_cables(self._design, self.paths, host)
         plugged = all(network.is_plugged(cable.outside, cable.bridge) for cable in cables)
-        return plugged and self.paths.namespace(host.name) in network.namespace_names()
+        return plugged and self.paths.namespace(host.name) in names
 
     def makes(self, step: Step) -> bool:
         """Whether a step is one of these."""
