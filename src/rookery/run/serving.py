@@ -22,8 +22,7 @@ def settle_mirror_url(design: Design, given: str | None, mirror: Path | None) ->
     Raises InputError where it means nothing for such a system, or is not the system's mirror, RookeryError
     where nothing answers there.
     """
-    cluster = design.kubernetes
-    if cluster is None or design.provider != "existing" or cluster.bootstrap != "kubeadm":
+    if not _become_a_cluster(design):
         if given is None:
             return ""
         raise InputError(
@@ -48,7 +47,12 @@ def settle_mirror_url(design: Design, given: str | None, mirror: Path | None) ->
 
 def serving_advice(design: Design, mirror: Path | None, url: str) -> str:
     """Return what a person should know of where servers fetch from; nothing where that is the mirror."""
-    cluster = design.kubernetes
-    if cluster is None or design.provider != "existing" or cluster.bootstrap != "kubeadm":
+    if not _become_a_cluster(design):
         return ""
     return UNSERVED if not url and (mirror or noted_mirror(design.name)) else ""
+
+
+def _become_a_cluster(design: Design) -> bool:
+    """Tell whether servers of one's own fetch packages and images, for a cluster that is made of them here."""
+    cluster = design.kubernetes
+    return cluster is not None and design.provider == "existing" and cluster.bootstrap == "kubeadm"
