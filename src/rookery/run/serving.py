@@ -53,6 +53,6 @@ def serving_advice(design: Design, mirror: Path | None, url: str) -> str:
 
 
 def _become_a_cluster(design: Design) -> bool:
-    """Tell whether servers of one's own fetch packages and images, for a cluster that is made of them here."""
+    """Tell whether servers of one's own fetch packages and images, to become a cluster."""
     cluster = design.kubernetes
     return cluster is not None and design.provider == "existing" and cluster.bootstrap == "kubeadm"
