@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,14 @@ from rookery.drivers.mirror_server import Listening, MirrorServer
 from rookery.drivers.mirror_shelf import Shelf
 from rookery.drivers.mirror_url import parse_mirror_url, require_served
 from rookery.errors import InputError, RookeryError
-from rookery.plan.kubernetes import BOOTSTRAP
+from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node_taints
 from rookery.projections.kubernetes.sources import tools
 from rookery.run.serving import UNSERVED, serving_advice, settle_mirror_url
 from rookery.run.up import find_system, require_machine
 from rookery.run.workspace import Workspace, note_system, noted_mirror_url, open_spec
+from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.cluster import KubernetesSystem
-from rookery.systems.kubernetes.items import Applier
-from rookery.systems.kubernetes.paths import ClusterPaths
-from rookery.systems.kubernetes.served import note_told
-from tests.fake_cluster import FakeHelm, FakeKubectl
+from tests.fake_cluster import FakeKubectl
 
 URL = "http://10.0.0.5:5080"
 IMAGES = ("docker.io/library/nginx:1", "quay.io/ceph/ceph:v20", "quay.io/charts/cilium:1")
@@ -67,11 +65,7 @@ def mirror(tmp_path: Path) -> Path:
 
 
 def variables(system: KubernetesSystem) -> dict[str, Any]:
-    option, file = system._playbook_options(Path("unused"))
-    assert option == "--extra-vars"
-    told = json.loads(Path(file.removeprefix("@")).read_text())
-    assert isinstance(told, dict)
-    return told
+    return dict(system._told().variables)
 
 
 # --- what servers are told
@@ -106,25 +100,27 @@ def test_without_one_they_are_told_of_our_own_image_only(
     assert variables(KubernetesSystem(design())) == {"apps_image_archive": str(archive)}
 
 
-def test_servers_that_were_told_something_else_are_told_again(
-    mirror: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(KubernetesSystem, "is_reachable", lambda _: True)
-    nothing = Applier(kubectl=FakeKubectl(), helm=FakeHelm(), charts={}, remotes={})
-    monkeypatch.setattr(KubernetesSystem, "_applier", nothing)
-    monkeypatch.setattr(KubernetesSystem, "_content", None)
-    monkeypatch.setattr(KubernetesSystem, "_strangers", lambda _: ())
-    opened, paths = Mirror.open(mirror), ClusterPaths(name=design().name)
+def test_servers_that_were_told_something_else_are_told_again(mirror: Path) -> None:
+    opened = Mirror.open(mirror)
 
-    def is_done(url: str) -> bool:
+    def bootstrap(url: str) -> Bootstrap:
         system = KubernetesSystem(design(), mirror=opened, mirror_url=url)
-        return BOOTSTRAP in system.observe().facts
+        kubectl = FakeKubectl()
+        for host in design().servers:
+            labels = node_labels(host)
+            taints = [{"key": key, "effect": "NoSchedule"} for key in node_taints(host)]
+            meta = {"name": host.name, "labels": labels}
+            kubectl.put({"kind": "Node", "metadata": meta, "spec": {"taints": taints}})
+        return replace(system._bootstrap, kubectl=kubectl)
 
-    assert (is_done(""), is_done(URL)) == (True, False)
-    note_told(paths, URL)
-    assert (is_done(""), is_done(URL), is_done("http://10.0.0.6:5080")) == (False, True, False)
-    note_told(paths, "")
-    assert (is_done(""), is_done(URL)) == (True, False)
+    def done() -> tuple[bool, ...]:
+        return tuple(bootstrap(url).is_done() for url in ("", URL, "http://10.0.0.6:5080"))
+
+    assert done() == (False, False, False)
+    bootstrap(URL).note()
+    assert done() == (False, True, False)
+    bootstrap("").note()
+    assert done() == (True, False, False)
 
 
 def test_later_commands_know_it(mirror: Path) -> None:

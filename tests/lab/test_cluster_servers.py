@@ -6,7 +6,6 @@ playbooks make of such servers, `test_bootstrap` shows.
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import yaml
 
 from rookery.drivers import loop
 from rookery.drivers.files import remove_tree
@@ -113,8 +111,8 @@ def test_drives_have_names_that_last_and_the_designed_size(lab: Lab) -> None:
 
 
 def test_the_playbooks_reach_every_server_with_the_labs_own_keys(lab: Lab) -> None:
-    lab.servers.settle(lab.folder)
-    variables = json.loads((lab.servers.paths.folder / "variables.json").read_text())
+    told = lab.servers.told()
+    variables = told.variables
     for host in DESIGN.servers:
         options = variables["ansible_ssh_common_args"].split()
         key = ("-i", variables["ansible_ssh_private_key_file"], "-o", "BatchMode=yes")
@@ -124,8 +122,7 @@ def test_the_playbooks_reach_every_server_with_the_labs_own_keys(lab: Lab) -> No
     for name in ("kubernetes_packages", "crio_packages"):
         place = variables[name].removeprefix("file://")
         assert "InRelease" in lab.run("cp-1", "ls", place)
-    told = yaml.safe_load((lab.folder / "host_vars/storage-k.yaml").read_text())
-    assert told["kubelet_settings"]["cgroupDriver"] == variables["cgroup_manager"]
+    assert told.hosts["storage-k"]["kubelet_settings"]["cgroupDriver"] == variables["cgroup_manager"]
 
 
 def test_the_load_balancer_answers_and_knows_that_nobody_is_there(lab: Lab) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sysconfig
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from rookery.drivers.process import ENDS_WITH_US, CommandError
+from rookery.drivers.process import run_heard
 
 _LIMIT = 3600.0  # seconds: a kernel upgrade with a restart of every server is part of it
-_KEPT = 40  # lines of output for the error of a playbook that failed
+_PLAIN = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
 
 
 def run_playbook(
@@ -22,29 +20,14 @@ def run_playbook(
 
     The program is Ansible's of this very environment, so its version is the locked one.
     """
+
+    def hear(line: str) -> None:
+        if line.startswith("TASK ["):
+            report(line.partition("[")[2].partition("]")[0])
+
     program = Path(sysconfig.get_path("scripts")) / "ansible-playbook"
-    command = (str(program), playbook, *options)
-    argv = (*ENDS_WITH_US, *_together(), *command)
-    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
-    said: deque[str] = deque(maxlen=_KEPT)
-    with subprocess.Popen(
-        argv,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            said.append(line.rstrip())
-            if line.startswith("TASK ["):
-                report(line.partition("[")[2].partition("]")[0])
-        code = process.wait(timeout=_LIMIT)
-    if code:
-        raise CommandError(command, exit_code=code, output="\n".join(said))
+    argv = (str(program), playbook, *options)
+    run_heard(argv, hear, folder=folder, timeout=_LIMIT, wrapper=_together(), environment=_PLAIN)
 
 
 def _together() -> tuple[str, ...]:

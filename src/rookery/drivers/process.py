@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
-from typing import IO
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
 
 from rookery.errors import RookeryError
 
@@ -25,6 +28,8 @@ class CommandError(RookeryError):
         self.command_exit_code = exit_code
         self.output = output
 
+
+_KEPT = 40  # lines of a long command's output for its error
 
 # A command of ours ends with us, even when we are killed: what it was making would otherwise appear after
 # somebody looked that nothing is left.
@@ -60,7 +65,6 @@ def run_fed(argv: Sequence[str], write: Callable[[IO[bytes]], None], *, timeout:
 
     Raises CommandError. A command that reads no further is judged by its exit code.
     """
-    late = threading.Event()
     # What it says goes to a file: in a pipe that nobody empties meanwhile it would hold the command up.
     with (
         tempfile.TemporaryFile() as said,
@@ -68,22 +72,67 @@ def run_fed(argv: Sequence[str], write: Callable[[IO[bytes]], None], *, timeout:
             (*ENDS_WITH_US, *argv), stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT
         ) as process,
     ):
-
-        def stop() -> None:
-            late.set()
-            process.kill()
-
-        timer = threading.Timer(timeout, stop)
-        timer.start()
-        try:
+        with _ended_at(timeout, process) as late:
             _feed(process, write)
-        finally:
-            timer.cancel()
         said.seek(0)
         output = said.read().decode(errors="replace")
+    _judge(argv, process, late, output)
+    return output
+
+
+def run_heard(
+    argv: Sequence[str],
+    hear: Callable[[str], None],
+    *,
+    folder: Path,
+    timeout: float,
+    wrapper: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Run a long command in `folder`; `hear` gets each line that it says, as it comes. Raises CommandError.
+
+    `wrapper` is a command that runs it, which errors do not name; `environment` is added to ours.
+    """
+    said: deque[str] = deque(maxlen=_KEPT)
+    with subprocess.Popen(
+        (*ENDS_WITH_US, *wrapper, *argv),
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        with _ended_at(timeout, process) as late:
+            for line in process.stdout:
+                said.append(line.rstrip())
+                hear(said[-1])
+            process.wait()
+    _judge(argv, process, late, "\n".join(said))
+
+
+@contextlib.contextmanager
+def _ended_at(limit: float, process: subprocess.Popen[Any]) -> Iterator[threading.Event]:
+    """Kill a process that is not done after `limit` seconds; the event says whether it was."""
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(limit, stop)
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+
+
+def _judge(argv: Sequence[str], process: subprocess.Popen[Any], late: threading.Event, output: str) -> None:
     if process.returncode != 0:
         raise CommandError(argv, exit_code=None if late.is_set() else process.returncode, output=output)
-    return output
 
 
 def _feed(process: subprocess.Popen[bytes], write: Callable[[IO[bytes]], None]) -> None:

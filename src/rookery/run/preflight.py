@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rookery.design.model import Design
-from rookery.drivers import device_mapper, krbd, mounts, network
+from rookery.drivers import device_mapper, krbd, kubeone, mounts, network
 from rookery.drivers.process import CommandError, run
 from rookery.errors import NotPossibleError
 from rookery.projections.kubernetes.storage.services import BLOCK_CLASS
@@ -17,6 +17,7 @@ from rookery.projections.kubernetes.tree import build_stages
 from rookery.projections.kubernetes.volumes import volume_classes
 from rookery.systems.native.image_build import image_root
 from rookery.systems.native.paths import CGROUP_ROOT, home
+from rookery.versions import KUBEONE
 
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 # Seven servers took about 100 without systemd, some 250 with it.
@@ -121,6 +122,22 @@ def require_cluster_tools() -> None:
         raise NotPossibleError(
             f"this machine lacks {' and '.join(name for name, _ in missing)}",
             hint=f"See {' and '.join(where for _, where in missing)}.",
+        )
+
+
+def require_installer(design: Design) -> None:
+    """Raise NotPossibleError where what makes a cluster of the servers is not here."""
+    if design.kubernetes is None or design.kubernetes.bootstrap != "kubeone":
+        return
+    if shutil.which(kubeone.PROGRAM) is None:
+        raise NotPossibleError(
+            f"this machine lacks {kubeone.PROGRAM}, which makes the cluster (kubernetes.bootstrap: kubeone)",
+            hint=f"Version {KUBEONE} is at https://github.com/kubermatic/kubeone/releases/tag/v{KUBEONE}.",
+        )
+    if not os.environ.get("SSH_AUTH_SOCK"):
+        raise NotPossibleError(
+            "there is no SSH agent, by whose keys KubeOne logs in on the servers (SSH_AUTH_SOCK is not set)",
+            hint='Start one, and add the key: `eval "$(ssh-agent)" && ssh-add`.',
         )
 
 

@@ -16,10 +16,16 @@ from rookery.drivers.machine import read_machine
 from rookery.drivers.mirror import Mirror
 from rookery.errors import InputError, NotPossibleError
 from rookery.files import File
+from rookery.plan.kubernetes import BOOTSTRAP
 from rookery.plan.step import Step, plan_rest
 from rookery.run.engine import Progress, Timing, apply_steps
 from rookery.run.lock import hold
-from rookery.run.preflight import require_cluster_lab, require_cluster_tools, require_lab_machine
+from rookery.run.preflight import (
+    require_cluster_lab,
+    require_cluster_tools,
+    require_installer,
+    require_lab_machine,
+)
 from rookery.run.verify.result import Result
 from rookery.run.verify.table import verify
 from rookery.run.workspace import (
@@ -127,9 +133,12 @@ def bring_up(
     _require_content(design)
     with hold(design.name):
         _refuse_changes(workspace)
+        left = steps_left(system)
+        if any(step.id == BOOTSTRAP for step in left):
+            require_installer(design)
         note_system(workspace, mirror=mirror, mirror_url=mirror_url)
         try:
-            timings = apply_steps(steps_left(system), system.apply, progress)
+            timings = apply_steps(left, system.apply, progress)
             looking = time.monotonic()
             results = verify(system, mark=new_mark())
             ended = time.monotonic()

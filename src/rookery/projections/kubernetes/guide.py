@@ -62,7 +62,7 @@ rookery image -o rookery-apps.tar         # what the applications' pods run; no 
 cd 00-bootstrap
 ansible-playbook prepare.yaml
 kubeone apply --manifest kubeone.yaml
-export KUBECONFIG=$PWD/NAME-kubeconfig    # as KubeOne says
+export KUBECONFIG=$PWD/{name}-kubeconfig
 ansible-playbook finish.yaml --extra-vars apps_image_archive=$PWD/../rookery-apps.tar
 ```
 
@@ -138,7 +138,7 @@ def _bootstrap(design: Design) -> str:
     assert cluster is not None
     cilium = has_cilium(design)
     if cluster.bootstrap != "none":
-        return _BOOTSTRAP[cluster.bootstrap].format(bridge="" if cilium else _BRIDGE)
+        return _BOOTSTRAP[cluster.bootstrap].format(name=design.name, bridge="" if cilium else _BRIDGE)
     commands = [f"kubectl {' '.join(words)}" for host in design.servers for words in marking(host)]
     network = _NETWORK_FOR_CILIUM if cilium else _OWN_NETWORK
     return _NO_BOOTSTRAP.format(commands="\n".join(commands), network=network)

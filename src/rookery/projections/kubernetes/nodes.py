@@ -5,6 +5,7 @@ The bootstrap puts labels and taints on the nodes; everything here reads them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rookery.design.model import Design, Host, Role
@@ -54,8 +55,24 @@ def marking(host: Host) -> tuple[tuple[str, ...], ...]:
 
     They may run again: what is there already is left as it is.
     """
-    labels = {Role.WORKER: WORKER_LABEL, Role.STORAGE: STORAGE_LABEL}
-    words = tuple(f"{label}=" for role, label in labels.items() if role in host.roles)
+    words = tuple(f"{label}=" for label in _labels(host))
     label = (("label", "node", host.name, *words, "--overwrite"),) if words else ()
     taint = (("taint", "node", host.name, f"{STORAGE_LABEL}=:NoSchedule", "--overwrite"),)
     return (*label, *(taint if is_dedicated(host) else ()))
+
+
+def missing_labels(host: Host, node: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the labels of its host's roles that a node lacks."""
+    there = node["metadata"].get("labels", {})
+    return tuple(label for label in _labels(host) if label not in there)
+
+
+def lets_any_pod_in(host: Host, node: Mapping[str, Any]) -> bool:
+    """Whether a node that is for storage only lacks the taint that keeps other pods away."""
+    taints = node.get("spec", {}).get("taints", ())
+    return is_dedicated(host) and all(taint["key"] != STORAGE_LABEL for taint in taints)
+
+
+def _labels(host: Host) -> tuple[str, ...]:
+    labels = {Role.WORKER: WORKER_LABEL, Role.STORAGE: STORAGE_LABEL}
+    return tuple(label for role, label in labels.items() if role in host.roles)

@@ -9,7 +9,7 @@ from typing import Any
 from rookery.apps.pods import NAMESPACE
 from rookery.design.model import DaemonKind, Role
 from rookery.drivers.process import CommandError
-from rookery.projections.kubernetes.nodes import STORAGE_LABEL, WORKER_LABEL, is_dedicated
+from rookery.projections.kubernetes.nodes import lets_any_pod_in, missing_labels
 from rookery.projections.kubernetes.storage.services import STORE
 from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
@@ -37,15 +37,8 @@ def nodes(subject: Subject) -> Evidence:
         if node is None or not is_ready(node):
             wrong.append(f"{host.name} is {'not Ready' if node else 'missing'}")
             continue
-        labels = node["metadata"].get("labels", {})
-        wanted = [(Role.STORAGE, STORAGE_LABEL), (Role.WORKER, WORKER_LABEL)]
-        wrong += [
-            f"{host.name} lacks {label}"
-            for role, label in wanted
-            if role in host.roles and label not in labels
-        ]
-        tainted = any(taint["key"] == STORAGE_LABEL for taint in node["spec"].get("taints", []))
-        if is_dedicated(host) and not tainted:
+        wrong += [f"{host.name} lacks {label}" for label in missing_labels(host, node)]
+        if lets_any_pod_in(host, node):
             wrong.append(f"{host.name} lets any pod in")
     return judged(not wrong, "; ".join(wrong) or f"{len(subject.design.servers)} Ready, labelled and tainted")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import subprocess
 import threading
@@ -21,30 +20,28 @@ from rookery.design.model import Design
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.files import write_whole
 from rookery.drivers.helm import Helm
-from rookery.drivers.kubectl import Kubectl, find_kubeconfig
+from rookery.drivers.kubectl import Kubectl
 from rookery.drivers.mirror import Mirror
-from rookery.drivers.playbook import run_playbook
 from rookery.drivers.postgres import Door
 from rookery.drivers.process import CommandError, run
 from rookery.errors import InputError, NotPossibleError, RookeryError
 from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE, cluster_steps
 from rookery.plan.step import Observation, Step
-from rookery.projections.kubernetes.bootstrap.render import FOLDER as BOOTSTRAP_FOLDER
 from rookery.projections.kubernetes.gateway import GATEWAY
 from rookery.projections.kubernetes.namespaces import CERT_MANAGER
-from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import placed_items
 from rookery.projections.kubernetes.sources import tools
 from rookery.projections.kubernetes.storage.services import STORE, TOOLBOX
 from rookery.projections.kubernetes.storage.stage import VERIFIER
-from rookery.projections.kubernetes.tree import build_stages, render_kubernetes
+from rookery.projections.kubernetes.tree import build_stages
+from rookery.systems.kubernetes.bootstrap import Bootstrap, Told
 from rookery.systems.kubernetes.content import Content, site_content
 from rookery.systems.kubernetes.image_build import archive_path, ensure_archive
 from rookery.systems.kubernetes.items import Applier, applier_of
 from rookery.systems.kubernetes.lab.servers import LabServers
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.kubernetes.removal import Removal
-from rookery.systems.kubernetes.served import mirror_variables, note_told, told_url
+from rookery.systems.kubernetes.served import mirror_variables
 from rookery.systems.kubernetes.status import database_members, host_statuses
 from rookery.systems.protocol import (
     Activity,
@@ -133,16 +130,11 @@ class KubernetesSystem:
             facts |= set(self._servers.facts())
         if self.is_reachable():
             facts |= self._applier.facts(self._placed)
-            if not self._strangers() and told_url(self.paths) == self._mirror_url:
+            if self._bootstrap.is_done():
                 facts.add(BOOTSTRAP)
             if self._content is not None and self._content.is_current():
                 facts.add(CONTENT)
         return Observation(facts=frozenset(facts))
-
-    def _strangers(self) -> tuple[str, ...]:
-        """Return the servers that are no nodes of the cluster."""
-        there = {node["metadata"]["name"] for node in self.kubectl.get("nodes")["items"]}
-        return tuple(host.name for host in self._design.servers if host.name not in there)
 
     def apply(self, step: Step, report: Report) -> None:
         if step.id == IMAGE:
@@ -150,7 +142,7 @@ class KubernetesSystem:
         elif self._servers is not None and self._servers.makes(step):
             self._servers.apply(step, report)
         elif step.id == BOOTSTRAP:
-            self._bootstrap(report)
+            self._bootstrap.run(report)
         elif step.id == CONTENT and self._content is not None:
             self._content.send(report)
         else:
@@ -178,17 +170,22 @@ class KubernetesSystem:
         return tuple(replace(one, memory=self._servers.memory(one.name)) for one in found)
 
     def drift(self) -> tuple[Deviation, ...]:
-        """Return the nodes that are missing, and every item that is not in the cluster as it is rendered."""
-        missing = [
-            Deviation(kind=DeviationKind.MISSING, subject=name, what="node") for name in self._strangers()
+        """Return nodes that are missing or not marked, and items that are not there as they are rendered."""
+        missing, different = DeviationKind.MISSING, DeviationKind.DIFFERENT
+        nodes = [
+            *(Deviation(kind=missing, subject=name, what="node") for name in self._bootstrap.strangers()),
+            *(
+                Deviation(kind=different, subject=name, what="labels and taints")
+                for name in self._bootstrap.unmarked()
+            ),
         ]
         facts = self._applier.facts(self._placed)
         differing = [
-            Deviation(kind=DeviationKind.DIFFERENT, subject="cluster", what=one.path, item=one.item.name)
+            Deviation(kind=different, subject="cluster", what=one.path, item=one.item.name)
             for one in self._placed
             if one.path and one.id not in facts
         ]
-        return (*missing, *differing)
+        return (*nodes, *differing)
 
     @cached_property
     def addresses(self) -> Mapping[str, str]:
@@ -326,59 +323,18 @@ class KubernetesSystem:
             raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
         return ["ssh", *(() if argv else ("-t",)), known[host], *argv]
 
-    def _bootstrap(self, report: Report) -> None:
-        """Make a cluster of the servers, or take the one that is there already."""
-        if self._cluster.bootstrap == "none":
-            self._adopt(report)
-            return
-        if self._cluster.bootstrap == "kubeone":
-            raise NotPossibleError(
-                "KubeOne is not run by this version",
-                hint="`rookery render` writes its configuration, and the guide beside it says how to go on.",
-            )
-        for file in render_kubernetes(self._design):
-            write_whole(self.paths.tree / file.path, file.content, mode=file.mode)
-        folder = self.paths.tree / BOOTSTRAP_FOLDER
-        run_playbook(folder, "site.yaml", report, options=self._playbook_options(folder))
-        made = folder / "kubeconfig"
-        if not made.exists():
-            raise RookeryError(f"the playbook left no {made}", hint="Its output above says why.")
-        write_whole(self.paths.kubeconfig, made.read_bytes(), mode=0o600)
-        note_told(self.paths, self._mirror_url)
+    @property
+    def _bootstrap(self) -> Bootstrap:
+        return Bootstrap(design=self._design, paths=self.paths, kubectl=self.kubectl, told=self._told)
 
-    def _playbook_options(self, folder: Path) -> tuple[str, ...]:
-        """Return what the playbooks are told beside the tree."""
+    def _told(self) -> Told:
         if self._servers is not None:
-            return self._servers.settle(folder)
+            return self._servers.told()
         archive = archive_path()
         variables: dict[str, Any] = {"apps_image_archive": str(archive)} if archive.exists() else {}
         if self._mirror is not None and self._mirror_url:
             variables |= mirror_variables(self._mirror_url, self._mirror, self._cluster.version)
-        write_whole(self.paths.variables, json.dumps(variables, indent=1).encode())
-        return ("--extra-vars", f"@{self.paths.variables}")
-
-    def _adopt(self, report: Report) -> None:
-        """Take the cluster that kubectl on this machine leads to, if it has the designed nodes."""
-        found = find_kubeconfig()
-        if found is None:
-            raise NotPossibleError(
-                "nothing leads to the cluster that is there already (kubernetes.bootstrap: none)",
-                hint="Set KUBECONFIG to its kubeconfig.",
-            )
-        write_whole(self.paths.kubeconfig, found.read_bytes(), mode=0o600)
-        if not self.kubectl.reachable():
-            raise NotPossibleError(f"the cluster of {found} does not answer", hint="Is it the right one?")
-        if missing := self._strangers():
-            there = (node["metadata"]["name"] for node in self.kubectl.get("nodes")["items"])
-            raise NotPossibleError(
-                f"the cluster of {found} has no node {', '.join(missing)}",
-                details=(f"its nodes: {', '.join(sorted(there)) or 'none'}",),
-                hint="The design's hosts and the cluster's nodes must have the same names and number.",
-            )
-        for host in self._design.servers:
-            report(f"labels of {host.name}")
-            for words in marking(host):
-                self.kubectl.run(*words)
+        return Told(variables=variables)
 
     def _way(self, target: str, port: int) -> int:
         """Return a port of this machine that leads to a Service, open until `close`."""

@@ -43,9 +43,9 @@ class ClusterPaths:
         return self.folder / "mirror-url"
 
     @property
-    def told(self) -> Path:
-        """The URL that the servers were told of by the last playbook that ended well; absent without one."""
-        return self.folder / "told-url"
+    def bootstrapped(self) -> Path:
+        """A hash over what the servers were told when they last became a cluster; absent before."""
+        return self.folder / "bootstrapped"
 
     @property
     def variables(self) -> Path:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from rookery.drivers.files import write_whole
 from rookery.drivers.mirror import Mirror
 from rookery.projections.kubernetes.sources import node_repositories, repository_path
-from rookery.systems.kubernetes.paths import ClusterPaths
 
 
 def mirror_variables(url: str, mirror: Mirror, version: str) -> dict[str, Any]:
@@ -31,19 +29,3 @@ def mirror_variables(url: str, mirror: Mirror, version: str) -> dict[str, Any]:
             for registry in registries
         ],
     }
-
-
-def told_url(paths: ClusterPaths) -> str:
-    """Return the URL that servers were told of by the last playbook that ended well; empty for none."""
-    try:
-        return paths.told.read_text().strip()
-    except FileNotFoundError:
-        return ""
-
-
-def note_told(paths: ClusterPaths, url: str) -> None:
-    """Note what servers know now: with another URL, the playbooks have to run again."""
-    if url:
-        write_whole(paths.told, f"{url}\n".encode())
-    else:
-        paths.told.unlink(missing_ok=True)

@@ -63,6 +63,11 @@ _UNSEEN = """\
 # Who has it is the cluster's administrator.
 kubeconfig
 """
+_UNSEEN_OF_KUBEONE = """\
+# Who has one of them is the cluster's administrator: KubeOne's backup has the cluster's keys.
+*-kubeconfig
+*.tar.gz
+"""
 
 _INVENTORY = (
     "The servers of this design. `drives[].device` may name a drive's path below /dev/disk/by-id, where the"
@@ -104,6 +109,7 @@ def _kubeone_way(design: Design, cluster: Cluster) -> dict[str, str]:
     bridge = not has_cilium(design)
     finish = finish_plays(bridge=bridge)
     return {
+        ".gitignore": _UNSEEN_OF_KUBEONE,
         "prepare.yaml": _playbook(prepare_plays(), "Before KubeOne: `ansible-playbook prepare.yaml`."),
         "finish.yaml": _playbook(finish, "After KubeOne: `ansible-playbook finish.yaml`."),
         **render_kubeone(design, cluster),

@@ -9,13 +9,11 @@ from rookery.apps.image import image_reference
 from rookery.design.model import Cluster, Design
 from rookery.projections.kubernetes.bootstrap.inventory import has_cloud_controller
 from rookery.projections.kubernetes.emit import as_comment, dump
+from rookery.projections.kubernetes.sources import node_repositories
 from rookery.units import GB
-from rookery.versions import CRI_O
 
 # Who one logs in as on a fresh Ubuntu server; root becomes itself everywhere else.
 _USERS = {"aws": "ubuntu", "gcp": "ubuntu"}
-_PACKAGES = "https://pkgs.k8s.io/core:/stable:/v{version}/deb/"
-_CRI_O_PACKAGES = "https://download.opensuse.org/repositories/isv:/cri-o:/stable:/v{version}/deb/"
 _HEAD = "What the playbooks are told. A host's own values are in inventory.yaml."
 
 
@@ -145,6 +143,7 @@ def _cluster(cluster: Cluster) -> tuple[Variable, ...]:
 
 
 def _packages(cluster: Cluster) -> tuple[Variable, ...]:
+    kubernetes, crio = node_repositories(cluster.version)
     return (
         Variable(
             name="kubernetes_version",
@@ -153,18 +152,18 @@ def _packages(cluster: Cluster) -> tuple[Variable, ...]:
         ),
         Variable(
             name="crio_version",
-            value=CRI_O,
+            value=crio.version,
             why="CRI-O's minor version, which follows Kubernetes'.",
         ),
         Variable(
             name="kubernetes_packages",
-            value=_PACKAGES.format(version=cluster.version),
+            value=kubernetes.url,
             why="Where kubeadm, kubelet and kubectl come from: https, http or file. A mirror has"
             " Release.key too.",
         ),
         Variable(
             name="crio_packages",
-            value=_CRI_O_PACKAGES.format(version=CRI_O),
+            value=crio.url,
             why="Where CRI-O comes from, likewise.",
         ),
         Variable(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from rookery.plan.kubernetes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER
 from rookery.plan.step import Step
 from rookery.projections.kubernetes.bootstrap.kubeadm import system_reserved
 from rookery.projections.kubernetes.sources import node_repositories, repository_path
+from rookery.systems.kubernetes.bootstrap import Told
 from rookery.systems.kubernetes.image_build import archive_path
 from rookery.systems.kubernetes.lab import machines
 from rookery.systems.kubernetes.lab.image import ensure_image, image_root
@@ -103,14 +103,10 @@ class LabServers:
         """Return what a server's processes take of the machine's memory, without the page cache."""
         return cgroup_memory(self.paths.cgroup(host))
 
-    def settle(self, playbooks: Path) -> tuple[str, ...]:
-        """Write what the playbooks in a folder must know of these servers; return how they are told."""
-        for host in self._design.servers:
-            text = json.dumps({"kubelet_settings": _kubelet_settings(host)}, indent=1)
-            write_whole(playbooks / "host_vars" / f"{host.name}.yaml", text.encode())
-        file = self.paths.folder / "variables.json"
-        write_whole(file, json.dumps(self._variables(), indent=1).encode(), mode=0o600)
-        return ("--extra-vars", f"@{file}")
+    def told(self) -> Told:
+        """Return what the playbooks must know of these servers."""
+        settings = {host.name: {"kubelet_settings": _kubelet_settings(host)} for host in self._design.servers}
+        return Told(variables=self._variables(), hosts=settings)
 
     def _variables(self) -> dict[str, Any]:
         keys = self._keys()
