@@ -135,11 +135,14 @@ def test_the_load_balancer_answers_and_knows_that_nobody_is_there(lab: Lab) -> N
 
 def test_a_server_that_lost_power_comes_back_with_what_was_written(lab: Lab) -> None:
     lab.run("storage-k", "sh", "-c", "echo kept > /etc/kept; echo more > /var/lib/kubelet/kept; sync")
+    card = lab.run("storage-k", "cat", "/sys/class/net/eth0/address")
     lab.servers.runc.delete(lab.servers.paths.container("storage-k"))
     assert f"{SERVER}:storage-k" not in set(lab.servers.facts())
     lab.servers.apply(Step(id=f"{SERVER}:storage-k", phase="", title="", target="storage-k"), quiet)
     assert lab.run("storage-k", "cat", "/etc/kept", "/var/lib/kubelet/kept") == "kept\nmore\n"
     assert f"{SERVER}:storage-k" in set(lab.servers.facts())
+    # Whoever spoke with it before finds it at once.
+    assert lab.run("storage-k", "cat", "/sys/class/net/eth0/address") == card
 
 
 def test_nothing_is_left(lab: Lab) -> None:
