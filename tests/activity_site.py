@@ -79,7 +79,8 @@ class Site:
         return web.json_response({}, status=201)
 
     async def _bucket(self, request: web.Request) -> web.Response:
-        assert request.headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=access/")
+        if (refused := _refusal(request)) is not None:
+            return refused
         if request.method == "POST":
             for key in re.findall(r"<Key>(.*?)</Key>", await request.text()):
                 self.objects.pop(key, None)
@@ -91,6 +92,8 @@ class Site:
         return web.Response(text=f'<ListBucketResult xmlns="{name}">{keys}</ListBucketResult>')
 
     async def _object(self, request: web.Request) -> web.Response:
+        if (refused := _refusal(request)) is not None:
+            return refused
         key = request.match_info["key"]
         if request.method == "PUT":
             self.objects[key] = await request.read()
@@ -102,6 +105,15 @@ class Site:
         if key not in self.objects:
             return web.Response(status=404, text="<Error><Code>NoSuchKey</Code></Error>")
         return web.Response(body=self.objects[key], headers={"ETag": _etag(self.objects[key])})
+
+
+def _refusal(request: web.Request) -> web.Response | None:
+    """Refuse what gateways of Ceph 20 refuse: no signature, or a type that is sent and not signed."""
+    signature = request.headers["Authorization"]
+    signed = signature.startswith("AWS4-HMAC-SHA256 Credential=access/")
+    if not signed or ("Content-Type" in request.headers and "content-type" not in signature):
+        return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
+    return None
 
 
 @contextlib.asynccontextmanager

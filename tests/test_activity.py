@@ -92,7 +92,8 @@ def test_a_kind_can_be_left_out() -> None:
 
 
 def test_the_job_names_its_secrets_file_and_holds_none() -> None:
-    data = json.loads(render_job(job("apps: {cdn: {}, database: {}}", seconds=60)))
+    made = job("apps: {cdn: {}, database: {}}", seconds=60)
+    data = json.loads(render_job(made, cluster={"file": "/x"}))
     assert data["settings"] == {"viewers": 200, "transactions": 50, "churn": 5, "space": GB, "seconds": 60}
     assert data["secrets"] == "load-secrets.json"
     assert data["database"]["tls"] == {"sslmode": "verify-full", "sslrootcert": "/etc/rookery/ca.crt"}

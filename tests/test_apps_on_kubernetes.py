@@ -16,7 +16,7 @@ from rookery.apps.cdn.publishing import config_maps
 from rookery.apps.database.patroni import VERSION
 from rookery.apps.image import image_files, image_reference
 from rookery.apps.pods import NAMESPACE, USER
-from rookery.apps.policies import policy_items
+from rookery.apps.policies import LOAD_LABELS, policy_items
 from rookery.errors import InputError
 from rookery.files import File
 from rookery.manifest import Objects, Secrets, Wait
@@ -42,7 +42,7 @@ from tests.test_catalogue_service import SERVICE
 EVERY = [(pattern, provider) for pattern in pattern_names() for provider in ("hetzner", "existing")]
 every_design = pytest.mark.parametrize(("pattern", "provider"), EVERY)
 # Pods that an operator makes, and how it labels them.
-OPERATED = [{"cnpg.io/cluster": "database"}]
+OPERATED = [{"cnpg.io/cluster": "database"}, LOAD_LABELS]
 
 
 @every_design
@@ -184,7 +184,8 @@ def test_whoever_asks_is_let_out_and_let_in(pattern: str, provider: str) -> None
         for other in chosen(peer["podSelector"])
         for port in ports(rule)
     }
-    assert out == let_in
+    # A load may go anywhere, by a policy of its own.
+    assert out == {way for way in let_in if way[0] != str(LOAD_LABELS)}
 
 
 @every_design
@@ -457,8 +458,9 @@ def test_the_service_understands_what_its_pods_are_told(tmp_path: Path) -> None:
 def test_nothing_is_allowed_before_it_is_said() -> None:
     [item] = policy_items(design_of("production-minimum"))
     assert isinstance(item, Objects)
-    deny, names = item.objects
+    deny, names, load = item.objects
     assert deny["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     assert names["spec"]["policyTypes"] == ["Egress"]
+    assert selects(load["spec"]["podSelector"], LOAD_LABELS)
     assert policy_items(design_from("")) == ()
     assert gateway_items(design_from("")) == ()

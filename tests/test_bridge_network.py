@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -271,8 +272,9 @@ NODES = {
 
 def filled(tmp_path: Path, template: str) -> str:
     """Return a template of the role as Ansible fills it on worker-a."""
-    nodes = {
-        name: {
+    items = [
+        {
+            "metadata": {"name": name},
             "spec": node["spec"],
             "status": {
                 "addresses": [
@@ -282,9 +284,11 @@ def filled(tmp_path: Path, template: str) -> str:
             },
         }
         for name, node in NODES.items()
-    }
-    told = {"bridge_nodes": nodes, "bridge_part": "10.244.1.0/24"}
-    return fill(write(tmp_path, SERVERS), f"roles/bridge/templates/{template}.j2", told)
+    ]
+    folder = write(tmp_path, SERVERS)
+    role = yaml.safe_load((folder / "roles/bridge/vars/main.yaml").read_text())
+    told = {**role, "bridge_read": {"stdout": json.dumps({"items": items})}}
+    return fill(folder, f"roles/bridge/templates/{template}.j2", told)
 
 
 def test_each_server_knows_where_the_pods_of_the_others_are(tmp_path: Path) -> None:
@@ -312,9 +316,11 @@ def test_pods_get_addresses_of_their_nodes_part_and_keep_them_among_each_other(t
     assert ports == {"type": "portmap", "capabilities": {"portMappings": True}}
 
 
-def test_only_what_leaves_the_cluster_gets_the_servers_address(tmp_path: Path) -> None:
-    rule = "ip saddr 10.244.0.0/16 ip daddr != { 10.244.0.0/16, 10.0.0.0/24 } masquerade"
-    assert rule in filled(tmp_path, "pods.nft")
+def test_what_leaves_for_anybody_but_pods_and_nodes_gets_the_servers_address(tmp_path: Path) -> None:
+    """Others in the nodes' own network too: they know no way back to a pod."""
+    rules = filled(tmp_path, "pods.nft")
+    assert "elements = { 10.0.0.10, 10.0.0.128, 10.0.0.32 }" in rules
+    assert "ip saddr 10.244.0.0/16 ip daddr != 10.244.0.0/16 ip daddr != @nodes masquerade" in rules
 
 
 def routes_script(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import random
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rookery.activity.guest.generator.cluster import judge
+from rookery.activity.guest.generator.cluster import Cluster, judge
 from rookery.activity.guest.generator.histogram import Histogram
 from rookery.activity.guest.generator.meters import Meter, Series
 from rookery.activity.guest.generator.playlists import Segment, parse_master, parse_media
@@ -320,3 +322,21 @@ def test_the_generator_ends_at_nearfull_by_either_sign() -> None:
     assert judge(dump, raised, None).reason == "the cluster says OSD_NEARFULL, POOL_NEARFULL"
     assert judge(dump, {}, {"nodes": [{"id": 0, "kb": 100, "kb_used": 20}]}).reason == ""
     assert judge(dump, {}, None).fullest is None
+
+
+def test_what_another_sees_counts_while_it_is_fresh(tmp_path: Path) -> None:
+    file = tmp_path / "cluster.json"
+    cluster = Cluster({"file": str(file)})
+
+    def look(**report: Any) -> tuple[str | None, str]:
+        file.write_text(json.dumps(report))
+        seen = asyncio.run(cluster.look())
+        return (None if seen is None else seen.reason), cluster.error
+
+    assert asyncio.run(cluster.look()) is None
+    assert cluster.error.startswith("FileNotFoundError: ")
+    usage = {"nodes": [{"id": 1, "kb": 100, "kb_used": 86}]}
+    seen: dict[str, Any] = {"dump": {"nearfull_ratio": 0.85}, "health": {}, "usage": usage}
+    assert look(**seen, at=time.time()) == ("osd.1 is 86.0% full, and nearfull is 85.0%", "")
+    assert look(**seen, at=time.time() - 60) == (None, "OSError: the last look was 60 s ago")
+    assert look(error="TimedOut: no answer", at=time.time()) == (None, "OSError: TimedOut: no answer")

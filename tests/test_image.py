@@ -37,6 +37,7 @@ def test_the_image_has_what_pods_need_and_its_name_is_of_what_it_has() -> None:
         "fonts-dejavu-core",
         "nginx-light",
         "python3",
+        "python3-aiohttp",
         "python3-boto3",
         "python3-fastapi",
         "python3-httptools",
@@ -49,6 +50,7 @@ def test_the_image_has_what_pods_need_and_its_name_is_of_what_it_has() -> None:
     assert paths == sorted(set(paths))
     for path in (
         "usr/lib/rookery/apps/catalogue/__main__.py",
+        "usr/lib/rookery/load/generator/__main__.py",
         "usr/lib/rookery/packing/pack_media.py",
         "usr/lib/rookery/publish/publish.py",
         "usr/lib/rookery/publish/serving.py",

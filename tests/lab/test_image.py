@@ -134,6 +134,7 @@ def test_nothing_in_it_raises_rights(image: Unpacked) -> None:
         (("python3", "/usr/lib/rookery/publish/publish.py", "--help"), "usage: publish.py"),
         (("python3", "/usr/lib/rookery/streaming/cluster_channel.py", "--help"), "usage: cluster_channel.py"),
         (("env", "PYTHONPATH=/usr/lib/rookery/apps", "python3", "-c", "import catalogue.api"), ""),
+        (("env", "PYTHONPATH=/usr/lib/rookery/load", "python3", "-c", "import generator.program"), ""),
         # Byte code that does not fit its source would be made anew at each start.
         (
             ("python3", "-c", "import boto3; print(open(boto3.__cached__, 'rb').read(8)[4] & 1, 'hashed')"),

@@ -127,6 +127,7 @@ if wanted 50-storage; then
     wait_for --namespace=rook-ceph cephfilesystem cephfs 'jsonpath={.status.phase}=Ready' 600
     wait_for --namespace=rook-ceph cephobjectstore store 'jsonpath={.status.phase}=Ready' 600
     apply -f 50-storage/11-verification-user.yaml
+    apply -f 50-storage/12-load-user.yaml
 fi
 
 if wanted 60-databases; then
@@ -171,13 +172,13 @@ if wanted 72-streaming; then
     apply -f 72-streaming/10-network-policies.yaml
     apply -f 72-streaming/20-bucket.yaml
     wait_for --namespace=media objectbucketclaim media 'jsonpath={.status.phase}=Bound' 300
-    only media streaming-packager streaming-packager-34c017273f
+    only media streaming-packager streaming-packager-33bba01ef8
     apply -f 72-streaming/40-films.yaml
     apply -f 72-streaming/50-channel.yaml
     apply -f 72-streaming/60-origins.yaml
     wait_for --namespace=media deployment streaming-channel condition=Available 600
     wait_for --namespace=media deployment streaming-origin condition=Available 600
-    wait_for --namespace=media job streaming-packager-34c017273f condition=Complete 1800
+    wait_for --namespace=media job streaming-packager-33bba01ef8 condition=Complete 1800
 fi
 
 if wanted 73-catalogue; then
@@ -185,9 +186,9 @@ if wanted 73-catalogue; then
     apply -f 73-catalogue/10-network-policies.yaml
     apply -f 73-catalogue/20-certificate.yaml
     wait_for --namespace=media certificate catalogue-api condition=Ready 180
-    only media catalogue-schema catalogue-schema-addea75ace
+    only media catalogue-schema catalogue-schema-7b40c09fa2
     apply -f 73-catalogue/40-schema.yaml
-    wait_for --namespace=media job catalogue-schema-addea75ace condition=Complete 900
+    wait_for --namespace=media job catalogue-schema-7b40c09fa2 condition=Complete 900
     apply -f 73-catalogue/60-api.yaml
     wait_for --namespace=media deployment catalogue-api condition=Available 600
 fi
@@ -200,9 +201,9 @@ if wanted 74-cdn; then
     apply -f 74-cdn/04-certificate.yaml
     wait_for --namespace=media certificate cdn-edge condition=Ready 180
     apply -f 74-cdn/06-pages.yaml
-    only media site-publisher site-publisher-eec3a535ce
+    only media site-publisher site-publisher-81c3eb0094
     apply -f 74-cdn/07-publisher.yaml
-    wait_for --namespace=media job site-publisher-eec3a535ce condition=Complete 600
+    wait_for --namespace=media job site-publisher-81c3eb0094 condition=Complete 600
     apply -f 74-cdn/09-edges.yaml
     wait_for --namespace=media deployment cdn-edge condition=Available 600
 fi

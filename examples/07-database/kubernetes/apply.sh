@@ -126,6 +126,7 @@ if wanted 50-storage; then
     wait_for --namespace=rook-ceph job dashboard-certificate-2b32a953ba condition=Complete 600
     wait_for --namespace=rook-ceph cephobjectstore store 'jsonpath={.status.phase}=Ready' 600
     apply -f 50-storage/10-verification-user.yaml
+    apply -f 50-storage/11-load-user.yaml
 fi
 
 if wanted 60-databases; then

@@ -7,9 +7,11 @@ the design lacks is off, with the reason; asked for by name, it is an error.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rookery.activity.places import Places, places_of
 from rookery.design.model import Design
 from rookery.errors import InputError, RookeryError
 from rookery.units import GB
@@ -19,7 +21,7 @@ USER = BUCKET = "load"
 CA_FILE = "/etc/rookery/ca.crt"
 SECRETS_FILE = "load-secrets.json"
 FOLDER = "/srv/load"
-_STREAMING, _CATALOGUE, _SITE, _DATABASE = "streaming", "catalogue", "cdn", "database"
+_STREAMING, _CATALOGUE = "streaming", "catalogue"
 _SMALLEST_SPACE, _LARGEST_SPACE = 10**6, 100 * GB
 _MOST_VIEWERS, _MOST_RATE = 5000, 5000.0
 
@@ -53,11 +55,12 @@ class ViewerJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseJob:
-    """`rate` is transactions in a second at `port`, and as many reads at `read_port`."""
+    """`rate` is transactions in a second at `host`, and as many reads at `read_host`."""
 
     rate: float
     host: str
     port: int
+    read_host: str
     read_port: int
 
 
@@ -90,9 +93,10 @@ def build_job(design: Design, wishes: Wishes, *, run: str, began: str) -> Job:
     """Return the job; raises InputError for a wish that the design cannot fulfil."""
     _require_sizes(wishes)
     off: list[tuple[str, str]] = []
-    viewers = _viewers(design, wishes, off)
-    database = _database(design, wishes, off)
-    objects = _objects(design, wishes, off)
+    places = places_of(design)
+    viewers = _viewers(design, places, wishes, off)
+    database = _database(design, places, wishes, off)
+    objects = _objects(places, wishes, off)
     if viewers is None and database is None and objects is None:
         raise InputError(
             "there is nothing to do: every kind of load is off",
@@ -139,14 +143,12 @@ def _number(name: str, wish: float | None, default: float, lack: str, off: list[
     return default if wish is None else wish
 
 
-def _viewers(design: Design, wishes: Wishes, off: list[tuple[str, str]]) -> ViewerJob | None:
+def _viewers(design: Design, places: Places, wishes: Wishes, off: list[tuple[str, str]]) -> ViewerJob | None:
     apps = {app.name: app for app in design.apps}
-    balancer = design.load_balancer
-    lack = "" if balancer and _SITE in apps else "the design has no site (apps.cdn)"
+    lack = "" if places.site else "the design has no site (apps.cdn)"
     count = int(_number("viewers", wishes.viewers, 200, lack, off))
     if not count:
         return None
-    assert balancer is not None
     streaming = apps.get(_STREAMING)
     live = streaming is not None and bool(getattr(streaming.settings, "channel", False))
     for name, there, app in (
@@ -158,7 +160,7 @@ def _viewers(design: Design, wishes: Wishes, off: list[tuple[str, str]]) -> View
             off.append((name, f"the design has no {app}"))
     return ViewerJob(
         count=count,
-        site=f"https://{balancer.address}",
+        site=places.site,
         pages=True,
         media=streaming is not None,
         live=live,
@@ -166,27 +168,34 @@ def _viewers(design: Design, wishes: Wishes, off: list[tuple[str, str]]) -> View
     )
 
 
-def _database(design: Design, wishes: Wishes, off: list[tuple[str, str]]) -> DatabaseJob | None:
-    service = design.database
-    there = service is not None and any(d.user == USER for d in design.databases)
-    lack = "" if there else "the design has no database (apps.database)"
+def _database(
+    design: Design, places: Places, wishes: Wishes, off: list[tuple[str, str]]
+) -> DatabaseJob | None:
+    there = any(one.user == USER for one in design.databases)
+    writes, reads = (places.writes, places.reads) if there else (None, None)
+    lack = "" if writes else "the design has no database (apps.database)"
     rate = _number("transactions", wishes.transactions, 50.0, lack, off)
-    if not rate or service is None:
+    if not rate or writes is None or reads is None:
         return None
-    return DatabaseJob(rate=rate, host=service.address, port=service.port, read_port=service.read_port)
+    return DatabaseJob(
+        rate=rate, host=writes.host, port=writes.port, read_host=reads.host, read_port=reads.port
+    )
 
 
-def _objects(design: Design, wishes: Wishes, off: list[tuple[str, str]]) -> ObjectJob | None:
-    store, balancer = design.object_store, design.load_balancer
-    lack = "" if store and balancer else "the design has no object storage (storage.object)"
+def _objects(places: Places, wishes: Wishes, off: list[tuple[str, str]]) -> ObjectJob | None:
+    lack = "" if places.s3 else "the design has no object storage (storage.object)"
     rate = _number("churn", wishes.churn, 5.0, lack, off)
-    if not rate or store is None or balancer is None:
+    if not rate or not places.s3:
         return None
-    return ObjectJob(rate=rate, url=f"https://{balancer.address}:{store.port}", budget=wishes.space)
+    return ObjectJob(rate=rate, url=places.s3, budget=wishes.space)
 
 
-def render_job(job: Job) -> str:
-    """Return the job as the generator reads it. Secrets are in a file of their own."""
+def render_job(job: Job, *, cluster: Mapping[str, str]) -> str:
+    """Return the job as the generator reads it. Secrets are in a file of their own.
+
+    `cluster` is how it sees how full the drives are: `conf` and `user` for librados, or the `file` in which
+    somebody else writes what he sees.
+    """
     data = {
         "version": VERSION,
         "system": job.system,
@@ -208,7 +217,7 @@ def render_job(job: Job) -> str:
         "viewers": {"run": job.run, **asdict(job.viewers)} if job.viewers else None,
         "database": _database_data(job.database) if job.database else None,
         "objects": {"bucket": BUCKET, **asdict(job.objects)} if job.objects else None,
-        "cluster": {"conf": "/etc/ceph/ceph.conf", "user": USER},
+        "cluster": dict(cluster),
     }
     return json.dumps(data, indent=1) + "\n"
 
@@ -289,6 +298,12 @@ def parse_figures(text: str) -> Figures:
         return _figures(data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RookeryError(f"the generator's status cannot be read: {error!r}") from None
+
+
+def with_end(text: str, *, why: str) -> str:
+    """Return a status or record of a generator that is gone without having said so: it was lost."""
+    data = json.loads(text)
+    return json.dumps({**data, "state": "lost", "ended": data["seen"], "why": why}) + "\n"
 
 
 def _figures(data: dict[str, Any]) -> Figures:

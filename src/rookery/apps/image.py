@@ -19,9 +19,11 @@ RECIPE = 1  # raise it when the build changes what comes out
 # The program that brings folders into a bucket: `python3 PUBLISHER --bucket NAME --endpoint URL --ca FILE
 # --rules FILE FOLDER...`, its keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 PUBLISHER = "/usr/lib/rookery/publish/publish.py"
+# Where the load's generator is: `python3 -m generator JOB.json` in this folder.
+LOAD = "/usr/lib/rookery/load"
 
 # What our programs need of the system itself. nginx-light comes with the edges, ffmpeg with streaming.
-_PACKAGES = ("ca-certificates", "python3", "python3-boto3")
+_PACKAGES = ("ca-certificates", "python3", "python3-aiohttp", "python3-boto3")
 
 
 def image_packages() -> tuple[str, ...]:
@@ -44,6 +46,7 @@ def image_files() -> tuple[File, ...]:
     found = [
         *packaged(here, publisher, names=("serving.py",)),
         *packaged(here / "guest", publisher),
+        *packaged(files("rookery") / "activity/guest/generator", f"{LOAD.strip('/')}/generator"),
         *(file for app in APPS.values() for file in app.image_files()),
     ]
     return tuple(sorted(found, key=lambda file: file.path))

@@ -32,6 +32,8 @@ class Peer:
 
 
 GATEWAYS = Peer(labels=(("app", "rook-ceph-rgw"),), ports=(GATEWAY_PORT,), namespace=ROOK)
+# Who makes load: a pod that is there while it does.
+LOAD_LABELS = common_labels("load", component="generator", part_of=PART_OF)
 
 
 def instances(app: str, component: str, *ports: int) -> Peer:
@@ -103,14 +105,23 @@ def policy_items(design: Design) -> tuple[Item, ...]:
             }
         ],
     }
+    # It comes to the site and to S3 as their users do, from outside, and asks Ceph how full it is.
+    anywhere = {
+        "podSelector": selector(LOAD_LABELS),
+        "policyTypes": ["Ingress", "Egress"],
+        "egress": [{}],
+    }
     objects = tuple(
         manifest(
             "networking.k8s.io/v1", "NetworkPolicy", name, namespace=NAMESPACE, labels=_LABELS, spec=spec
         )
-        for name, spec in (("default-deny", nothing), ("dns", names))
+        for name, spec in (("default-deny", nothing), ("dns", names), ("load", anywhere))
     )
-    why = "Nothing comes in and nothing goes out, but questions for names. What is allowed comes with each "
-    return (Objects(name="default-deny", why=f"{why}application.", objects=objects),)
+    why = (
+        "Nothing comes in and nothing goes out, but questions for names; a load that is started may go"
+        " anywhere, as users do. What else is allowed comes with each application."
+    )
+    return (Objects(name="default-deny", why=why, objects=objects),)
 
 
 def _pods(peer: Peer) -> dict[str, Any]:

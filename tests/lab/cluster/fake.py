@@ -1,4 +1,4 @@
-"""Stands in for kubeadm, kubectl and skopeo: what they ask for and leave behind, and no cluster.
+"""Stands in for kubeadm, kubectl, skopeo and ctr: what they ask for and leave behind, and no cluster.
 
 The state that would be etcd's is one file that all servers share. It refuses what the real programs refuse:
 an init on a server with leftovers, a join with an old token or key, a configuration that is no YAML or has a
@@ -39,7 +39,7 @@ def main() -> None:
         state = json.loads(path.read_text()) if path.exists() else NEW
         with (SHARED / "calls").open("a") as calls:
             calls.write(f"{socket.gethostname()}: {name} {' '.join(words)}\n")
-        {"kubeadm": kubeadm, "kubectl": kubectl, "skopeo": skopeo}[name](words, state)
+        {"kubeadm": kubeadm, "kubectl": kubectl, "skopeo": skopeo, "ctr": ctr}[name](words, state)
         path.write_text(json.dumps(state, indent=1))
 
 
@@ -208,6 +208,23 @@ def skopeo(words: list[str], _: State) -> None:
     storage.mkdir(parents=True, exist_ok=True)
     source = words[-2].removeprefix("oci-archive:")
     (storage / name).write_bytes(Path(source).read_bytes())
+
+
+def ctr(words: list[str], _state: State) -> None:
+    assert words[:2] == ["--namespace=k8s.io", "images"], words
+    verb, *rest = words[2:]
+    there = Path("/var/lib/containerd-images")
+    images = json.loads(there.read_text()) if there.exists() else {}
+    if verb == "list":
+        wanted = rest[-1].removeprefix("name==")
+        say("".join(f"{name}\n" for name in images if name == wanted))
+    elif verb == "import":
+        images[option(rest, "--index-name")] = {"size": Path(rest[-1]).stat().st_size}
+    elif verb == "label":
+        images[rest[0]] |= dict([rest[1].split("=")])
+    else:
+        sys.exit(f"ctr: unknown command {words}")
+    there.write_text(json.dumps(images))
 
 
 def option(words: list[str], name: str) -> str:

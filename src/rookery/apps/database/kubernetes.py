@@ -54,6 +54,7 @@ def _policies(design: Design) -> Objects:
         labels=(("app.kubernetes.io/name", "cloudnative-pg"),), ports=(_MANAGER,), namespace=OPERATORS
     )
     clients = [instances(one.name, component, PORT) for one in design.apps for component in _clients(one)]
+    clients.append(instances("load", "generator", PORT))
     collector = [prometheus(_FIGURES)] if _monitored(design) else []
     backups = [GATEWAYS] if design.object_store is not None else []
     return Objects(

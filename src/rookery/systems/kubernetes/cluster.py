@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from rookery.activity.model import USER as LOAD_USER
 from rookery.apps.pods import ISSUER, NAMESPACE
 from rookery.design.cluster import OUTSIDE, has_cilium
 from rookery.design.model import Design
@@ -24,7 +25,7 @@ from rookery.drivers.kubectl import Kubectl
 from rookery.drivers.mirror import Mirror
 from rookery.drivers.postgres import Door
 from rookery.drivers.process import CommandError, run
-from rookery.errors import InputError, NotPossibleError, RookeryError
+from rookery.errors import InputError, RookeryError
 from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE, cluster_steps
 from rookery.plan.step import Observation, Step
 from rookery.projections.kubernetes.gateway import GATEWAY
@@ -39,6 +40,7 @@ from rookery.systems.kubernetes.content import Content, site_content
 from rookery.systems.kubernetes.image_build import archive_path, ensure_archive
 from rookery.systems.kubernetes.items import Applier, applier_of
 from rookery.systems.kubernetes.lab.servers import LabServers
+from rookery.systems.kubernetes.load import ClusterActivity
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.kubernetes.removal import Removal
 from rookery.systems.kubernetes.served import mirror_variables
@@ -116,9 +118,14 @@ class KubernetesSystem:
 
     @property
     def activity(self) -> Activity:
-        raise NotPossibleError(
-            "load on a system on Kubernetes is not possible with this version",
-            hint="The native lab (`provider: lab`) has it.",
+        return ClusterActivity(
+            design=self._design,
+            kubectl=self.kubectl,
+            records=self.paths.folder / "load",
+            addresses=lambda: self.addresses,
+            authority=lambda: self.ca_file,
+            s3=self.s3_credentials,
+            secret=self._secret,
         )
 
     def steps(self) -> tuple[Step, ...]:
@@ -224,8 +231,8 @@ class KubernetesSystem:
         return None
 
     def s3_credentials(self, user: str) -> Credentials:
-        """Return the keys of a bucket claim's owner, in a secret of the claim's name, or verification's."""
-        if user == VERIFIER:
+        """Return the keys of a bucket claim's owner, in a secret of the claim's name, or of Rook's users."""
+        if user in (VERIFIER, LOAD_USER):
             secret = f"rook-ceph-object-user-{STORE}-{user}"
             data = self._secret(secret, self._namespace)
             return Credentials(user=data["AccessKey"], password=data["SecretKey"])
@@ -237,8 +244,6 @@ class KubernetesSystem:
         service = "ro" if reads else "rw"
         name = f"{_DATABASE}-{service}"
         data = self._secret(f"{_DATABASE}-{user}", NAMESPACE)
-        authority = self.paths.folder / "database-ca.crt"
-        write_whole(authority, self._secret(f"{_DATABASE}-ca", NAMESPACE)["ca.crt"].encode())
         return Door(
             host=name,
             address="127.0.0.1",
@@ -246,7 +251,8 @@ class KubernetesSystem:
             database=user,
             user=user,
             password=data["password"],
-            ca_file=str(authority),
+            # The server's certificate is of our own authority, as every other; the operator's signs clients'.
+            ca_file=str(self.ca_file),
         )
 
     def members(self) -> tuple[Member, ...]:

@@ -8,10 +8,12 @@ not. Custom resource definitions stay: who uses a cluster may have others' objec
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from rookery.activity.model import BUCKET
 from rookery.apps.pods import NAMESPACE
 from rookery.design.model import Design
 from rookery.drivers.helm import Helm
@@ -19,7 +21,9 @@ from rookery.drivers.kubectl import Kubectl
 from rookery.drivers.process import CommandError
 from rookery.drivers.waiting import Look, wait_for
 from rookery.manifest import MANAGED_BY, Objects, Release, Stage
+from rookery.projections.kubernetes.load import POD
 from rookery.projections.kubernetes.namespaces import MONITORING
+from rookery.projections.kubernetes.storage.services import TOOLBOX
 from rookery.systems.protocol import Leftover
 from rookery.versions import DISTRIBUTIONS
 
@@ -28,8 +32,12 @@ Report = Callable[[str], None]
 _GONE = 300.0  # seconds for a controller to give back what it made
 _CEPH_GONE = 900.0  # seconds for Rook to clean every drive
 _CONFIRMATION = {"spec": {"cleanupPolicy": {"confirmation": "yes-really-destroy-data"}}}
-# Rook's kinds that must be gone before the cluster is, the users of Ceph first.
-_CEPH_KINDS = ("objectbucketclaims", "cephobjectstores", "cephfilesystems", "cephblockpools")
+# Rook's kinds that must be gone before the cluster is, the users of Ceph first: it keeps a store that has
+# users, and a user who has buckets.
+_CEPH_KINDS = (
+    *("objectbucketclaims", "cephobjectstoreusers", "cephclients"),
+    *("cephobjectstores", "cephfilesystems", "cephblockpools"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +72,23 @@ class Removal:
         """Remove the applications, their Gateway and their volumes, while what serves them still works."""
         if self.kubectl.find("namespace", NAMESPACE) is None:
             return
+        self._remove_load(report)
         for kind in ("gateways", "clusters.postgresql.cnpg.io", "deployments", "jobs", "objectbucketclaims"):
             report(f"{kind} of {NAMESPACE}")
             self._delete_all(kind, NAMESPACE)
         for namespace in (NAMESPACE, MONITORING):
             self._delete_all("persistentvolumeclaims", namespace)
         self._until_gone("the volumes", self._volumes, _GONE, report)
+
+    def _remove_load(self, report: Report) -> None:
+        """Remove a load, and the bucket that it had: Rook keeps a user who has one."""
+        report("load")
+        self.kubectl.run("delete", "pod", POD, "--ignore-not-found", namespace=NAMESPACE, limit=_GONE)
+        words = ("radosgw-admin", "bucket", "rm", f"--bucket={BUCKET}", "--purge-objects")
+        namespace = DISTRIBUTIONS[self.design.distribution].namespace
+        # There may be none, and no store, and no Ceph any more; what is in the way then, the next steps say.
+        with contextlib.suppress(CommandError):
+            self.kubectl.run("exec", TOOLBOX, "--", *words, namespace=namespace, limit=_GONE)
 
     def _remove_ceph(self, report: Report) -> None:
         """Remove Ceph, data included; Rook's own jobs then clean the drives of every node."""

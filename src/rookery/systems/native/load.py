@@ -22,6 +22,7 @@ from rookery.activity.model import (
     Job,
     parse_figures,
     render_job,
+    with_end,
 )
 from rookery.design.model import Design
 from rookery.drivers import mounts, network
@@ -43,6 +44,7 @@ NAME = "load"
 _NUMBER = 3  # in the public network: after the network itself, the gateway and the load balancer
 _PROGRAM = "opt/load"
 _JOB = "etc/rookery/load.json"
+_CLUSTER = {"conf": "/etc/ceph/ceph.conf", "user": USER}
 _MEMORY, _CPUS = GIB, 2
 _START_LIMIT = 30.0  # seconds
 _STOP_LIMIT = 90.0  # seconds: it drains for some, and removes objects and tables for up to 60
@@ -77,7 +79,7 @@ class NativeActivity:
         seen = parse_figures(text)
         if not seen.running or alive:
             return seen
-        return parse_figures(self._with_end(text))
+        return parse_figures(with_end(text, why=_LOST))
 
     def start(self, job: Job, report: Report) -> Figures:
         """Start a run and wait until its generator counts; the caller has looked that none runs."""
@@ -162,13 +164,8 @@ class NativeActivity:
         if seen is not None and seen.state == "lost":
             for path in (self._status, self.records / seen.record):
                 with contextlib.suppress(FileNotFoundError):
-                    write_whole(path, self._with_end(path.read_text()).encode(), mode=0o600)
+                    write_whole(path, with_end(path.read_text(), why=_LOST).encode(), mode=0o600)
         return seen
-
-    @staticmethod
-    def _with_end(text: str) -> str:
-        data = json.loads(text)
-        return json.dumps({**data, "state": "lost", "ended": data["seen"], "why": _LOST}) + "\n"
 
     def _clear(self) -> None:
         """Remove the container, its root and its network; records stay."""
@@ -183,7 +180,7 @@ class NativeActivity:
     def _files(self, job: Job) -> Iterator[File]:
         identity = self._identity()
         yield from packaged(files("rookery.activity") / "guest" / "generator", f"{_PROGRAM}/generator")
-        yield File.text(_JOB, render_job(job), mode=0o600)
+        yield File.text(_JOB, render_job(job, cluster=_CLUSTER), mode=0o600)
         yield File.text(f"etc/rookery/{SECRETS_FILE}", json.dumps(_secrets(job, identity)), mode=0o600)
         yield File.text(CA_FILE.lstrip("/"), identity["ca.crt"])
         yield File.text("etc/ceph/ceph.conf", render_ceph_conf(self._design, fsid=identity["fsid"]))

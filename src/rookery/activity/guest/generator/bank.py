@@ -96,7 +96,6 @@ class Bank:
         self, settings: Mapping[str, Any], password: str, meters: Mapping[str, Meter], ending: Ending
     ) -> None:
         common = {
-            "host": settings["host"],
             "dbname": settings["name"],
             "user": settings["user"],
             "password": password,
@@ -110,8 +109,10 @@ class Bank:
         }
         self._rate = float(settings["rate"])
         count = min(24, max(4, round(self._rate / 4)))
-        self._writes = Links({**common, "port": settings["port"]}, count)
-        self._reads = Links({**common, "port": settings["read_port"]}, max(2, count // 2))
+        writes = {"host": settings["host"], "port": settings["port"]}
+        reads = {"host": settings["read_host"], "port": settings["read_port"]}
+        self._writes = Links({**common, **writes}, count)
+        self._reads = Links({**common, **reads}, max(2, count // 2))
         self._meters = meters
         self._ending = ending
         self._chance = random.Random()  # noqa: S311 - chance, no secret

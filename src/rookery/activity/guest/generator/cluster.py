@@ -10,9 +10,11 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 _LIMIT = "5"  # seconds for an answer of the monitors or the manager
+_STALE = 15.0  # seconds after which what another saw counts as nothing
 _FULL_CHECKS = frozenset(
     ("OSD_NEARFULL", "OSD_BACKFILLFULL", "OSD_FULL", "POOL_NEARFULL", "POOL_BACKFILLFULL", "POOL_FULL")
 )
@@ -46,26 +48,50 @@ def judge(dump: dict[str, Any], health: dict[str, Any], usage: dict[str, Any] | 
 
 
 class Cluster:
-    """A connection to the cluster as a user that may look and no more."""
+    """The cluster as a user sees it that may look and no more, directly or through another's eyes."""
 
     def __init__(self, settings: dict[str, str]) -> None:
-        self._settings = settings
-        self._connection: Any = None
+        self._source = Reports(settings["file"]) if "file" in settings else _Connection(settings)
         self.seen_at = time.monotonic()
         self.seen: Fullness | None = None
         self.error = ""
 
     async def look(self) -> Fullness | None:
-        """Look now; None where the monitors do not answer, `error` says how then."""
+        """Look now; None where nothing is to be seen, `error` says why then."""
         try:
-            self.seen = await asyncio.to_thread(self._look)
+            self.seen = await asyncio.to_thread(self._source.look)
         except Exception as error:  # noqa: BLE001 - librados raises many; whatever it is, nothing was seen
             self.error = f"{type(error).__name__}: {error}"[:160]
             return None
         self.seen_at, self.error = time.monotonic(), ""
         return self.seen
 
-    def _look(self) -> Fullness:
+
+class Reports:
+    """What somebody beside us sees who has a way to the cluster, in a file that is renewed every few seconds:
+    `at` in seconds since 1970, and `dump`, `health` and `usage` as for `judge`, or `error`."""
+
+    def __init__(self, file: str) -> None:
+        self._file = Path(file)
+
+    def look(self) -> Fullness:
+        report = json.loads(self._file.read_text())
+        age = time.time() - report["at"]
+        if age > _STALE:
+            raise OSError(f"the last look was {age:.0f} s ago")
+        if report.get("error"):
+            raise OSError(report["error"])
+        return judge(report["dump"], report["health"], report["usage"])
+
+
+class _Connection:
+    """A connection to the cluster by librados."""
+
+    def __init__(self, settings: dict[str, str]) -> None:
+        self._settings = settings
+        self._connection: Any = None
+
+    def look(self) -> Fullness:
         connection = self._connected()
         dump = _ask(connection.mon_command, "osd dump")
         health = _ask(connection.mon_command, "health")

@@ -45,7 +45,10 @@ class Bucket:
         self._path = f"/{name}"
         self._keys = keys
         connector = aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=context or False)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=_LIMITS)
+        # A type that is sent has to be signed; gateways of Ceph 20 refuse a put where it is not.
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=_LIMITS, skip_auto_headers=("Content-Type",)
+        )
 
     async def make(self) -> None:
         with contextlib.suppress(RefusedError):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.activity.model import USER
 from rookery.apps.pods import CERTIFICATE_LIFE, ISSUER
 from rookery.design.model import DaemonKind, Design
-from rookery.manifest import Item, Objects, Release, Stage, Wait, manifest
+from rookery.manifest import Item, Manifest, Objects, Release, Stage, Wait, manifest
 from rookery.projections.kubernetes.storage.cluster import build_cluster_spec
 from rookery.projections.kubernetes.storage.csi import csi_drivers, kernel_mount_options
 from rookery.projections.kubernetes.storage.dashboard import dashboard_items
@@ -84,7 +85,7 @@ def _items(design: Design, distribution: Distribution) -> list[Item]:
         items.append(_ready("cephfilesystem", design.file_system.name, namespace))
     if design.object_store is not None:
         items += [_ready("cephobjectstore", STORE, namespace), _verifier(namespace)]
-    return items
+    return [*items, _load_user(design, namespace)]
 
 
 def _all_osds(design: Design, distribution: Distribution) -> tuple[Wait, ...]:
@@ -102,13 +103,31 @@ def _all_osds(design: Design, distribution: Distribution) -> tuple[Wait, ...]:
 
 
 def _verifier(namespace: str) -> Objects:
-    spec = {"store": STORE, "displayName": "verification", "quotas": {"maxBuckets": 2, "maxSize": "100M"}}
-    user = manifest("ceph.rook.io/v1", "CephObjectStoreUser", VERIFIER, namespace=namespace, spec=spec)
     return Objects(
         name="verification-user",
         why="Who tries whether S3 works: a user with buckets of its own, and room for little.",
-        objects=(user,),
+        objects=(_s3_user(VERIFIER, "verification", {"maxBuckets": 2, "maxSize": "100M"}, namespace),),
     )
+
+
+def _load_user(design: Design, namespace: str) -> Objects:
+    """Return who makes load: the design's cephx user, and one of S3 with one bucket."""
+    user = next(one for one in design.users if one.name == USER)
+    client = manifest(
+        "ceph.rook.io/v1", "CephClient", USER, namespace=namespace, spec={"caps": dict(user.caps)}
+    )
+    stored = (_s3_user(USER, "load", {"maxBuckets": 1}, namespace),) if design.object_store else ()
+    return Objects(
+        name="load-user",
+        why="Who makes load (`rookery load`): a user of Ceph that sees how full the drives are and may do no"
+        " more than look, and one of S3 for its objects.",
+        objects=(client, *stored),
+    )
+
+
+def _s3_user(name: str, title: str, quotas: dict[str, Any], namespace: str) -> Manifest:
+    spec = {"store": STORE, "displayName": title, "quotas": quotas}
+    return manifest("ceph.rook.io/v1", "CephObjectStoreUser", name, namespace=namespace, spec=spec)
 
 
 def _ready(kind: str, name: str, namespace: str) -> Wait:
