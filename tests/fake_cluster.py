@@ -135,6 +135,9 @@ class FakeKubectl(Kubectl):
         key, _, effect = words[2].partition("=:")
         node["spec"].setdefault("taints", []).append({"key": key, "effect": effect})
 
+    def _rollout(self, words: list[str], namespace: str, stdin: str) -> None:
+        self._wait([words[1].partition("/")[0]], namespace, stdin)
+
     def _wait(self, words: list[str], _namespace: str, _stdin: str) -> None:
         if words[0] not in self.kinds:
             raise CommandError(("kubectl", "wait"), exit_code=1, output="error: timed out waiting")

@@ -242,12 +242,33 @@ def test_a_wait_ends_with_what_was_seen_last(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(WaitError) as refused:
         to.apply(one, heard.append)
     assert refused.value.what == (
-        "waited 1200 s for cephcluster rook-ceph to have jsonpath={.status.ceph.health}=HEALTH_OK, in vain"
+        "waited 1200 s for cephcluster rook-ceph: jsonpath={.status.ceph.health}=HEALTH_OK, in vain"
     )
     assert refused.value.details == ("seen last: rook-ceph Progressing HEALTH_WARN",)
     assert heard[0] == "cephcluster rook-ceph: rook-ceph Progressing HEALTH_WARN, for 15 s"
     to.kubectl.kinds.add("cephcluster")
     to.apply(one, quiet)
+
+
+def test_a_deployment_is_waited_for_until_its_newest_pods_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = next(o for o in of_kind(Wait) if o.item.name == "cdn-edge" and "deployment" in repr(o.item))
+    said = iter(["timed out waiting for the condition", f"cdn-edge {items._GIVEN_UP}", ""])
+    paused: list[float] = []
+    monkeypatch.setattr("rookery.systems.kubernetes.items.time.sleep", paused.append)
+
+    class Rolling(FakeKubectl):
+        def _rollout(self, words: list[str], namespace: str, stdin: str) -> None:
+            assert (namespace, words) == (NAMESPACE, ["status", "deployment/cdn-edge", "--timeout=15s"])
+            if text := next(said):
+                raise CommandError(("kubectl", *words), exit_code=1, output=f"error: {text}")
+
+    to = replace(applier(), kubectl=Rolling())
+    meta = {"name": "cdn-edge", "namespace": NAMESPACE}
+    to.kubectl.put({"kind": "Deployment", "metadata": meta})  # type: ignore[attr-defined]
+    to.apply(one, quiet)
+    assert (next(said, None), paused) == (None, [15])
 
 
 @pytest.mark.parametrize(
@@ -393,6 +414,19 @@ def test_nothing_leads_to_it(system: KubernetesSystem, monkeypatch: pytest.Monke
         system.apply(system.steps()[0], quiet)
 
 
+def test_pods_that_others_take_the_place_of_do_not_count(system: KubernetesSystem) -> None:
+    subject = Subject(system=system, browser=Browser.__new__(Browser), mark="m")
+    for host in system.design.with_role(Role.WORKER):
+        for instance in host.instances:
+            fake(system).put(pod(instance.app, instance.component, host.name))
+    ending = pod("cdn", "edge", "worker-a", number=1)
+    ending["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:05Z"
+    fake(system).put(ending)
+    assert checks.spread(subject).outcome is Outcome.PASS
+    seen = host_statuses(design(), (), [ending])
+    assert [one.programs for one in seen if one.programs] == []
+
+
 def test_instances_that_share_a_node_are_found(system: KubernetesSystem) -> None:
     subject = Subject(system=system, browser=Browser.__new__(Browser), mark="m")
     for host in system.design.with_role(Role.WORKER):
@@ -454,7 +488,20 @@ def test_ceph_is_told_to_destroy_its_data_before_it_is_deleted() -> None:
     meta = {"name": "rook-ceph", "namespace": "rook-ceph"}
     kubectl.put({"kind": "CephCluster", "metadata": meta, "spec": {}, "status": {}})
     Removal(design=design(), stages=(), kubectl=kubectl, helm=FakeHelm()).take_down(quiet)
+    deleted = [words[1] for words in kubectl.asked if words[0] == "delete"]
+    assert deleted.index("cephobjectstoreusers") < deleted.index("cephobjectstores")
     verbs = [(words[0], words[1]) for words in kubectl.asked if words[1:2] == ("cephcluster",)]
     assert verbs.index(("patch", "cephcluster")) < verbs.index(("delete", "cephcluster"))
     patched = next(words for words in kubectl.asked if words[0] == "patch")
     assert json.loads(patched[-1]) == {"spec": {"cleanupPolicy": {"confirmation": "yes-really-destroy-data"}}}
+
+
+def test_a_load_goes_first_and_its_bucket_with_it() -> None:
+    kubectl = FakeKubectl(answers={"radosgw-admin": ""})
+    kubectl.put({"kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    kubectl.put({"kind": "Pod", "metadata": {"name": "load", "namespace": NAMESPACE}})
+    Removal(design=design(), stages=(), kubectl=kubectl, helm=FakeHelm()).take_down(quiet)
+    done = [words for words in kubectl.asked if words[0] in ("delete", "exec")]
+    assert done[0][:3] == ("delete", "pod", "load")
+    assert done[1][3:] == ("radosgw-admin", "bucket", "rm", "--bucket=load", "--purge-objects")
+    assert ("pod", NAMESPACE, "load") not in kubectl.objects

@@ -116,8 +116,8 @@ def test_what_there_is_and_in_which_order(provider: str) -> None:
                 "PodDisruptionBudget/streaming-origin",
             ],
         ),
-        ("deployment", "streaming-channel", "condition=Available", 600),
-        ("deployment", "streaming-origin", "condition=Available", 600),
+        ("deployment", "streaming-channel", "rolled out", 600),
+        ("deployment", "streaming-origin", "rolled out", 600),
         ("job", job, "condition=Complete", 1800),
     ]
 

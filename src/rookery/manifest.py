@@ -17,6 +17,7 @@ Manifest = Mapping[str, Any]
 MANAGED_BY = "rookery"
 # What a Job does, whatever its name goes on with: of each there is one at a time.
 JOB_LABEL = "rookery.io/job"
+ROLLED_OUT = "rolled out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,8 @@ class Remote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """What must be true before the next item: `condition` of `kubectl wait --for`, on one object.
+    """What must be true before the next item: `condition` of `kubectl wait --for`, on one object, or that a
+    Deployment is rolled out, for it is available all the while that new pods take the place of others.
 
     `seconds` is the limit; `name` may be `--all`.
     """
@@ -79,6 +81,12 @@ class Wait:
     condition: str
     seconds: int
     namespace: str = ""
+
+    def words(self, seconds: int) -> tuple[str, ...]:
+        """Return kubectl's words for waiting up to `seconds`; 0 looks once, at a rollout for 1 s."""
+        if self.condition == ROLLED_OUT:
+            return ("rollout", "status", f"{self.kind}/{self.name}", f"--timeout={max(seconds, 1)}s")
+        return ("wait", self.kind, self.name, f"--for={self.condition}", f"--timeout={seconds}s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

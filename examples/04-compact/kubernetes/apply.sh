@@ -72,7 +72,11 @@ wait_for() {
         [ "$left" -gt 0 ] || { echo "apply.sh: there is no $kind $name after 60 s" >&2; exit 1; }
         sleep 1
     done
-    kubectl $namespace wait "$kind" "$name" --for="$condition" --timeout="${seconds}s"
+    if [ "$condition" = "rolled out" ]; then
+        kubectl $namespace rollout status "$kind/$name" --timeout="${seconds}s"
+    else
+        kubectl $namespace wait "$kind" "$name" --for="$condition" --timeout="${seconds}s"
+    fi
 }
 
 chosen=${1:-} missing=${1:-}
@@ -176,8 +180,8 @@ if wanted 72-streaming; then
     apply -f 72-streaming/40-films.yaml
     apply -f 72-streaming/50-channel.yaml
     apply -f 72-streaming/60-origins.yaml
-    wait_for --namespace=media deployment streaming-channel condition=Available 600
-    wait_for --namespace=media deployment streaming-origin condition=Available 600
+    wait_for --namespace=media deployment streaming-channel 'rolled out' 600
+    wait_for --namespace=media deployment streaming-origin 'rolled out' 600
     wait_for --namespace=media job streaming-packager-33bba01ef8 condition=Complete 1800
 fi
 
@@ -190,7 +194,7 @@ if wanted 73-catalogue; then
     apply -f 73-catalogue/40-schema.yaml
     wait_for --namespace=media job catalogue-schema-7b40c09fa2 condition=Complete 900
     apply -f 73-catalogue/60-api.yaml
-    wait_for --namespace=media deployment catalogue-api condition=Available 600
+    wait_for --namespace=media deployment catalogue-api 'rolled out' 600
 fi
 
 if wanted 74-cdn; then
@@ -205,7 +209,7 @@ if wanted 74-cdn; then
     apply -f 74-cdn/07-publisher.yaml
     wait_for --namespace=media job site-publisher-93efb090af condition=Complete 600
     apply -f 74-cdn/09-edges.yaml
-    wait_for --namespace=media deployment cdn-edge condition=Available 600
+    wait_for --namespace=media deployment cdn-edge 'rolled out' 600
 fi
 
 [ -z "$missing" ] || { echo "apply.sh: there is no stage $missing" >&2; exit 2; }

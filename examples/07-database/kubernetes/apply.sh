@@ -72,7 +72,11 @@ wait_for() {
         [ "$left" -gt 0 ] || { echo "apply.sh: there is no $kind $name after 60 s" >&2; exit 1; }
         sleep 1
     done
-    kubectl $namespace wait "$kind" "$name" --for="$condition" --timeout="${seconds}s"
+    if [ "$condition" = "rolled out" ]; then
+        kubectl $namespace rollout status "$kind/$name" --timeout="${seconds}s"
+    else
+        kubectl $namespace wait "$kind" "$name" --for="$condition" --timeout="${seconds}s"
+    fi
 }
 
 chosen=${1:-} missing=${1:-}

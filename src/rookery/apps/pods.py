@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rookery.design.model import Design, Instance
-from rookery.manifest import JOB_LABEL, Manifest, Wait, common_labels, manifest, selector
+from rookery.manifest import JOB_LABEL, ROLLED_OUT, Manifest, Wait, common_labels, manifest, selector
 from rookery.units import GB, GIB, MIB
 
 NAMESPACE = "media"
@@ -280,10 +280,8 @@ def bound(name: str) -> Wait:
 
 
 def rolled_out(name: str) -> Wait:
-    """Return the wait for all pods of a Deployment."""
-    return Wait(
-        kind="deployment", name=name, condition="condition=Available", seconds=600, namespace=NAMESPACE
-    )
+    """Return the wait for all pods of a Deployment, each of its newest kind."""
+    return Wait(kind="deployment", name=name, condition=ROLLED_OUT, seconds=600, namespace=NAMESPACE)
 
 
 def done(what: Manifest, seconds: int) -> Wait:

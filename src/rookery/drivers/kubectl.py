@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from rookery.drivers.process import ENDS_WITH_US, CommandError, run, run_fed
 from rookery.errors import RookeryError
+from rookery.manifest import Wait
 
 _MANAGER = "rookery"
 _QUICK = 30.0  # seconds for a request that only reads
@@ -95,11 +96,9 @@ class Kubectl:
         }
         self.run("create", "-f", "-", stdin=json.dumps(document))
 
-    def wait(self, kind: str, name: str, condition: str, *, namespace: str = "", seconds: int) -> None:
-        """Wait for a condition of an object that is there, with 0 s look once; raises CommandError at the
-        limit."""
-        words = ("wait", kind, name, f"--for={condition}", f"--timeout={seconds}s")
-        self.run(*words, namespace=namespace, limit=seconds + _QUICK)
+    def wait(self, item: Wait, *, seconds: int) -> None:
+        """Wait for what an object that is there must come to, up to `seconds`; raises CommandError there."""
+        self.run(*item.words(seconds), namespace=item.namespace, limit=seconds + _QUICK)
 
     def exec_argv(self, target: str, *command: str, namespace: str, tty: bool = False) -> tuple[str, ...]:
         """Return the command that runs another in a pod (`deploy/NAME`, `pod/NAME`) with a pipe to it."""

@@ -7,7 +7,18 @@ from collections.abc import Iterator
 
 from rookery.design.cluster import has_cilium
 from rookery.design.model import Cluster, Design, Role
-from rookery.manifest import NeededSecret, Objects, OneJob, Release, Remote, Secrets, Stage, Wait, jobs_of
+from rookery.manifest import (
+    ROLLED_OUT,
+    NeededSecret,
+    Objects,
+    OneJob,
+    Release,
+    Remote,
+    Secrets,
+    Stage,
+    Wait,
+    jobs_of,
+)
 from rookery.projections.kubernetes.balancer import needs_balancer
 from rookery.projections.kubernetes.by_hand import render_by_hand
 from rookery.projections.kubernetes.doors import doors_of
@@ -222,7 +233,13 @@ def _command(one: Placed) -> str:
         return f"kubectl apply --server-side {option} \\\n    {item.url}"
     if isinstance(item, Secrets):
         return "\n".join(_secret_command(needed) for needed in item.secrets)
+    return _wait_command(item)
+
+
+def _wait_command(item: Wait) -> str:
     where = f" --namespace {item.namespace}" if item.namespace else ""
+    if item.condition == ROLLED_OUT:
+        return f"kubectl rollout status {item.kind}/{item.name}{where} \\\n    --timeout={item.seconds}s"
     name = item.name if item.name == "--all" else shlex.quote(item.name)
     waits = f"--for='{item.condition}' --timeout={item.seconds}s"
     return f"kubectl wait {item.kind} {name}{where} \\\n    {waits}"

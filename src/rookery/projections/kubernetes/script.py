@@ -6,7 +6,17 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from rookery.design.model import Design
-from rookery.manifest import JOB_LABEL, NeededSecret, Objects, Release, Remote, Secrets, Wait, jobs_of
+from rookery.manifest import (
+    JOB_LABEL,
+    ROLLED_OUT,
+    NeededSecret,
+    Objects,
+    Release,
+    Remote,
+    Secrets,
+    Wait,
+    jobs_of,
+)
 from rookery.projections.kubernetes.placed import Placed
 from rookery.projections.kubernetes.sources import is_tree, remote_path
 
@@ -88,7 +98,11 @@ wait_for() {
         [ "$left" -gt 0 ] || { echo "apply.sh: there is no $kind $name after 60 s" >&2; exit 1; }
         sleep 1
     done
-    kubectl $namespace wait "$kind" "$name" --for="$condition" --timeout="${seconds}s"
+    if [ "$condition" = "ROLLED_OUT" ]; then
+        kubectl $namespace rollout status "$kind/$name" --timeout="${seconds}s"
+    else
+        kubectl $namespace wait "$kind" "$name" --for="$condition" --timeout="${seconds}s"
+    fi
 }
 
 chosen=${1:-} missing=${1:-}
@@ -107,7 +121,7 @@ _TAIL = """
 def render_script(design: Design, placed: tuple[Placed, ...]) -> str:
     """Return the script."""
     del design
-    parts = [_HEAD.replace("LABEL", JOB_LABEL)]
+    parts = [_HEAD.replace("LABEL", JOB_LABEL).replace("ROLLED_OUT", ROLLED_OUT)]
     stages = dict.fromkeys(one.stage.name for one in placed)
     for name in stages:
         items = [one for one in placed if one.stage.name == name]

@@ -14,7 +14,7 @@ from rookery.projections.kubernetes.storage.services import STORE
 from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 from rookery.systems.kubernetes.cluster import KubernetesSystem
-from rookery.systems.kubernetes.status import is_ready, program_name
+from rookery.systems.kubernetes.status import is_ending, is_ready, program_name
 from rookery.units import MIB
 from rookery.versions import DISTRIBUTIONS
 
@@ -48,7 +48,7 @@ def spread(subject: Subject) -> Evidence:
     pods = _system(subject).kubectl.get("pods", namespace=NAMESPACE)["items"]
     where: dict[str, list[str]] = {}
     for pod in pods:
-        if is_ready(pod):
+        if is_ready(pod) and not is_ending(pod):
             where.setdefault(program_name(pod), []).append(pod["spec"]["nodeName"])
     wanted = Counter(one.name for host in subject.design.servers for one in host.instances)
     wrong = []

@@ -192,7 +192,7 @@ CHECKS: tuple[Check, ...] = (
         name="claims",
         title="volumes bound",
         look=kubernetes.claims,
-        applies=_has_database,
+        applies=lambda design: _has_database(design) or _has_live(design),
         platforms=ON_KUBERNETES,
     ),
     Check(

@@ -30,6 +30,7 @@ from rookery.drivers.kubectl import Kubectl
 from rookery.drivers.process import CommandError
 from rookery.drivers.s3 import Item
 from rookery.errors import InputError
+from rookery.manifest import Wait
 from rookery.projections.kubernetes.emit import dump
 from rookery.projections.kubernetes.storage.services import STORE, TOOLBOX
 from rookery.systems.native.objects import app_content
@@ -37,7 +38,10 @@ from rookery.systems.protocol import Pages, Report
 from rookery.versions import DISTRIBUTIONS
 
 _OBJECT = 1  # the category of what is an object, and not a part of one that is on its way
-_POD_LIMIT = 180  # seconds for the pod to run: its image is on the nodes
+# Its image is on the nodes.
+_TAKES_FILES = Wait(
+    kind="job", name=SENDER, condition="jsonpath={.status.ready}=1", seconds=180, namespace=NAMESPACE
+)
 _GONE = 60.0  # seconds for it to be gone
 
 
@@ -71,8 +75,7 @@ class Content:
         try:
             self.kubectl.apply("-", stdin=dump((sending_job(size),)))
             report("a pod that takes the files")
-            ready = "jsonpath={.status.ready}=1"
-            self.kubectl.wait("job", SENDER, ready, namespace=NAMESPACE, seconds=_POD_LIMIT)
+            self.kubectl.wait(_TAKES_FILES, seconds=_TAKES_FILES.seconds)
             report(f"{len(items)} files to {SITE_BUCKET}")
             said = self.kubectl.feed(
                 f"job/{SENDER}",

@@ -36,6 +36,7 @@ _SILENT = (
 )
 _SILENCE_LIMIT = 180.0  # seconds; a pod of a lost node is elsewhere after some five minutes
 _SILENCE_PAUSE = 2.0
+_GIVEN_UP = "exceeded its progress deadline"
 _SLICE = 15  # seconds of one look at a condition, after which it is said again what is seen
 _LOOKS_AT_ONCE = 8
 
@@ -119,7 +120,7 @@ class Applier:
 
     def _is_met(self, item: Wait) -> bool:
         try:
-            self.kubectl.wait(item.kind, item.name, item.condition, namespace=item.namespace, seconds=0)
+            self.kubectl.wait(item, seconds=0)
         except CommandError:
             return False
         return True
@@ -174,18 +175,19 @@ class Applier:
         waited = 0
         while waited < item.seconds:
             try:
-                self.kubectl.wait(
-                    item.kind, item.name, item.condition, namespace=item.namespace, seconds=_SLICE
-                )
+                self.kubectl.wait(item, seconds=_SLICE)
             except CommandError as error:
-                if "timed out" not in error.output:
+                if _GIVEN_UP in error.output:
+                    # Its controller says so at once, and goes on trying all the same.
+                    time.sleep(_SLICE)
+                elif "timed out" not in error.output:
                     raise
                 waited += _SLICE
                 report(f"{what}: {self._state(item)}, for {waited} s")
             else:
                 return
         raise WaitError(
-            f"waited {waited} s for {what} to have {item.condition}, in vain",
+            f"waited {waited} s for {what}: {item.condition}, in vain",
             details=(f"seen last: {self._state(item)}",),
             hint="Run the command again to go on; `kubectl describe` of it says more.",
         )

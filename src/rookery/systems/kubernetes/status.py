@@ -21,7 +21,7 @@ def host_statuses(design: Design, nodes: Iterable[Object], pods: Iterable[Object
     programs: dict[str, list[ProgramStatus]] = {}
     for pod in pods:
         host = pod["spec"].get("nodeName", "")
-        if host and pod["status"].get("phase") not in _ENDED:
+        if host and not is_ending(pod) and pod["status"].get("phase") not in _ENDED:
             programs.setdefault(host, []).append(_program(pod, host))
     return tuple(
         HostStatus(
@@ -38,6 +38,11 @@ def is_ready(thing: Object) -> bool:
     """Whether a node, a pod or another thing with conditions says that it is Ready."""
     conditions = thing.get("status", {}).get("conditions", [])
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def is_ending(pod: Object) -> bool:
+    """Whether a pod was told to end: another takes its place, and it is ready until it is gone."""
+    return "deletionTimestamp" in pod["metadata"]
 
 
 def program_name(pod: Object) -> str:
