@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,9 @@ def write(folder: Path, data: dict[str, Any]) -> Path:
     return folder / "00-bootstrap"
 
 
-def run(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    """Run one of Ansible's programs in a folder, as somebody does who has the tree alone."""
+def run(folder: Path, *argv: str, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run one of Ansible's programs in a folder, as somebody does who has the tree alone; `more` is added to
+    its environment."""
     return subprocess.run(
         (str(BIN / argv[0]), *argv[1:]),
         cwd=folder,
@@ -54,6 +56,7 @@ def run(folder: Path, *argv: str) -> subprocess.CompletedProcess[str]:
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "NO_COLOR": "1",
             "HOME": str(folder.parent),
+            **(more or {}),
         },
     )
 

@@ -49,8 +49,15 @@ class World:
         self.kubectl = kubectl
 
     def play(
-        self, folder: Path, playbook: str, report: Callable[[str], None], *, options: tuple[str, ...]
+        self,
+        folder: Path,
+        playbook: str,
+        report: Callable[[str], None],
+        *,
+        options: tuple[str, ...],
+        staying: bool = False,
     ) -> None:
+        assert not staying, "servers of one's own may be restarted by a playbook"
         with self.calls.open("a") as calls:
             calls.write(f"{playbook}\n")
         report(f"{playbook} runs")

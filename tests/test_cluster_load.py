@@ -299,6 +299,21 @@ def test_a_pod_on_a_silent_node_says_since_when(activity: ClusterActivity, clust
     assert (seen.state, seen.message) == ("running", "its pod is silent since 2026-01-02T03:05:05+00:00")
 
 
+def test_a_pod_on_a_silent_node_is_not_waited_for(activity: ClusterActivity, cluster: Cluster) -> None:
+    cluster.starts.append(lambda: counting(cluster))
+    start(activity)
+    cluster.objects["pod", "media", "load"]["spec"]["nodeName"] = "worker-a"
+    for ready in ("True", "False"):
+        condition = {"type": "Ready", "status": ready}
+        meta = {"name": "worker-a"}
+        cluster.put({"kind": "Node", "metadata": meta, "status": {"conditions": [condition]}})
+        activity._clear()
+        start(activity)
+        cluster.objects["pod", "media", "load"]["spec"]["nodeName"] = "worker-a"
+    forced = [words for words in cluster.asked if words[:2] == ("delete", "pod") and "--force" in words]
+    assert len(forced) == 1
+
+
 def test_a_generator_that_ends_at_once_says_why(activity: ClusterActivity, cluster: Cluster) -> None:
     cluster.starts.append(lambda: cluster.states(generator="terminated", eyes="running"))
     with pytest.raises(RookeryError, match="the generator ended at once") as failed:

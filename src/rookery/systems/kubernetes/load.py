@@ -44,6 +44,7 @@ from rookery.projections.kubernetes.load import (
     monitors_of,
     render_client_conf,
 )
+from rookery.systems.kubernetes.status import is_ready
 from rookery.systems.protocol import Credentials, Report
 from rookery.versions import DISTRIBUTIONS
 
@@ -151,9 +152,16 @@ class ClusterActivity:
 
     def _clear(self) -> None:
         """Remove the pod and its secret; records stay."""
-        for kind in ("pod", "secret"):
-            words = ("delete", kind, POD, "--ignore-not-found", f"--timeout={_GONE}s")
+        # On a node that is silent nobody says that a pod has ended: it would be waited for all the while.
+        at_once = () if self._node_answers() else ("--force", "--grace-period=0")
+        for kind, options in (("pod", at_once), ("secret", ())):
+            words = ("delete", kind, POD, "--ignore-not-found", f"--timeout={_GONE}s", *options)
             self.kubectl.run(*words, namespace=NAMESPACE, limit=_GONE + 10.0)
+
+    def _node_answers(self) -> bool:
+        node = self._pod().get("spec", {}).get("nodeName", "")
+        found = self.kubectl.find("node", node) if node else None
+        return found is None or is_ready(found)
 
     def _fetch(self, name: str, pod: Mapping[str, Any]) -> bool:
         """Keep here what the generator left; tell whether the pod handed it out."""

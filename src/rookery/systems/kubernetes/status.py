@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rookery.apps.policies import LOAD_LABELS
 from rookery.design.model import Design
 from rookery.systems.protocol import HostStatus, Member, ProgramStatus
 
 Object = Mapping[str, Any]
 
-# Pods that are done are no programs: jobs, and what prepares drives.
-_ENDED = ("Succeeded",)
 _INSTANCE_ROLE = "cnpg.io/instanceRole"
 
 
@@ -21,7 +20,7 @@ def host_statuses(design: Design, nodes: Iterable[Object], pods: Iterable[Object
     programs: dict[str, list[ProgramStatus]] = {}
     for pod in pods:
         host = pod["spec"].get("nodeName", "")
-        if host and not is_ending(pod) and pod["status"].get("phase") not in _ENDED:
+        if host and not is_ending(pod) and not _is_work(pod):
             programs.setdefault(host, []).append(_program(pod, host))
     return tuple(
         HostStatus(
@@ -43,6 +42,13 @@ def is_ready(thing: Object) -> bool:
 def is_ending(pod: Object) -> bool:
     """Whether a pod was told to end: another takes its place, and it is ready until it is gone."""
     return "deletionTimestamp" in pod["metadata"]
+
+
+def _is_work(pod: Object) -> bool:
+    """Whether a pod is there to end, and no program that keeps running: a Job's, or one that makes load."""
+    metadata = pod["metadata"]
+    owners = {owner["kind"] for owner in metadata.get("ownerReferences", ())}
+    return "Job" in owners or LOAD_LABELS.items() <= metadata.get("labels", {}).items()
 
 
 def program_name(pod: Object) -> str:
