@@ -122,7 +122,7 @@ def test_the_playbooks_reach_every_server_with_the_labs_own_keys(lab: Lab) -> No
     for name in ("kubernetes_packages", "crio_packages"):
         place = variables[name].removeprefix("file://")
         assert "InRelease" in lab.run("cp-1", "ls", place)
-    assert told.hosts["storage-k"]["kubelet_settings"]["cgroupDriver"] == variables["cgroup_manager"]
+    assert told.hosts["storage-k"]["kubelet_settings"]["imageGCHighThresholdPercent"] == 100
 
 
 def test_the_load_balancer_answers_and_knows_that_nobody_is_there(lab: Lab) -> None:

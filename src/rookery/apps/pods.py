@@ -28,7 +28,7 @@ GATEWAY_PORT = 443
 BLOCK_CLASS, FILE_CLASS, BUCKET_CLASS = "ceph-block", "ceph-filesystem", "ceph-bucket"
 # A year, as the certificates of Kubernetes' own control plane: programs read theirs when they start, and the
 # upgrade that a cluster takes each year starts them. The new one is there a third of the year before.
-CERTIFICATE_LIFE = {"duration": "8760h", "renewBefore": "2920h"}
+_CERTIFICATE_LIFE = {"duration": "8760h", "renewBefore": "2920h"}
 
 
 def labels(instance: Instance) -> dict[str, str]:
@@ -113,20 +113,26 @@ def certificate(
     pod_labels: Mapping[str, str],
     *,
     names: Sequence[str],
+    namespace: str = NAMESPACE,
+    secret: str = "",
+    key: Mapping[str, Any] | None = None,
     secret_labels: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """Return a certificate that cert-manager keeps in the secret NAME-tls: tls.crt, tls.key, ca.crt."""
+    """Return a certificate; cert-manager keeps it in a secret, NAME-tls by default: tls.crt, tls.key, ca.crt.
+
+    `key` is of the kind that its program can read, where that is none of ECDSA on P-256.
+    """
     spec: dict[str, Any] = {
-        "secretName": f"{name}-tls",
-        **CERTIFICATE_LIFE,
+        "secretName": secret or f"{name}-tls",
+        **_CERTIFICATE_LIFE,
         "dnsNames": list(names),
-        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
+        "privateKey": {**(key or {"algorithm": "ECDSA", "size": 256}), "rotationPolicy": "Always"},
         "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": ISSUER},
     }
     if secret_labels:
         spec["secretTemplate"] = {"labels": dict(secret_labels)}
     return manifest(
-        "cert-manager.io/v1", "Certificate", name, namespace=NAMESPACE, labels=pod_labels, spec=spec
+        "cert-manager.io/v1", "Certificate", name, namespace=namespace, labels=pod_labels, spec=spec
     )
 
 

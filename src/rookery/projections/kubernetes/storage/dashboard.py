@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.pods import CERTIFICATE_LIFE, ISSUER, container, done, job, pod, resources
+from rookery.apps.pods import certificate, container, done, job, pod, resources
 from rookery.design.model import Design
 from rookery.manifest import Item, Objects, common_labels, manifest
 from rookery.units import MIB
@@ -49,18 +49,15 @@ def dashboard_items(design: Design, distribution: Distribution) -> tuple[Item, .
         return ()
     assert design.kubernetes is not None
     namespace = distribution.namespace
-    spec = {
-        "secretName": _SECRET,
-        **CERTIFICATE_LIFE,
-        "dnsNames": [
-            f"dashboard.{design.kubernetes.domain}",
-            f"rook-ceph-mgr-dashboard.{namespace}.svc",
-        ],
+    made = certificate(
+        "dashboard",
+        {},
+        names=[f"dashboard.{design.kubernetes.domain}", f"rook-ceph-mgr-dashboard.{namespace}.svc"],
+        namespace=namespace,
+        secret=_SECRET,
         # Ceph checks the key before it serves, and can check RSA's only.
-        "privateKey": {"algorithm": "RSA", "size": 2048, "rotationPolicy": "Always"},
-        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": ISSUER},
-    }
-    certificate = manifest("cert-manager.io/v1", "Certificate", "dashboard", namespace=namespace, spec=spec)
+        key={"algorithm": "RSA", "size": 2048},
+    )
     once = job(_NAME, _LABELS, _pod(distribution.ceph_image), namespace=namespace)
     nightly = {
         "schedule": "17 3 * * *",
@@ -74,7 +71,7 @@ def dashboard_items(design: Design, distribution: Distribution) -> tuple[Item, .
             name="dashboard-certificate",
             why="The dashboard's certificate, and the Job that hands it to Ceph: now, and each night where "
             "it was renewed.",
-            objects=(certificate, once, repeated),
+            objects=(made, once, repeated),
         ),
         done(once, 600),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rookery.activity.model import USER
-from rookery.apps.pods import CERTIFICATE_LIFE, ISSUER
+from rookery.apps.pods import certificate, service_names
 from rookery.design.model import DaemonKind, Design
 from rookery.manifest import Item, Manifest, Objects, Release, Stage, Wait, manifest
 from rookery.projections.kubernetes.storage.cluster import build_cluster_spec
@@ -161,26 +161,22 @@ def operator_values(design: Design, distribution: Distribution) -> dict[str, Any
 def _certificate(design: Design, namespace: str) -> Objects:
     """Return the gateways' certificate, for their names inside the cluster and outside."""
     assert design.kubernetes is not None
-    service = f"rook-ceph-rgw-{STORE}"
-    spec = {
-        "secretName": STORE_CERTIFICATE,
-        **CERTIFICATE_LIFE,
-        "dnsNames": [
-            f"{service}.{namespace}.svc",
-            f"{service}.{namespace}.svc.cluster.local",
-            f"s3.{design.kubernetes.domain}",
-        ],
+    made = certificate(
+        "rgw",
+        {},
+        names=[*service_names(f"rook-ceph-rgw-{STORE}", namespace)[:2], f"s3.{design.kubernetes.domain}"],
+        namespace=namespace,
+        secret=STORE_CERTIFICATE,
         # RGW reads a PKCS#8 key.
-        "privateKey": {"algorithm": "ECDSA", "size": 256, "encoding": "PKCS8", "rotationPolicy": "Always"},
-        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": ISSUER},
-    }
+        key={"algorithm": "ECDSA", "size": 256, "encoding": "PKCS8"},
+    )
     return Objects(
         name="gateway-certificate",
         why="The S3 gateways speak TLS only, with a certificate in a secret that Rook mounts. They read it "
         "when they start, and Rook's operator trusts the one in the secret alone: after eight months, when "
         "cert-manager has renewed it, start them anew (an upgrade of Ceph does): "
         f"`kubectl -n {namespace} rollout restart deployment -l app=rook-ceph-rgw`.",
-        objects=(manifest("cert-manager.io/v1", "Certificate", "rgw", namespace=namespace, spec=spec),),
+        objects=(made,),
     )
 
 

@@ -191,7 +191,6 @@ def _kubelet_settings(host: Host) -> dict[str, Any]:
     """Return what a kubelet needs otherwise on a server that is a part of this machine."""
     cpus = os.cpu_count() or host.cpus
     found: dict[str, Any] = {
-        "cgroupDriver": _cgroup_manager(),
         # The disk is the machine's, and so is whoever else writes to it.
         "evictionHard": {"nodefs.available": "1Gi", "imagefs.available": "1Gi", "nodefs.inodesFree": "1%"},
         # Images are not its own to remove.
