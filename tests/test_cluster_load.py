@@ -15,7 +15,7 @@ from rookery.activity.model import Wishes, build_job
 from rookery.activity.places import places_of
 from rookery.apps.policies import LOAD_LABELS
 from rookery.design.model import Design
-from rookery.errors import RookeryError
+from rookery.errors import InputError, RookeryError
 from rookery.manifest import Manifest, Objects
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.load import load_objects, monitors_of, render_client_conf
@@ -145,6 +145,9 @@ def test_its_clients_come_as_users_do_and_to_the_database_inside() -> None:
     assert found.reads.host == "database-ro.media.svc"
     bare = places_of(made_of({"provider": "existing", "apps": {}}))
     assert (bare.site, bare.s3, bare.writes) == ("", "", None)
+    with pytest.raises(InputError) as refused:
+        build_job(made_of({"provider": "existing", "apps": {}}), Wishes(churn=1), run=RUN, began="2026")
+    assert refused.value.what == "--churn: S3 is not reached from outside in a design without apps"
 
 
 # ---- A run
