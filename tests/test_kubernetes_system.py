@@ -27,7 +27,7 @@ from rookery.run.verify.result import Outcome, Subject
 from rookery.run.workspace import open_spec
 from rookery.systems.kubernetes import items
 from rookery.systems.kubernetes.cluster import KubernetesSystem
-from rookery.systems.kubernetes.items import Applier
+from rookery.systems.kubernetes.items import Applier, applier_of
 from rookery.systems.kubernetes.removal import Removal
 from rookery.systems.kubernetes.status import database_members, host_statuses, program_name
 from rookery.systems.protocol import Leftover
@@ -415,6 +415,26 @@ def test_its_nodes_get_labels_and_storage_nodes_keep_others_away(system: Kuberne
         Outcome.FAIL,
         "worker-a lacks node-role.kubernetes.io/worker; storage-k lets any pod in",
     )
+
+
+def test_drift_names_nodes_and_what_is_not_there_as_rendered(system: KubernetesSystem) -> None:
+    for host in system.design.servers:
+        fake(system).put(node(host.name))
+    system.apply(system.steps()[0], quiet)
+    to = applier_of(placed(), None, kubectl=system.kubectl, helm=system.helm)
+    for one in placed():
+        if not isinstance(one.item, Wait):
+            to.apply(one, quiet)
+    assert system.drift() == ()
+    del fake(system).objects["node", "", "worker-a"]
+    fake(system).objects["node", "", "storage-k"]["spec"]["taints"] = []
+    fake(system).objects["namespace", "", "media"]["metadata"]["labels"] = {}
+    seen = [(str(one.kind), one.subject, one.what, one.item) for one in system.drift()]
+    assert seen == [
+        ("missing", "worker-a", "node", ""),
+        ("different", "storage-k", "labels and taints", ""),
+        ("different", "cluster", "10-namespaces/10-namespaces.yaml", "namespaces"),
+    ]
 
 
 def test_nothing_leads_to_it(system: KubernetesSystem, monkeypatch: pytest.MonkeyPatch) -> None:
