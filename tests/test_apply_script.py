@@ -127,8 +127,7 @@ def _calls(item: Any, prefix: str, mirror: str) -> list[tuple[str, tuple[str, ..
     if isinstance(item, Wait):
         namespace = (f"--namespace={item.namespace}",) if item.namespace else ()
         look = [("kubectl", (*namespace, "get", item.kind, item.name))] if item.name != "--all" else []
-        ends = (f"--for={item.condition}", f"--timeout={item.seconds}s")
-        return [*look, ("kubectl", (*namespace, "wait", item.kind, item.name, *ends))]
+        return [*look, ("kubectl", (*namespace, *item.words(item.seconds)))]
     assert isinstance(item, Secrets)
     return [call for needed in item.secrets for call in _secret_calls(needed)]
 
