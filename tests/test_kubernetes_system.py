@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from rookery.drivers.http import Browser
 from rookery.drivers.process import CommandError
 from rookery.errors import InputError, NotPossibleError, WaitError
 from rookery.manifest import Objects, Release, Remote, Secrets, Wait
-from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, SERVER, cluster_steps
+from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, SERVER, SETTLED, cluster_steps
 from rookery.plan.step import Observation, plan_rest
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.placed import Placed, placed_items
@@ -26,10 +28,11 @@ from rookery.run.verify import kubernetes as checks
 from rookery.run.verify.result import Outcome, Subject
 from rookery.run.workspace import open_spec
 from rookery.systems.kubernetes import items
+from rookery.systems.kubernetes.bootstrap import Told
 from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.kubernetes.items import Applier, applier_of
 from rookery.systems.kubernetes.removal import Removal
-from rookery.systems.kubernetes.status import database_members, host_statuses, program_name
+from rookery.systems.kubernetes.status import database_members, host_statuses, outlived, program_name
 from rookery.systems.protocol import Leftover
 from tests.fake_cluster import FakeHelm, FakeKubectl
 
@@ -349,6 +352,26 @@ def test_other_pods_are_named_by_what_made_them(
     assert program_name({"metadata": metadata, "spec": {"nodeName": "node-a"}, "status": {}}) == shown
 
 
+@pytest.mark.parametrize(
+    ("since", "began", "old"),
+    [
+        ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05.9+00:00", False),
+        ("2026-01-02T03:04:04Z", "2026-01-02T03:04:05.1+00:00", True),
+        ("2026-01-02T03:04:05Z", "", True),
+        ("", "2026-01-02T03:04:05+00:00", False),
+    ],
+)
+def test_a_pod_that_runs_longer_than_its_server_is_said_to_only(since: str, began: str, *, old: bool) -> None:
+    state = {"running": {"startedAt": since}} if since else {"waiting": {"reason": "ContainerCreating"}}
+    one = pod("cdn", "edge", "worker-a")
+    one["status"]["containerStatuses"] = [{"name": "edge", "state": state}]
+    at = datetime.fromisoformat(began).timestamp() if began else None
+    assert outlived([one], {"worker-a": at}) == (("cdn-edge on worker-a",) if old else ())
+    assert outlived([one], {"worker-b": None}) == ()
+    one["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:06Z"
+    assert outlived([one], {"worker-a": at}) == ()
+
+
 def test_members_are_named_by_their_hosts() -> None:
     cluster = {"spec": {"postgresql": {"synchronous": {}}}, "status": {"currentPrimary": "database-2"}}
     pods = []
@@ -415,6 +438,28 @@ def test_its_nodes_get_labels_and_storage_nodes_keep_others_away(system: Kuberne
         Outcome.FAIL,
         "worker-a lacks node-role.kubernetes.io/worker; storage-k lets any pod in",
     )
+
+
+def test_what_a_cluster_says_of_lost_servers_counts_as_nothing(system: KubernetesSystem) -> None:
+    for host in system.design.servers:
+        fake(system).put(node(host.name))
+    system.apply(system.steps()[0], quiet)
+    fake(system).kinds.update({"node", "deployment"})
+    one = pod("cdn", "edge", "worker-a")
+    one["status"]["containerStatuses"] = [
+        {"name": "e", "state": {"running": {"startedAt": "2026-01-02T03:04:05Z"}}}
+    ]
+    fake(system).put(one)
+    waits = {one.id for one in placed() if isinstance(one.item, Wait)}
+    servers = SimpleNamespace(facts=tuple, told=Told, began=lambda: {"worker-a": None})
+    system._servers = servers  # type: ignore[assignment]
+    facts = system.observe().facts
+    assert SETTLED not in facts
+    assert facts & waits == frozenset()
+    servers.began = lambda: {"worker-a": 0.0}
+    facts = system.observe().facts
+    assert SETTLED in facts
+    assert facts & waits
 
 
 def test_drift_names_nodes_and_what_is_not_there_as_rendered(system: KubernetesSystem) -> None:

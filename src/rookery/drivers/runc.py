@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,14 @@ class Runc:
             if pid is not None:
                 found[path.name] = pid
         return found
+
+    def began(self, container_id: str) -> float | None:
+        """Return when a running container was started, in seconds since 1970; None where it does not run."""
+        folder = self.state / container_id
+        if self._init_pid(folder) is None:
+            return None
+        created = str(json.loads((folder / "state.json").read_text())["created"])
+        return datetime.fromisoformat(created).timestamp()
 
     def _init_pid(self, path: Path) -> int | None:
         """Read runc's own state file: a process for each question would cost 15 ms each."""

@@ -16,6 +16,7 @@ from rookery.projections.kubernetes.placed import Placed
 
 IMAGE, BOOTSTRAP = "image", "bootstrap"
 NODE_IMAGE, IMAGE_STORE, NETWORK, SERVER = "node-image", "image-store", "network", "server"
+SETTLED = "settled"
 CONTENT = "content:cdn"
 _MACHINES, _SITE = "machines", "cdn"
 
@@ -36,11 +37,15 @@ def cluster_steps(design: Design, placed: Sequence[Placed]) -> tuple[Step, ...]:
     # A server that is started again is a member as before: nothing is made anew for it.
     before = tuple(step.id for step in steps)
     steps.append(Step(id=BOOTSTRAP, phase=_MACHINES, title=made, after=before))
-    return (*steps, *_item_steps(placed), *_content_steps(placed))
+    if design.provider == "lab":
+        # What a cluster says of a server that lost power is old for a while: nothing is waited for before.
+        title = "no pod of a server's earlier life"
+        steps.append(Step(id=SETTLED, phase=_MACHINES, title=title, after=(BOOTSTRAP,)))
+    return (*steps, *_item_steps(placed, after=steps[-1].id), *_content_steps(placed))
 
 
-def _item_steps(placed: Sequence[Placed]) -> Iterator[Step]:
-    """Yield a step for each item of the tree.
+def _item_steps(placed: Sequence[Placed], *, after: str) -> Iterator[Step]:
+    """Yield a step for each item of the tree, the first ones after a step.
 
     What follows a wait comes after it and builds on what stands before that: where something has to be waited
     for again, what is there already is not made again.
@@ -55,7 +60,7 @@ def _item_steps(placed: Sequence[Placed]) -> Iterator[Step]:
             phase=_phase(one),
             title=_title(one),
             needs=tuple(built[name] for name in stages if name in built),
-            after=tuple(last[name] for name in stages) or (BOOTSTRAP,),
+            after=tuple(last[name] for name in stages) or (after,),
             target=one.path,
         )
         last[stage.name] = one.id

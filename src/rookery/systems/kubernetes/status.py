@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from rookery.apps.policies import LOAD_LABELS
@@ -49,6 +50,27 @@ def _is_work(pod: Object) -> bool:
     metadata = pod["metadata"]
     owners = {owner["kind"] for owner in metadata.get("ownerReferences", ())}
     return "Job" in owners or LOAD_LABELS.items() <= metadata.get("labels", {}).items()
+
+
+def outlived(pods: Iterable[Object], began: Mapping[str, float | None]) -> tuple[str, ...]:
+    """Return the pods that are said to run and cannot: their server is not there, or was started after them.
+
+    A server that lost power says nothing, and for some time nobody notices. `began` has when each server was
+    started, in seconds since 1970.
+    """
+    return tuple(
+        f"{program_name(pod)} on {host}"
+        for pod in pods
+        if (host := pod["spec"].get("nodeName", "")) in began
+        and not is_ending(pod)
+        and any(_is_before(one, began[host]) for one in pod["status"].get("containerStatuses", ()))
+    )
+
+
+def _is_before(container: Object, began: float | None) -> bool:
+    """Whether a container is said to run since before a server began; what is said has whole seconds."""
+    since = container.get("state", {}).get("running", {}).get("startedAt", "")
+    return bool(since) and (began is None or datetime.fromisoformat(since).timestamp() < int(began))
 
 
 def program_name(pod: Object) -> str:

@@ -99,6 +99,11 @@ class LabServers:
             raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
         return self.runc.exec_argv(self.paths.container(host), argv, terminal=terminal)
 
+    def began(self) -> dict[str, float | None]:
+        """Return when each server was started, in seconds since 1970, by its name; None for one that is not
+        there."""
+        return {host.name: self.runc.began(self.paths.container(host.name)) for host in self._design.servers}
+
     def memory(self, host: str) -> int | None:
         """Return what a server's processes take of the machine's memory, without the page cache."""
         return cgroup_memory(self.paths.cgroup(host))
