@@ -25,7 +25,6 @@ from rookery.drivers.kubectl import Kubectl
 from rookery.drivers.mirror import Mirror
 from rookery.drivers.postgres import Door
 from rookery.drivers.process import CommandError, run
-from rookery.drivers.waiting import Look, wait_for
 from rookery.errors import InputError, RookeryError
 from rookery.manifest import Wait
 from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE, SETTLED, cluster_steps
@@ -46,7 +45,8 @@ from rookery.systems.kubernetes.load import ClusterActivity
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.kubernetes.removal import Removal
 from rookery.systems.kubernetes.served import mirror_variables
-from rookery.systems.kubernetes.status import database_members, host_statuses, outlived
+from rookery.systems.kubernetes.settling import Settling
+from rookery.systems.kubernetes.status import database_members, host_statuses
 from rookery.systems.protocol import (
     Activity,
     Credentials,
@@ -63,7 +63,6 @@ from rookery.versions import DISTRIBUTIONS
 
 _AGENT = (files("rookery.systems.native") / "guest" / "agent.py").read_text
 _DATABASE = "database"
-_SETTLES = 300.0  # seconds for a server's kubelet to say what became of its pods
 
 
 class KubernetesSystem:
@@ -102,6 +101,7 @@ class KubernetesSystem:
         self._mirror_url = mirror_url
         self._pages = pages
         self._items = {one.id: one for one in self._placed}
+        self._started: set[str] = set()
         self._sessions: dict[str, CephSession] = {}
         self._ways: dict[tuple[str, int], int] = {}
         self._open = ExitStack()
@@ -140,7 +140,7 @@ class KubernetesSystem:
             facts |= set(self._servers.facts())
         if self.is_reachable():
             facts |= self._applier.facts(self._placed)
-            if self._outlived():
+            if self._settling.outlived():
                 # What was waited for has come to pass in what the cluster still says of lost servers.
                 facts -= {one.id for one in self._placed if isinstance(one.item, Wait)}
             else:
@@ -156,27 +156,21 @@ class KubernetesSystem:
             ensure_archive(report)
         elif self._servers is not None and self._servers.makes(step):
             self._servers.apply(step, report)
+            self._started.add(step.target)
         elif step.id == BOOTSTRAP:
             self._bootstrap.run(report)
         elif step.id == SETTLED:
-            self._settle(report)
+            self._settling.settle(self._started, report)
         elif step.id == CONTENT and self._content is not None:
             self._content.send(report)
         else:
             self._applier.apply(self._items[step.id], report)
 
-    def _outlived(self) -> tuple[str, ...]:
-        """Return the pods that the cluster says run on servers of a lab that were lost."""
-        if self._servers is None:
-            return ()
-        return outlived(self.kubectl.get("pods")["items"], self._servers.began())
-
-    def _settle(self, report: Report) -> None:
-        def look() -> Look[bool]:
-            left = self._outlived()
-            return Look(seen=", ".join(left[:3]) or "none", value=None if left else True)
-
-        wait_for("pods of lost servers to be seen as such", look, limit=_SETTLES, report=report)
+    @property
+    def _settling(self) -> Settling:
+        servers = self._servers
+        began = dict if servers is None else servers.began
+        return Settling(design=self._design, kubectl=self.kubectl, began=began)
 
     @property
     def _content(self) -> Content | None:
