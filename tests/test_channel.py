@@ -335,8 +335,11 @@ def test_who_may_not_write_any_more_writes_nothing(tmp_path: Path) -> None:
 class _Term:
     """What the channel sees of a publisher."""
 
-    def __init__(self, *, error: str = "", alive: bool = True, silent_for: float = 0.0) -> None:
+    def __init__(
+        self, *, error: str = "", alive: bool = True, silent_for: float = 0.0, barren_for: float = 0.0
+    ) -> None:
         self.error, self.silent_for, self._alive = error, silent_for, alive
+        self.barren_for = barren_for
 
     def is_alive(self) -> bool:
         return self._alive
@@ -374,6 +377,9 @@ class _Lead:
         (_Term(alive=False), ["killed", "released"]),
         (_Term(silent_for=14.0), ["renewed"]),
         (_Term(silent_for=16.0), ["killed", "released"]),
+        # ffmpeg runs, and nothing comes of it.
+        (_Term(barren_for=29.0), ["renewed"]),
+        (_Term(barren_for=31.0), ["killed", "released"]),
     ],
 )
 def test_a_leader_that_publishes_nothing_leaves_the_lead_to_others(term: Any, told: list[str]) -> None:

@@ -27,6 +27,7 @@ else:  # on a server, these files lie side by side in a folder that is no packag
     from publisher import Publisher
 
 _PAUSE = 5.0  # seconds in which a leader that failed leaves the lease to others
+_BARREN = 30.0  # seconds without a segment; one takes two, and the first some more on a busy machine
 _HANGS = 15.0  # seconds without progress; a metadata server that fails over takes less
 _END = 3.0  # seconds that the publisher gets to finish what it is writing
 
@@ -88,6 +89,8 @@ class Channel:
             self._stand_down(f"publishing stands still for {publisher.silent_for:.0f} s")
         elif not self._encoder.running:
             self._stand_down("ffmpeg ended by itself")
+        elif publisher.barren_for > _BARREN:
+            self._stand_down(f"ffmpeg has made no segment for {publisher.barren_for:.0f} s")
         else:
             self._lease.take()
             return

@@ -51,7 +51,7 @@ class Publisher(threading.Thread):
         self._lease = lease
         self._ending = threading.Event()
         self._playlist = Playlist(first=0)
-        self._progressed = time.monotonic()
+        self._progressed = self._published = time.monotonic()
         self._taken = 0  # how many of the encoder's segments were looked at, by its own numbers
         self.error = ""
 
@@ -59,6 +59,11 @@ class Publisher(threading.Thread):
     def silent_for(self) -> float:
         """Seconds since it last had nothing to do, or finished what it did."""
         return time.monotonic() - self._progressed
+
+    @property
+    def barren_for(self) -> float:
+        """Seconds since it last published a segment, or began."""
+        return time.monotonic() - self._published
 
     def end(self, limit: float) -> bool:
         """Ask it to stop; False where it hangs in CephFS beyond `limit` seconds."""
@@ -122,6 +127,7 @@ class Publisher(threading.Thread):
         with self._writing() as session:
             for segment in fresh:
                 self._publish(session, segment, breaks=breaks and segment is fresh[0])
+        self._published = time.monotonic()
 
     def _publish(self, session: Session, segment: Segment, *, breaks: bool) -> None:
         data = (self._source / Path(segment.name).name).read_bytes()
