@@ -26,7 +26,7 @@ from typing import Any
 
 import harness
 from harness import FailedError, Row
-from lab import GIB, lab_memory, memory_table
+from lab import GIB, lab_memory, show
 from rookery.drivers import krbd
 from rookery.drivers.playbook import run_playbook
 from rookery.drivers.runc import Runc
@@ -121,11 +121,7 @@ def main() -> int:
     except FailedError as error:
         print(error, file=sys.stderr)
         return 1
-    if options.json:
-        print(json.dumps(harness.data(rows), indent=1))
-    else:
-        print(f"{harness.table(rows)}\n\n{memory_table(memory)}")
-    return 0 if all(row.ok for row in rows) else 1
+    return show(rows, memory, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -132,6 +132,15 @@ def memory_table(memory: dict[str, tuple[int, int]]) -> str:
     return "\n".join(lines)
 
 
+def show(rows: Sequence[Row], memory: dict[str, tuple[int, int]], *, as_json: bool) -> int:
+    """Print figures and what takes the memory; return 1 where a limit is passed."""
+    if as_json:
+        print(json.dumps(harness.data(rows), indent=1))
+    else:
+        print(f"{harness.table(rows)}\n\n{memory_table(memory)}")
+    return 0 if all(row.ok for row in rows) else 1
+
+
 def phase_table(samples: Samples) -> str:
     """When each phase of the last round was reached, in seconds from the first server."""
     floor = samples.floor[-1]["phases"]

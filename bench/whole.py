@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import statistics
 import sys
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import harness
 from harness import FailedError, Row
-from lab import GIB, lab_memory, memory_table
+from lab import GIB, lab_memory, show
 from rookery.systems.native.making import made_root
 
 
@@ -78,11 +77,7 @@ def main() -> int:
     except FailedError as error:
         print(error, file=sys.stderr)
         return 1
-    if options.json:
-        print(json.dumps(harness.data(rows), indent=1))
-    else:
-        print(f"{harness.table(rows)}\n\n{memory_table(memory)}")
-    return 0 if all(row.ok for row in rows) else 1
+    return show(rows, memory, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -50,12 +50,16 @@ class Bootstrap:
 
     def strangers(self) -> tuple[str, ...]:
         """Return the servers that are no nodes of the cluster."""
-        there = self._nodes()
-        return tuple(host.name for host in self.design.servers if host.name not in there)
+        return self._strangers(self._nodes())
 
     def unmarked(self) -> tuple[str, ...]:
         """Return the nodes that lack a label or the taint of their host's roles."""
-        there = self._nodes()
+        return self._unmarked(self._nodes())
+
+    def _strangers(self, there: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(host.name for host in self.design.servers if host.name not in there)
+
+    def _unmarked(self, there: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(
             host.name
             for host in self.design.servers
@@ -64,7 +68,10 @@ class Bootstrap:
 
     def is_done(self) -> bool:
         """Whether every server is a node with its marks, and knows what it is to be told; the API answers."""
-        return self._noted() == self._digest() and not self.strangers() and not self.unmarked()
+        if self._noted() != self._digest():
+            return False
+        there = self._nodes()
+        return not self._strangers(there) and not self._unmarked(there)
 
     def run(self, report: Report) -> None:
         """Make a cluster of the servers, or take the one that is there already."""
@@ -105,10 +112,11 @@ class Bootstrap:
         self._keep_kubeconfig(found.read_bytes())
         if not self.kubectl.reachable():
             raise NotPossibleError(f"the cluster of {found} does not answer", hint="Is it the right one?")
-        if missing := self.strangers():
+        there = self._nodes()
+        if missing := self._strangers(there):
             raise NotPossibleError(
                 f"the cluster of {found} has no node {', '.join(missing)}",
-                details=(f"its nodes: {', '.join(sorted(self._nodes())) or 'none'}",),
+                details=(f"its nodes: {', '.join(sorted(there)) or 'none'}",),
                 hint="The design's hosts and the cluster's nodes must have the same names and number.",
             )
         for host in self.design.servers:
