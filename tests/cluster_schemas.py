@@ -24,7 +24,8 @@ VARIABLE = "ROOKERY_SCHEMAS"
 
 needs_schemas = pytest.mark.skipif(
     not Path(os.environ.get(VARIABLE, "/nowhere")).is_dir(),
-    reason=f"{VARIABLE} names no folder with the schemas of custom resources and charts",
+    reason=f"{VARIABLE} names no folder with the definitions of Rook's and the charts' custom resources;"
+    " HACKING.md, 'The Kubernetes tree', says what it holds and where that comes from",
 )
 
 # Cilium's definitions are not among the schemas; its objects are checked as far as every object is.

@@ -73,8 +73,10 @@ def test_no_loop_device_stands_on_an_unused_folder(tmp_path: Path) -> None:
     assert loop.devices_of(tmp_path) == ()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")
-@pytest.mark.skipif(not Path("/dev/loop-control").exists(), reason="this machine has no loop devices")
+@pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root: sudo ./rookery test")
+@pytest.mark.skipif(
+    not Path("/dev/loop-control").exists(), reason="this machine has no loop devices: modprobe loop"
+)
 def test_a_loop_device_shows_its_file_and_goes_when_let_go(tmp_path: Path) -> None:
     path = tmp_path / "disk"
     path.write_bytes(bytes(4096) + b"here" + bytes((1 << 20) - 4100))

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import functools
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -24,9 +25,10 @@ import pytest
 from rookery.apps.catalogue.schema import render_schema
 from rookery.apps.catalogue.seed import Title, render_seed
 from rookery.drivers.tls import issue_certificate, make_authority, make_key
+from rookery.systems.native.image_build import image_root
+from tests.servers_image import MISSING, entering, user_ids
 
 OWNER, USER, DATABASE = "catalogue_owner", "catalogue", "catalogue"
-IMAGES = Path(os.environ.get("ROOKERY_HOME", "/var/lib/rookery")) / "images"
 TITLES = (
     Title(id="dawn", name='Dawn\'s "first" \\ light\n\t:x', kind="video", seconds=596),
     Title(id="dusk", name="Dämmerung 薄暮 🌘", kind="video", seconds=734),
@@ -75,36 +77,33 @@ def write_certificate(folder: Path) -> None:
 class Postgres:
     """A PostgreSQL of the tests' own, over TLS on loopback, started and stopped as they like.
 
-    `data` is where it keeps its files, as its commands see it; `root` makes a command see that, where it is
-    the image's; `user` runs it as one that PostgreSQL takes, where the tests run as root.
+    `seen` is the folder as its commands see it; `root` makes a command see that, where it is the image's;
+    `user` runs it as one that PostgreSQL takes, where the tests run as root, and `ids` are that user's.
     """
 
     folder: Path
     binaries: str
-    data: str
+    seen: str
     root: tuple[str, ...] = ()
     user: tuple[str, ...] = ()
+    ids: tuple[int, int] | None = None
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     def initialise(self) -> None:
         """Make its files, with the certificate among them."""
-        outside = self.folder / "upper" if self.root else Path("/")
-        data = outside / self.data.lstrip("/")
-        data.mkdir(parents=True)
-        password = data.parent / "password"
+        data, password = self.folder / "data", self.folder / "password"
+        data.mkdir(0o700)
         password.write_text("pass")
-        ids = _postgres_ids(next(IMAGES.glob("*/etc/passwd")) if self.root else Path("/etc/passwd"))
-        owned = [data, password]
-        _give(owned, ids if self.user else None)
-        subprocess.run(
-            (*self.root, *self.user, f"{self.binaries}/initdb", "-D", self.data, "--no-sync", "-U",
-             "postgres", "--pwfile", f"{self.data}/../password", "-A", "scram-sha-256", "-E", "UTF8",
+        self._give(data, password)
+        done = subprocess.run(
+            (*self.root, *self.user, f"{self.binaries}/initdb", "-D", f"{self.seen}/data", "--no-sync", "-U",
+             "postgres", "--pwfile", f"{self.seen}/password", "-A", "scram-sha-256", "-E", "UTF8",
              "--locale", "C.UTF-8"),
-            stdout=subprocess.DEVNULL, timeout=60, check=True,
+            cwd="/", capture_output=True, timeout=60, check=False,
         )  # fmt: skip
-        owned = [Path(shutil.copy(self.folder / name, data)) for name in ("server.crt", "server.key")]
-        _give(owned, ids if self.user else None)
+        assert (done.returncode, done.stderr) == (0, b"")
+        self._give(*(Path(shutil.copy(self.folder / name, data)) for name in ("server.crt", "server.key")))
         (data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
 
     def start(self) -> None:
@@ -114,9 +113,10 @@ class Postgres:
             "dynamic_shared_memory_type": "mmap", "max_connections": 60,
         }  # fmt: skip
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command = (*self.root, *self.user, f"{self.binaries}/postgres", "-D", self.data, *options)
+        command = (*self.root, *self.user, f"{self.binaries}/postgres", "-D", f"{self.seen}/data", *options)
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            # A folder that only its owner may enter is none to work in for another user.
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
         assert until(self.answers, limit=START_LIMIT), (self.folder / "log").read_text()[-2000:]
 
     def stop(self) -> None:
@@ -148,7 +148,7 @@ class Postgres:
             (*beside, *self.user, f"{self.binaries}/psql", "-qX", "-v", "ON_ERROR_STOP=1",
              "--single-transaction", "-h", "127.0.0.1", "-p", str(self.port), "-U", user,
              "-d", DATABASE),
-            input=script.encode(), env=environment, capture_output=True, timeout=60, check=False,
+            input=script.encode(), env=environment, cwd="/", capture_output=True, timeout=60, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
@@ -167,45 +167,36 @@ class Postgres:
         self.run(render_schema(owner=OWNER, user=USER))
         self.run(render_seed(titles, viewers=viewers, plays=plays, owner=OWNER))
 
-
-def _postgres_ids(passwd: Path) -> tuple[int, int]:
-    line = next(line for line in passwd.read_text().splitlines() if line.startswith("postgres:"))
-    return int(line.split(":")[2]), int(line.split(":")[3])
-
-
-def _give(paths: list[Path], ids: tuple[int, int] | None) -> None:
-    for path in paths:
-        if ids is not None:
-            os.chown(path, *ids)
+    def _give(self, *paths: Path) -> None:
+        for path in paths:
+            if self.ids is not None:
+                os.chown(path, *self.ids)
 
 
 def _find_postgres(folder: Path) -> Postgres:
-    """Return a PostgreSQL of this machine or of the servers' image; skip where there is neither."""
-    root = os.geteuid() == 0
-    user = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups") if root else ()
+    """Return the PostgreSQL of the servers' image, or this machine's; skip where there is neither."""
+    user = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
+    if root := entering(folder):
+        (inside,) = image_root().glob("usr/lib/postgresql/*/bin")
+        binaries, ids = f"/{inside.relative_to(image_root())}", user_ids("postgres")
+        return Postgres(folder=folder, binaries=binaries, seen="/srv", root=root, user=user, ids=ids)
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if found:
-        return Postgres(folder=folder, binaries=str(found[-1].parent), data=str(folder / "data"), user=user)
-    images = [path for path in IMAGES.glob("*/") if list(path.glob("usr/lib/postgresql/*/bin/initdb"))]
-    if not images or not root:
-        pytest.skip("no PostgreSQL server here, and no image of the servers or no root to run the image's")
-    for part in ("upper", "work", "root"):
-        (folder / part).mkdir()
-    binaries = next(images[-1].glob("usr/lib/postgresql/*/bin")).relative_to(images[-1])
-    # The mounts are in a namespace of the command's own, and are gone when it is.
-    script = (
-        'mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root" '
-        '&& mount --rbind /dev "$2/root/dev" && d=$2 && shift 2 && exec chroot "$d/root" "$@"'
-    )
-    unshare = ("unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh")
-    image = (*unshare, str(images[-1]), str(folder))
-    return Postgres(folder=folder, binaries=f"/{binaries}", data="/srv/tests/data", root=image, user=user)
+    if not found:
+        pytest.skip(f"there is no PostgreSQL: {MISSING}")
+    if os.geteuid() != 0:
+        return Postgres(folder=folder, binaries=str(found[-1].parent), seen=str(folder))
+    entry = pwd.getpwnam("postgres")
+    return Postgres(
+        folder=folder, binaries=str(found[-1].parent), seen=str(folder), user=user,
+        ids=(entry.pw_uid, entry.pw_gid),
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
 def running_postgres() -> Iterator[Postgres]:
     """Make a PostgreSQL with the catalogue in it, and remove it all afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="catalogue-postgres-"))
+    # Not in the user's TMPDIR, which other users may have no way into.
+    folder = Path(tempfile.mkdtemp(prefix="catalogue-postgres-", dir="/var/tmp"))
     try:
         folder.chmod(0o755)
         write_certificate(folder)

@@ -311,7 +311,7 @@ def test_replicas_serve_whom_they_suffice_and_all_while_the_primary_is_gone(
 ) -> None:
     """The two ports are told apart by taking them away: one database stands behind both."""
     with Relay(postgres.port) as primary, Relay(postgres.port) as replica:
-        behind = Postgres(folder=postgres.folder, binaries="", data="", port=primary.port)
+        behind = Postgres(folder=postgres.folder, binaries="", seen="", port=primary.port)
         with (
             running_service(tmp_path / "own", behind, read_port=replica.port) as service,
             service.client() as api,
@@ -340,7 +340,7 @@ def test_replicas_serve_whom_they_suffice_and_all_while_the_primary_is_gone(
 
 def test_a_primary_that_vanished_without_a_word_is_given_up(postgres: Postgres, tmp_path: Path) -> None:
     with Relay(postgres.port) as primary:
-        behind = Postgres(folder=postgres.folder, binaries="", data="", port=primary.port)
+        behind = Postgres(folder=postgres.folder, binaries="", seen="", port=primary.port)
         with (
             running_service(tmp_path / "own", behind, read_port=postgres.port) as service,
             service.client() as api,

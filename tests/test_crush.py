@@ -45,9 +45,10 @@ from rookery.run.simulate import simulate
 from rookery.spec.load import load_pattern
 from rookery.systems.native.image_build import image_root
 from rookery.units import GB, TB
+from tests.servers_image import MISSING
 
 NO_IMAGE = os.geteuid() != 0 or not image_root().is_dir()
-in_image = pytest.mark.skipif(NO_IMAGE, reason="no root, or no image of the servers whose tools could run")
+in_image = pytest.mark.skipif(NO_IMAGE, reason=f"there are no tools of Ceph: {MISSING}")
 
 
 def design(pattern: str) -> Design:

@@ -338,7 +338,7 @@ def test_an_editor_that_renames_loses_nothing(tmp_path: Path, monkeypatch: pytes
 # Whose it is and where
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="giving files to another user needs root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files to another user needs root: sudo ./rookery test")
 def test_under_sudo_it_belongs_to_the_folders_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_UID", "4711")
     monkeypatch.setenv("SUDO_GID", "4712")

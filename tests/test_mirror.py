@@ -288,7 +288,7 @@ def test_images_are_a_layout_of_one_processor_in_ocis_words(filled: World, tmp_p
             assert layout.blob_path(part["digest"]).stat().st_size == part["size"]
 
 
-@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="there is no skopeo: apt-get install skopeo")
 def test_skopeo_reads_the_layout(filled: World, tmp_path: Path) -> None:
     """By tag and by digest, whatever words the registry used; the digest of a list stays what it was."""
     digest = filled.image("quay.io/old/list:1", SHARED, b"old", docker=True)
@@ -532,7 +532,7 @@ def test_a_published_version_that_changed_is_refused(filled: World, tmp_path: Pa
     )
 
 
-@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="there is no dpkg-deb: apt-get install dpkg")
 def test_a_newer_kubeadm_says_itself_which_images_it_uses(filled: World, tmp_path: Path) -> None:
     root = tmp_path / "kubeadm"
     (root / "usr/bin").mkdir(parents=True)

@@ -109,7 +109,7 @@ def test_our_own_client_pulls_an_image_completely(full: Served, tmp_path: Path, 
         assert there == (full.mirror.folder / file.path).read_bytes()
 
 
-@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="there is no skopeo: apt-get install skopeo")
 def test_skopeo_copies_an_image(full: Served, tmp_path: Path) -> None:
     skopeo(
         *("copy", "--src-tls-verify=false"),
@@ -119,7 +119,7 @@ def test_skopeo_copies_an_image(full: Served, tmp_path: Path) -> None:
     assert [one["digest"] for one in listed] == [full.mirror.image_digest(TAGGED)]
 
 
-@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="there is no skopeo: apt-get install skopeo")
 def test_what_cri_o_is_told_leads_there_by_tag_and_by_digest(full: Served, tmp_path: Path) -> None:
     variables = mirror_variables(full.url, full.mirror, "1.36")
     template = (ROLE / "templates/registries.conf.j2").read_text()

@@ -35,7 +35,8 @@ def checkov() -> Path:
         pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
         done = subprocess.run([*pip, "-r", str(LOCK)], capture_output=True, text=True, check=False)
         if done.returncode:
-            said = f"checkov cannot be installed: {done.stderr[-300:]}"
+            why = " ".join(done.stderr.split())[-200:]
+            said = f"checkov cannot be installed, which asks for PyPI: {why}"
             assert not os.environ.get("CI"), said
             pytest.skip(said)
         noted.write_bytes(LOCK.read_bytes())

@@ -25,9 +25,9 @@ from rookery.design.build import build_design
 from rookery.design.model import Instance
 from rookery.errors import InputError
 from rookery.spec.parse import parse_spec
+from tests.servers_image import MISSING, entering
 
 GUEST = Path(media.__file__).parent / "guest"
-IMAGES = Path("/var/lib/rookery/images")
 
 
 @contextlib.contextmanager
@@ -207,35 +207,18 @@ def test_names_become_titles_and_paths() -> None:
 # Packing, with ffmpeg
 
 
-def _in_image() -> list[str]:
-    """Return what runs a program in the servers' image."""
-    roots = sorted(path for path in IMAGES.glob("*/") if (path / "usr/bin/ffmpeg").exists())
-    if not roots:
-        return []
-    # In a mount namespace of its own: the image stays untouched, and nothing stays mounted.
-    script = (
-        "mount -t tmpfs none /mnt && mkdir /mnt/up /mnt/work /mnt/root && "
-        f"mount -t overlay overlay -o lowerdir={roots[0]},upperdir=/mnt/up,workdir=/mnt/work /mnt/root && "
-        'mount --bind "$0" /mnt/root/srv && exec chroot /mnt/root "$@"'
-    )
-    return ["unshare", "--mount", "sh", "-c", script]
-
-
 @pytest.fixture(scope="module", name="room")
 def _room(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], str]:
     """A folder with the programs, what runs a command beside it, and the folder's name for that command."""
     room = tmp_path_factory.mktemp("pack")
     shutil.copytree(GUEST, room / "guest", ignore=shutil.ignore_patterns("__pycache__"))
     (room / "media").mkdir()
-    inside = _in_image()
-    if inside:
-        # The ffmpeg that packs in earnest comes first; this machine's own may be another version.
-        tried = subprocess.run([*inside, str(room), "ffmpeg", "-version"], capture_output=True, check=False)
-        if not tried.returncode:
-            return room, [*inside, str(room)], "/srv"
+    # The ffmpeg that packs in earnest comes first; this machine's own may be another version.
+    if inside := entering(room):
+        return room, [*inside], "/srv"
     if shutil.which("ffmpeg") and shutil.which("ffprobe"):
         return room, [], str(room)
-    pytest.skip("there is no ffmpeg here, and no image of the servers that may be entered")
+    pytest.skip(f"there is no ffmpeg: {MISSING}")
 
 
 def call(room: tuple[Path, list[str], str], *command: str) -> subprocess.CompletedProcess[str]:

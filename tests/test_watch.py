@@ -14,7 +14,7 @@ from tests.watching import Site, Watcher, chromium, make_media, missing, serve, 
 WHY = missing()
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(bool(WHY), reason=f"nothing can be watched on this machine: {WHY}"),
+    pytest.mark.skipif(bool(WHY), reason=WHY),
 ]
 
 

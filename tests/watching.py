@@ -21,9 +21,10 @@ from rookery.apps.cdn.nginx import HEADERS
 from rookery.apps.cdn.site import render_site
 from rookery.design.model import Design
 from rookery.files import File
+from rookery.systems.native.image_build import image_root
+from tests.servers_image import MISSING
 
 CHROMIUM = "/usr/bin/chromium"
-IMAGES = Path("/var/lib/rookery/images")
 SEGMENT = 2  # seconds
 WINDOW = 6  # segments in the live playlist
 _TYPES = {".m3u8": "application/vnd.apple.mpegurl", ".json": "application/json", ".jpg": "image/jpeg"}
@@ -36,21 +37,20 @@ def ffmpeg() -> tuple[str, ...]:
     """Return a command that runs ffmpeg: this machine's, or that of the servers' image in place."""
     if found := shutil.which("ffmpeg"):
         return (found,)
-    for image in sorted(IMAGES.glob("*/")):
-        libraries = image / "usr/lib/x86_64-linux-gnu"
-        if (image / "usr/bin/ffmpeg").exists():
-            # The image's own loader and libraries: nothing is mounted, and no root is needed.
-            path = ":".join(str(libraries / name) for name in ("", "pulseaudio", "blas", "lapack"))
-            loader = str(libraries / "ld-linux-x86-64.so.2")
-            return (loader, "--library-path", path, str(image / "usr/bin/ffmpeg"))
-    return ()
+    if not (image_root() / "usr/bin/ffmpeg").exists():
+        return ()
+    # The image's own loader and libraries: nothing is mounted, and no root is needed.
+    libraries = next((image_root() / "usr/lib").glob("*-linux-gnu"))
+    path = ":".join(str(libraries / name) for name in ("", "pulseaudio", "blas", "lapack"))
+    loader = next(libraries.glob("ld-linux-*.so.*"))
+    return (str(loader), "--library-path", path, str(image_root() / "usr/bin/ffmpeg"))
 
 
 def missing() -> str:
     """Return why nothing can be watched on this machine; empty when it can."""
     if not Path(CHROMIUM).exists():
-        return f"there is no {CHROMIUM}"
-    return "" if ffmpeg() else f"there is no ffmpeg, neither here nor in an image under {IMAGES}"
+        return f"there is no {CHROMIUM}: Debian's package chromium brings it (Ubuntu's snap does not)"
+    return "" if ffmpeg() else f"there is no ffmpeg: {MISSING}"
 
 
 def _encode(folder: Path, *arguments: str) -> None:

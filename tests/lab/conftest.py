@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     try:
         require_lab_machine()
     except NotPossibleError as error:
-        reason = f"no lab on this machine: {error.what}"
+        reason = f"no lab on this machine: {error.what}. {error.hint}".rstrip()
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.lab)

@@ -99,7 +99,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if shutil.which("ssh") is None:
-        pytest.skip("no ssh on this machine: apt-get install openssh-client")
+        pytest.skip("there is no ssh: apt-get install openssh-client")
     with machines(design(SPEC), tmp_path_factory.mktemp("bootstrap")) as servers:
         publish_packages(servers)
         yield Site(servers)

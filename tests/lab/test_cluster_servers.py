@@ -68,7 +68,7 @@ class Lab:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     if shutil.which("ssh") is None or shutil.which("gpg") is None:
-        pytest.skip("no ssh or no gpg on this machine: apt-get install openssh-client gnupg")
+        pytest.skip("there is no ssh or no gpg: apt-get install openssh-client gnupg")
     folder = tmp_path_factory.mktemp("cluster")
     mirror = make_mirror(folder)
     servers = LabServers(DESIGN, mirror)

@@ -97,7 +97,7 @@ def run_in(image: Unpacked, folder: Path, *argv: str) -> tuple[int, str]:
 
 def test_skopeo_reads_and_copies_it(image: Unpacked, tmp_path: Path) -> None:
     if shutil.which("skopeo") is None:
-        pytest.skip("there is no skopeo on this machine")
+        pytest.skip("there is no skopeo: apt-get install skopeo")
     told = subprocess.run(
         ("skopeo", "inspect", "--config", f"oci-archive:{image.archive}"),
         capture_output=True,

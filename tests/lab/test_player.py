@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.lab.conftest import Lab
-from tests.watching import CHROMIUM, Watcher, chromium, until
+from tests.watching import Watcher, chromium, missing, until
 
+WHY = missing()
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no {CHROMIUM}"),
+    pytest.mark.skipif(bool(WHY), reason=WHY),
 ]
 
 
