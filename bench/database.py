@@ -71,7 +71,7 @@ class Bench:
     def _lay(self, host: str, path: str, text: str, *, mode: int) -> None:
         file = self.system.paths.server(host).root / path
         file.touch(mode=mode)
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
 
     def start_floor(self) -> None:
         """Start the single PostgreSQL on a volume of its own."""

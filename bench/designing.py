@@ -35,9 +35,9 @@ def median(rounds: int, *words: str) -> float:
 
 def measure(rounds: int, folder: Path) -> list[Row]:
     large = folder / "large.yaml"
-    large.write_text(LARGE)
+    large.write_text(LARGE, encoding="utf-8")
     small = folder / "small.yaml"
-    small.write_text(harness.SPEC)
+    small.write_text(harness.SPEC, encoding="utf-8")
     drawing, tree = str(folder / "drawing.drawio.svg"), str(folder / "tree")
     rows = [Row(name="the program's start (`--version`)", value=median(rounds, "--version"), unit="s")]
     for name, spec, limit in (("default", small, 1.0), ("1,000 hosts", large, 5.0)):

@@ -115,7 +115,7 @@ def bare_nginx(host: Host, files: tuple[File, ...]) -> Iterator[None]:
         path = top / "site" / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)
-    (top / "nginx.conf").write_text(BARE)
+    (top / "nginx.conf").write_text(BARE, encoding="utf-8")
     in_server(host, "nginx", "-c", f"/{FOLDER}/nginx.conf")
     try:
         yield

@@ -58,7 +58,9 @@ CAPABILITIES = (
 
 def run(*argv: str, text: str = "") -> str:
     """Run a command of the machine; its words go to standard error when it fails."""
-    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        argv, input=text, capture_output=True, text=True, timeout=60, check=False, encoding="utf-8"
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(argv)}: {done.stdout}{done.stderr}")
     return done.stdout
@@ -134,7 +136,10 @@ def server_files(design: Design, host: Host, identity: Identity) -> list[File]:
     files += secret_files(design, host, identity)
     files += [gateway_keyring(daemon, identity) for daemon in host.daemons_of(DaemonKind.RGW)]
     files.append(File.text("init.sh", render_init(design, host, fsid)))
-    return [*files, File.text("floor_guest.py", Path(__file__).with_name("floor_guest.py").read_text())]
+    return [
+        *files,
+        File.text("floor_guest.py", Path(__file__).with_name("floor_guest.py").read_text(encoding="utf-8")),
+    ]
 
 
 def start_server(host: Host, files: Sequence[File], image: Path, ceph: tuple[int, int]) -> None:
@@ -155,7 +160,7 @@ def start_server(host: Host, files: Sequence[File], image: Path, ceph: tuple[int
         with (folder / drive.name).open("wb") as sparse:
             sparse.truncate(drive.size)
         os.chown(folder / drive.name, *ceph)
-    (folder / "config.json").write_text(json.dumps(build_config(host, folder)))
+    (folder / "config.json").write_text(json.dumps(build_config(host, folder)), encoding="utf-8")
     with (folder / "console").open("wb") as console:
         argv = (*RUNC, "run", "--detach", "--bundle", str(folder), f"{PREFIX}-{host.name}")
         subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=console, stderr=console, timeout=60, check=True)
@@ -221,7 +226,9 @@ def talk(design: Design, identity: Identity, marks: dict[str, float]) -> None:
     }
     inside = ("python3", "/floor_guest.py", json.dumps(facts))
     argv = (*RUNC, "exec", f"{PREFIX}-{design.admin_host.name}", *inside)
-    guest = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    guest = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    )
     alarm = threading.Timer(LIMIT, guest.kill)
     alarm.daemon = True
     alarm.start()
@@ -247,7 +254,11 @@ def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as keys:
         identity = ensure_identity(Path(keys) / "secrets.json", design)
     files = {host.name: server_files(design, host, identity) for host in design.servers}
-    line = next(line for line in (image / "etc/passwd").read_text().splitlines() if line.startswith("ceph:"))
+    line = next(
+        line
+        for line in (image / "etc/passwd").read_text(encoding="utf-8").splitlines()
+        if line.startswith("ceph:")
+    )
     ceph = (int(line.split(":")[2]), int(line.split(":")[3]))
     busiest = sorted(design.servers, key=lambda host: -len(host.daemons))
 
@@ -277,8 +288,8 @@ def clean_up() -> None:
     for path in states:
         # The first process of a pid namespace takes all others with it.
         with contextlib.suppress(OSError, ValueError, KeyError):
-            pid = json.loads((path / "state.json").read_text())["init_process_pid"]
-            if f"/{PREFIX}/" in Path(f"/proc/{pid}/cgroup").read_text():
+            pid = json.loads((path / "state.json").read_text(encoding="utf-8"))["init_process_pid"]
+            if f"/{PREFIX}/" in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8"):
                 os.kill(pid, signal.SIGKILL)
     for path in states:
         subprocess.run((*RUNC, "delete", "--force", path.name), capture_output=True, timeout=60, check=False)
@@ -287,7 +298,9 @@ def clean_up() -> None:
     lines = [*(f"netns delete {name}" for name in spaces), *(f"link delete {name}" for name in links)]
     text = "\n".join((*lines, ""))
     argv = ("ip", "-force", "-batch", "-")
-    subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60, check=False)
+    subprocess.run(
+        argv, input=text, capture_output=True, text=True, timeout=60, check=False, encoding="utf-8"
+    )
     for cgroup in sorted((*CGROUPS.glob(f"{PREFIX}/*/"), *CGROUPS.glob(f"*/{PREFIX}/*/")), reverse=True):
         with contextlib.suppress(OSError):
             cgroup.rmdir()

@@ -85,6 +85,7 @@ def run(argv: Sequence[str], *, limit: float, environment: dict[str, str] | None
         text=True,
         errors="replace",
         env={**os.environ, **(environment or {}), "PYTHONPATH": path},
+        encoding="utf-8",
     )
     code: int | None
     try:
@@ -143,7 +144,7 @@ def spec_file(text: str = SPEC) -> Iterator[Path]:
     """A spec of the default seven servers under the measurements' own name."""
     with tempfile.TemporaryDirectory(prefix="rookery-bench-") as folder:
         path = Path(folder) / f"{NAME}.yaml"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         yield path
 
 
@@ -206,11 +207,21 @@ def processes(cgroup: str) -> list[Process]:
     """Return the processes of a server, by its cgroup."""
     folder = next(path for path in _hierarchies(cgroup) if (path / "cgroup.procs").exists())
     found = []
-    for pid in map(int, (folder / "cgroup.procs").read_text().split()):
+    for pid in map(int, (folder / "cgroup.procs").read_text(encoding="utf-8").split()):
         with contextlib.suppress(OSError):  # it ended meanwhile
-            command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ").strip()
+            command = (
+                Path(f"/proc/{pid}/cmdline")
+                .read_text(errors="replace", encoding="utf-8")
+                .replace("\0", " ")
+                .strip()
+            )
             # After the name in parentheses, which may hold anything: state, parent, ..., utime, stime.
-            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            fields = (
+                Path(f"/proc/{pid}/stat")
+                .read_text(errors="replace", encoding="utf-8")
+                .rpartition(")")[2]
+                .split()
+            )
             ticks = int(fields[11]) + int(fields[12])
             seconds = ticks / os.sysconf("SC_CLK_TCK")
             found.append(Process(pid=pid, parent=int(fields[1]), command=command, cpu_seconds=seconds))
@@ -221,9 +232,9 @@ def cpu_seconds(cgroup: str) -> float:
     """Return the CPU time that everything in a cgroup took so far, what ended included."""
     for folder in _hierarchies(cgroup):
         with contextlib.suppress(OSError):
-            return int((folder / "cpuacct.usage").read_text()) / 1e9
+            return int((folder / "cpuacct.usage").read_text(encoding="utf-8")) / 1e9
         with contextlib.suppress(OSError):
-            words = (folder / "cpu.stat").read_text().split()
+            words = (folder / "cpu.stat").read_text(encoding="utf-8").split()
             return int(words[words.index("usage_usec") + 1]) / 1e6
     raise FailedError(f"nothing counts the CPU time of {cgroup}")
 

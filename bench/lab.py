@@ -74,8 +74,8 @@ def lab_memory() -> dict[str, tuple[int, int]]:
     found: dict[str, list[int]] = defaultdict(list)
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if mark in (entry / "cgroup").read_text():
-                lines = (entry / "smaps_rollup").read_text().splitlines()
+            if mark in (entry / "cgroup").read_text(encoding="utf-8"):
+                lines = (entry / "smaps_rollup").read_text(encoding="utf-8").splitlines()
                 pss = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
                 found[program_name((entry / "cmdline").read_bytes())].append(1024 * pss)
     largest_first = sorted(found.items(), key=lambda item: -sum(item[1]))

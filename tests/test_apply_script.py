@@ -88,7 +88,7 @@ def tree(tmp_path: Path) -> Tree:
         path.chmod(file.mode)
     programs = tmp_path / "programs"
     programs.mkdir()
-    for name in ("kubectl", "helm", "openssl"):
+    for name in ("kubectl", "helm", "openssl", "git"):
         (programs / name).write_text(PROGRAM.replace("PASSWORD", PASSWORD))
         (programs / name).chmod(0o755)
     (programs / "sleep").write_text("#!/bin/sh\n")
@@ -230,14 +230,37 @@ def test_what_never_appears_is_said(tree: Tree) -> None:
     assert tree.noted()[-60:] == [looks] * 60
 
 
-def test_a_missing_program_is_named(tree: Tree) -> None:
-    (tree.programs / "helm").unlink()
-    for name in ("sh", "dirname"):
+def _without(tree: Tree, *absent: str) -> str:
+    """Return a PATH that has the shell's own tools, and none of those programs."""
+    for name in absent:
+        (tree.programs / name).unlink(missing_ok=True)
+    for name in ("sh", "dirname", "cat"):
         found = shutil.which(name)
         assert found is not None
         (tree.programs / name).symlink_to(found)
-    done = tree.run(PATH=str(tree.programs))
-    assert (done.returncode, done.stderr) == (3, "apply.sh: helm is missing\n")
+    return str(tree.programs)
+
+
+def test_every_missing_program_is_named_before_anything_is_done(tree: Tree) -> None:
+    done = tree.run(PATH=_without(tree, "helm", "git"))
+    assert (done.returncode, done.stderr) == (3, "apply.sh: helm is missing\napply.sh: git is missing\n")
+    assert not (tree.folder / "notes").exists()
+
+
+def test_git_fetches_a_folder_of_objects_where_no_mirror_has_it(tree: Tree) -> None:
+    path = _without(tree, "git")
+    assert any(isinstance(item, Remote) and is_tree(item) for item in items(tree.design))
+    assert tree.run(PATH=path).stderr == "apply.sh: git is missing\n"
+    (tree.folder / "mirror").mkdir()
+    (tree.folder / "mirror/index.json").write_text("{}")
+    done = tree.run(PATH=path, ROOKERY_MIRROR="mirror")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_locale_is_the_script_s_own(tree: Tree) -> None:
+    (tree.programs / "kubectl").write_text('#!/bin/sh\necho "$LC_ALL $LANGUAGE" >> "$NOTES"\n')
+    tree.run("10-namespaces", LC_ALL="de_DE.ISO-8859-1", LANGUAGE="de")
+    assert (tree.folder / "notes").read_text() == "C.UTF-8 \n"
 
 
 def test_a_mirror_takes_the_place_of_the_net(tree: Tree) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rookery.drivers.process import CommandError, run_heard
+from rookery.drivers.process import CommandError, run, run_heard
 
 TWO_STREAMS = 'echo "in $PWD"; echo "$KIND" >&2'
 
@@ -37,3 +37,15 @@ def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="`no-such-program` ended with exit code 127") as failed:
         run_heard(("no-such-program",), lambda _: None, folder=tmp_path, timeout=20)
     assert "no-such-program" in failed.value.output
+
+
+def test_programs_read_and_say_utf8_in_english_whatever_the_locale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.ISO-8859-1")
+    monkeypatch.setenv("LANGUAGE", "de")
+    heard: list[str] = []
+    words = 'echo "$LC_ALL|$LANGUAGE"; printf "B\\303\\274ro\\n"'
+    run_heard(("sh", "-c", words), heard.append, folder=tmp_path, timeout=20)
+    assert heard == ["C.UTF-8|", "B\u00fcro"]
+    assert run(("od", "-An", "-tx1"), stdin="B\u00fcro") == " 42 c3 bc 72 6f\n"

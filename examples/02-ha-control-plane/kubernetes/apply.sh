@@ -9,6 +9,9 @@
 # Charts and others' objects come from where they are published, or from the mirror that ROOKERY_MIRROR names:
 # a folder that `rookery mirror pull` filled.
 set -eu
+# What programs say is in English and in UTF-8, whatever the terminal speaks.
+LC_ALL=C.UTF-8 LANGUAGE=
+export LC_ALL LANGUAGE
 mirror=
 if [ -n "${ROOKERY_MIRROR:-}" ]; then
     [ -f "$ROOKERY_MIRROR/index.json" ] || {
@@ -19,9 +22,13 @@ if [ -n "${ROOKERY_MIRROR:-}" ]; then
 fi
 cd "$(dirname -- "$0")"
 
-for command in kubectl helm openssl; do
-    command -v "$command" > /dev/null || { echo "apply.sh: $command is missing" >&2; exit 3; }
+absent=
+for command in kubectl helm openssl git; do
+    # kubectl fetches a folder of others' objects with git; a mirror has it as files.
+    if [ "$command" = git ] && [ -n "$mirror" ]; then continue; fi
+    command -v "$command" > /dev/null || { echo "apply.sh: $command is missing" >&2; absent=yes; }
 done
+[ -z "$absent" ] || exit 3
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -176,13 +183,13 @@ if wanted 72-streaming; then
     apply -f 72-streaming/10-network-policies.yaml
     apply -f 72-streaming/20-bucket.yaml
     wait_for --namespace=media objectbucketclaim media 'jsonpath={.status.phase}=Bound' 300
-    only media streaming-packager streaming-packager-6d9ac40915
+    only media streaming-packager streaming-packager-d05199a641
     apply -f 72-streaming/40-films.yaml
     apply -f 72-streaming/50-channel.yaml
     apply -f 72-streaming/60-origins.yaml
     wait_for --namespace=media deployment streaming-channel 'rolled out' 600
     wait_for --namespace=media deployment streaming-origin 'rolled out' 600
-    wait_for --namespace=media job streaming-packager-6d9ac40915 condition=Complete 1800
+    wait_for --namespace=media job streaming-packager-d05199a641 condition=Complete 1800
 fi
 
 if wanted 73-catalogue; then
@@ -190,9 +197,9 @@ if wanted 73-catalogue; then
     apply -f 73-catalogue/10-network-policies.yaml
     apply -f 73-catalogue/20-certificate.yaml
     wait_for --namespace=media certificate catalogue-api condition=Ready 180
-    only media catalogue-schema catalogue-schema-50530e1767
+    only media catalogue-schema catalogue-schema-3271ee6956
     apply -f 73-catalogue/40-schema.yaml
-    wait_for --namespace=media job catalogue-schema-50530e1767 condition=Complete 900
+    wait_for --namespace=media job catalogue-schema-3271ee6956 condition=Complete 900
     apply -f 73-catalogue/60-api.yaml
     wait_for --namespace=media deployment catalogue-api 'rolled out' 600
 fi
@@ -205,9 +212,9 @@ if wanted 74-cdn; then
     apply -f 74-cdn/04-certificate.yaml
     wait_for --namespace=media certificate cdn-edge condition=Ready 180
     apply -f 74-cdn/06-pages.yaml
-    only media site-publisher site-publisher-1b9a0c501b
+    only media site-publisher site-publisher-20b181ee89
     apply -f 74-cdn/07-publisher.yaml
-    wait_for --namespace=media job site-publisher-1b9a0c501b condition=Complete 600
+    wait_for --namespace=media job site-publisher-20b181ee89 condition=Complete 600
     apply -f 74-cdn/09-edges.yaml
     wait_for --namespace=media deployment cdn-edge 'rolled out' 600
 fi

@@ -9,6 +9,9 @@
 # Charts and others' objects come from where they are published, or from the mirror that ROOKERY_MIRROR names:
 # a folder that `rookery mirror pull` filled.
 set -eu
+# What programs say is in English and in UTF-8, whatever the terminal speaks.
+LC_ALL=C.UTF-8 LANGUAGE=
+export LC_ALL LANGUAGE
 mirror=
 if [ -n "${ROOKERY_MIRROR:-}" ]; then
     [ -f "$ROOKERY_MIRROR/index.json" ] || {
@@ -19,9 +22,13 @@ if [ -n "${ROOKERY_MIRROR:-}" ]; then
 fi
 cd "$(dirname -- "$0")"
 
-for command in kubectl helm openssl; do
-    command -v "$command" > /dev/null || { echo "apply.sh: $command is missing" >&2; exit 3; }
+absent=
+for command in kubectl helm openssl git; do
+    # kubectl fetches a folder of others' objects with git; a mirror has it as files.
+    if [ "$command" = git ] && [ -n "$mirror" ]; then continue; fi
+    command -v "$command" > /dev/null || { echo "apply.sh: $command is missing" >&2; absent=yes; }
 done
+[ -z "$absent" ] || exit 3
 
 say() { printf '\n== %s\n' "$*"; }
 

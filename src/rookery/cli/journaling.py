@@ -222,7 +222,7 @@ def journal() -> None:
 @_folder_option
 def add(*, words: Sequence[str], tags: Sequence[str], system: str, folder: Path | None) -> int:
     """Add a note. TEXT is Markdown; `-` reads it from standard input."""
-    text = plain_text(sys.stdin.read() if tuple(words) == ("-",) else " ".join(words))
+    text = plain_text(_read_input() if tuple(words) == ("-",) else " ".join(words))
     if not text.strip():
         raise InputError("the note is empty", hint="Write it as an argument, or `-` and give it as input.")
     entry = Entry(
@@ -306,6 +306,11 @@ def _data(block: Block) -> dict[str, Any]:
 def _bold_heading(text: str) -> str:
     first, *rest = text.split("\n")
     return "\n".join([click.style(first, bold=True) if first.startswith("#") else first, *rest])
+
+
+def _read_input() -> str:
+    """Return standard input as UTF-8, whatever the locale is; what is none of it is marked."""
+    return sys.stdin.buffer.read().decode("utf-8", errors="replace")
 
 
 def _person() -> str:

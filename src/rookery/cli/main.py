@@ -12,6 +12,7 @@ import traceback
 import click
 
 from rookery import __version__
+from rookery.cli.breakage import explain
 from rookery.cli.changing import diff, drift
 from rookery.cli.cost import cost, prices
 from rookery.cli.designing import init, patterns, plan, schema
@@ -22,6 +23,7 @@ from rookery.cli.loading import load
 from rookery.cli.mirroring import mirror
 from rookery.cli.rendering import render
 from rookery.cli.running import down, open_service, shell, status, up, verify
+from rookery.cli.terminal import soften_output
 from rookery.cli.testing import test
 from rookery.errors import ExitCode, RookeryError
 
@@ -85,6 +87,7 @@ for command in (*_RUNNING, *_DESIGNING, completion, test):
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    soften_output()
     try:
         code = cli(prog_name="rookery", standalone_mode=False)
         sys.exit(int(code) if isinstance(code, int) else ExitCode.DONE)
@@ -99,11 +102,15 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(ExitCode.FAILED)
+    except (OSError, UnicodeEncodeError) as error:
+        explained = explain(error)
+        _show(explained, cause=error)
+        sys.exit(explained.exit_code)
 
 
-def _show(error: RookeryError) -> None:
+def _show(error: RookeryError, *, cause: BaseException | None = None) -> None:
     if "-v" in sys.argv or "--verbose" in sys.argv:
-        traceback.print_exception(error)
+        traceback.print_exception(cause or error)
     click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
 
 

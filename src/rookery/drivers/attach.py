@@ -39,9 +39,10 @@ def attach_file(source: Path, pid: int, target: str) -> None:
     done = subprocess.run(
         (sys.executable, "-I", __file__, str(source), str(pid), target),
         capture_output=True,
-        text=True,
         timeout=_LIMIT,
         check=False,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode != 0:
         raise RookeryError(f"{source} cannot be attached at {target}: {done.stderr.strip()}")

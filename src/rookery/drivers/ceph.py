@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from itertools import count
 from typing import Any
 
+from rookery.drivers.process import plain_environment
 from rookery.errors import RookeryError
 
 _DEFAULT_LIMIT = 90.0  # seconds; above the agent's own limits, so that its error comes first
@@ -52,7 +53,13 @@ class CephSession:
 
     def __init__(self, argv: Sequence[str]) -> None:
         self._process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            env=plain_environment(),
         )
         self._numbers = count()
         self._waiting: dict[int, Future[dict[str, Any]]] = {}

@@ -41,7 +41,7 @@ def write_files(root: Path, files: Iterable[File], *, users: Mapping[str, tuple[
 
 def read_users(root: Path) -> dict[str, tuple[int, int]]:
     """Return uid and gid of each user in the /etc/passwd of a root file system."""
-    lines = (root / "etc/passwd").read_text().splitlines()
+    lines = (root / "etc/passwd").read_text(encoding="utf-8").splitlines()
     fields = (line.split(":") for line in lines if line.count(":") >= 3)
     return {name: (int(uid), int(gid)) for name, _, uid, gid, *_ in fields}
 

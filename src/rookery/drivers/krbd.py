@@ -57,7 +57,8 @@ def _all(bus: Path) -> Iterator[Mapping]:
     for entry in sorted(entries, key=lambda path: int(path.name)):
         with contextlib.suppress(OSError):
             fsid, pool, name = (
-                (entry / part).read_text().strip() for part in ("cluster_fsid", "pool", "name")
+                (entry / part).read_text(encoding="utf-8").strip()
+                for part in ("cluster_fsid", "pool", "name")
             )
             yield Mapping(image=Image(fsid=fsid, pool=pool, name=name), number=int(entry.name))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from rookery.drivers.process import ENDS_WITH_US, CommandError, run, run_fed
+from rookery.drivers.process import ENDS_WITH_US, CommandError, plain_environment, run, run_fed
 from rookery.errors import RookeryError
 from rookery.manifest import Wait
 
@@ -123,7 +123,12 @@ class Kubectl:
         """Open a port of this machine that leads to one of a Service or pod; it ends with the block."""
         argv = self._argv("port-forward", "--address=127.0.0.1", target, f":{port}", namespace=namespace)
         with subprocess.Popen(
-            (*ENDS_WITH_US, *argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            (*ENDS_WITH_US, *argv),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            env=plain_environment(),
         ) as process:
             try:
                 yield _listening_port(process, target)

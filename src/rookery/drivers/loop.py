@@ -134,4 +134,6 @@ def devices_of(folder: Path) -> tuple[str, ...]:
 
 def backing_file(device: str) -> str:
     """Return the path of the file below a device."""
-    return (Path("/sys/block") / Path(device).name / "loop" / "backing_file").read_text().strip()
+    return (
+        (Path("/sys/block") / Path(device).name / "loop" / "backing_file").read_text(encoding="utf-8").strip()
+    )

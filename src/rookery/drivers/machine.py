@@ -26,6 +26,6 @@ def read_machine(*, labs: Path, without_links: str) -> Machine:
 
 
 def _memory() -> dict[str, int]:
-    lines = Path("/proc/meminfo").read_text().splitlines()
+    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     pairs = (line.split(":") for line in lines)
     return {name: int(value.split()[0]) * _KIB for name, value in pairs}

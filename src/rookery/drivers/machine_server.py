@@ -32,7 +32,7 @@ _EMPTY_LOG = (1, 3, "/dev/kmsg")
 
 def capabilities() -> frozenset[str]:
     """Return the capabilities that processes of this machine can have at all, without `CAP_`."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     bounding = int(next(line for line in status.splitlines() if line.startswith("CapBnd:")).split()[1], 16)
     return frozenset(name for number, name in enumerate(_NAMES) if bounding >> number & 1)
 

@@ -15,7 +15,7 @@ _MNT_DETACH = 2
 def mount_points(under: Path) -> tuple[Path, ...]:
     """Return what is mounted at or below a path, the deepest first."""
     found = []
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         point = Path(line.split()[4].encode().decode("unicode_escape"))
         if point.is_relative_to(under):
             found.append(point)

@@ -135,7 +135,7 @@ def routes() -> tuple[tuple[str, str], ...]:
 def bridged_traffic_is_filtered() -> bool:
     """Tell whether the machine's packet filter sees frames between two ports of one bridge."""
     try:
-        return _BRIDGE_FILTER.read_text().strip() == "1"
+        return _BRIDGE_FILTER.read_text(encoding="utf-8").strip() == "1"
     except OSError:
         return False
 

@@ -41,7 +41,7 @@ def make_map(folder: Path, job: dict[str, Any]) -> None:
     import rados
 
     conf, monmap = folder / "ceph.conf", folder / "monmap"
-    conf.write_text(_CONF.format(folder=folder))
+    conf.write_text(_CONF.format(folder=folder), encoding="utf-8")
     (folder / "mon").mkdir()
     named = ("--addv", "a", _ADDRESS)
     _run("ip", "link", "set", "lo", "up")
@@ -63,7 +63,7 @@ def make_map(folder: Path, job: dict[str, Any]) -> None:
 
 
 def _run(*argv: str) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, encoding="utf-8")
     if done.returncode != 0:
         raise RuntimeError(f"{argv[0]}: {done.stderr.strip()}")
 
@@ -76,4 +76,4 @@ def _command(cluster: Any, command: dict[str, Any], given: bytes = b"") -> bytes
 
 
 if __name__ == "__main__":
-    make_map(Path.cwd(), json.loads(Path("job.json").read_text()))
+    make_map(Path.cwd(), json.loads(Path("job.json").read_text(encoding="utf-8")))

@@ -48,7 +48,7 @@ class PlacementTools:
 
     def compile(self, name: str, text: str) -> str:
         """Compile a CRUSH map, and return the name of its file."""
-        (self._folder / f"{name}.txt").write_text(text)
+        (self._folder / f"{name}.txt").write_text(text, encoding="utf-8")
         self._run("crushtool", "--compile", f"{name}.txt", "-o", f"{name}.crush")
         return f"{name}.crush"
 
@@ -68,7 +68,7 @@ class PlacementTools:
             (files("rookery.drivers") / "offline_monitor.py").read_bytes()
         )
         job = {"crush": crush, "osds": osds, "commands": list(commands)}
-        (self._folder / "job.json").write_text(json.dumps(job))
+        (self._folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         self._run("python3", "monitor.py")
         return "osdmap"
 
@@ -84,7 +84,7 @@ class PlacementTools:
         # Without the seed it would draw lots, and no two simulations would be alike.
         chosen = ("--upmap", result, *limits, "--upmap-seed", "1", "--upmap-pool", pool)
         self._run("osdmaptool", osd_map, "--mark-up-in", *chosen)
-        return parse_upmaps((self._folder / result).read_text())
+        return parse_upmaps((self._folder / result).read_text(encoding="utf-8"))
 
     def _run(self, *argv: str) -> str:
         enter = ("unshare", "--mount", "--net", "sh", "-c", _ENTER, "sh")

@@ -36,6 +36,16 @@ _KEPT = 40  # lines of a long command's output for its error
 ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
 
+def plain_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return our environment with `more`, and with one locale for all programs: UTF-8, and English words.
+
+    What a program reads and says is the same on every machine then; C.UTF-8 is in glibc since 2.35 and in
+    Debian and Ubuntu for longer. LANGUAGE would choose the language of messages in spite of it.
+    """
+    ours = {name: value for name, value in os.environ.items() if name != "LANGUAGE"}
+    return {**ours, "LC_ALL": "C.UTF-8", **(more or {})}
+
+
 def run(argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> str:
     """Run a command and return its standard output; raises CommandError."""
     try:
@@ -43,10 +53,11 @@ def run(argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> str:
             (*ENDS_WITH_US, *argv),
             input=stdin,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=timeout,
             check=False,
-            errors="replace",
+            env=plain_environment(),
         )
     except subprocess.TimeoutExpired as error:
         # Whatever `text` says, what was read before the limit comes as bytes.
@@ -69,7 +80,11 @@ def run_fed(argv: Sequence[str], write: Callable[[IO[bytes]], None], *, timeout:
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen(
-            (*ENDS_WITH_US, *argv), stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT
+            (*ENDS_WITH_US, *argv),
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            env=plain_environment(),
         ) as process,
     ):
         with _ended_at(timeout, process) as late:
@@ -97,11 +112,11 @@ def run_heard(
     with subprocess.Popen(
         (*ENDS_WITH_US, *wrapper, *argv),
         cwd=folder,
-        env={**os.environ, **(environment or {})},
+        env=plain_environment(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
     ) as process:
         assert process.stdout is not None

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rookery.drivers.process import ENDS_WITH_US, CommandError, run
+from rookery.drivers.process import ENDS_WITH_US, CommandError, plain_environment, run
 
 # A server's root may do what root of a virtual machine does, short of loading modules, setting the clock
 # or touching raw memory. SYS_ADMIN is there for FUSE mounts (ceph-fuse); SYS_RESOURCE is absent because
@@ -87,7 +87,7 @@ class Runc:
                 check=False,
             )
         if done.returncode != 0:
-            tail = console.read_text(errors="replace")[-2000:]
+            tail = console.read_text(errors="replace", encoding="utf-8")[-2000:]
             raise CommandError(argv, exit_code=done.returncode, output=tail)
 
     def run(
@@ -103,8 +103,9 @@ class Runc:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             errors="replace",
+            env=plain_environment(),
         )
         limit = threading.Timer(timeout, lambda: self.delete(container.id))
         limit.start()
@@ -122,7 +123,9 @@ class Runc:
 
     def _prepare(self, container: Container, bundle: Path, config: dict[str, Any] | None = None) -> None:
         self.delete(container.id)
-        (bundle / "config.json").write_text(json.dumps(config or build_config(container), indent=1))
+        (bundle / "config.json").write_text(
+            json.dumps(config or build_config(container), indent=1), encoding="utf-8"
+        )
 
     def delete(self, container_id: str) -> None:
         """End a container at once, as a power cut would, and forget it. Missing ones are fine."""
@@ -153,15 +156,15 @@ class Runc:
         folder = self.state / container_id
         if self._init_pid(folder) is None:
             return None
-        created = str(json.loads((folder / "state.json").read_text())["created"])
+        created = str(json.loads((folder / "state.json").read_text(encoding="utf-8"))["created"])
         return datetime.fromisoformat(created).timestamp()
 
     def _init_pid(self, path: Path) -> int | None:
         """Read runc's own state file: a process for each question would cost 15 ms each."""
         try:
-            state = json.loads((path / "state.json").read_text())
+            state = json.loads((path / "state.json").read_text(encoding="utf-8"))
             pid, started = int(state["init_process_pid"]), str(state["init_process_start"])
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         except (OSError, ValueError, KeyError):
             return None
         return pid if fields[19] == started and fields[0] not in "ZX" else None

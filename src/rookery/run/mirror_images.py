@@ -30,7 +30,7 @@ def image_names(mirror: Mirror, sources: Sources, report: Callable[[str], None])
         values = Path(scratch) / "values.yaml"
         for release in sources.releases:
             report(f"which images {release.chart.name} uses")
-            values.write_text(dump((release.values,)))
+            values.write_text(dump((release.values,)), encoding="utf-8")
             archive = mirror.chart(release.chart)
             found |= set(
                 images_of(render_chart(helm, archive, release, values, kubernetes=sources.kubernetes))

@@ -60,7 +60,7 @@ def require_cluster_lab(design: Design) -> None:
 
 def _require_watches() -> None:
     """Every systemd, kubelet and CRI-O watches files; what they may take counts for the whole machine."""
-    have = int(_INOTIFY.read_text())
+    have = int(_INOTIFY.read_text(encoding="utf-8"))
     if have < _LEAST_WATCHERS:
         raise NotPossibleError(
             f"fs.inotify.max_user_instances is {have} on this machine; servers with Kubernetes need more",
@@ -144,7 +144,7 @@ def require_installer(design: Design) -> None:
 def _require_cgroups() -> None:
     controllers = CGROUP_ROOT / "cgroup.controllers"
     if controllers.exists():
-        missing = {"cpu", "memory"} - set(controllers.read_text().split())
+        missing = {"cpu", "memory"} - set(controllers.read_text(encoding="utf-8").split())
         where = "cgroup v2"
     else:
         missing = {name for name in ("cpu", "memory") if not (CGROUP_ROOT / name).is_dir()}

@@ -94,7 +94,7 @@ def open_running(target: str | None) -> Workspace:
             f"{name} does not run on this machine", hint=f"Running: {', '.join(names) or 'nothing'}."
         )
     try:
-        spec = spec_model(SETTINGS).model_validate_json(saved.read_text())
+        spec = spec_model(SETTINGS).model_validate_json(saved.read_text(encoding="utf-8"))
     except ValidationError:
         raise InputError(
             f"{saved} is not a spec of this version",
@@ -112,7 +112,7 @@ def saved_spec(name: str) -> Path | None:
 def read_kept(name: str) -> Kept:
     """Return where the daemons of a system on this machine stand; nothing where there is no such system."""
     try:
-        return parse_kept(json.loads(LabPaths(name=name).kept.read_text()))
+        return parse_kept(json.loads(LabPaths(name=name).kept.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return Kept()
 
@@ -120,7 +120,7 @@ def read_kept(name: str) -> Kept:
 def noted_mirror(name: str) -> Path | None:
     """Return the mirror that a system on Kubernetes was brought up with; None where there was none."""
     try:
-        return Path(ClusterPaths(name=name).mirror.read_text().strip())
+        return Path(ClusterPaths(name=name).mirror.read_text(encoding="utf-8").strip())
     except FileNotFoundError:
         return None
 
@@ -128,7 +128,7 @@ def noted_mirror(name: str) -> Path | None:
 def noted_mirror_url(name: str) -> str:
     """Return where the servers of a system fetch from its mirror; empty where they do not."""
     try:
-        return ClusterPaths(name=name).mirror_url.read_text().strip()
+        return ClusterPaths(name=name).mirror_url.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return ""
 

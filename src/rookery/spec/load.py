@@ -24,7 +24,7 @@ def read_pattern(name: str, *, relative_to: Path) -> tuple[str, str]:
     Raises InputError where there is none.
     """
     if name in pattern_names():
-        return f"pattern:{name}", (_LIBRARY / f"{name}.yaml").read_text()
+        return f"pattern:{name}", (_LIBRARY / f"{name}.yaml").read_text(encoding="utf-8")
     path = relative_to / name
     looks_like_path = "/" in name or name.endswith((".yaml", ".yml"))
     if looks_like_path:

@@ -49,7 +49,7 @@ def look(cluster: Any) -> dict[str, Any]:
 def write(path: Path, data: dict[str, Any]) -> None:
     """Write a file so that a reader never sees half of it."""
     new = path.with_name(f"{path.name}.new")
-    new.write_text(json.dumps(data))
+    new.write_text(json.dumps(data), encoding="utf-8")
     new.replace(path)
 
 

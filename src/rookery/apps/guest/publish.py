@@ -140,7 +140,7 @@ def read_rules(path: Path | None) -> Rules:
     if path is None:
         return Rules()
     try:
-        return parse_rules(path.read_text())
+        return parse_rules(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WrongInputError(f"{path}: {error}") from error
 

@@ -24,6 +24,7 @@ from rookery.projections.kubernetes.by_hand import render_by_hand
 from rookery.projections.kubernetes.doors import doors_of
 from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import Placed
+from rookery.projections.kubernetes.script import needed_programs
 from rookery.versions import DISTRIBUTIONS
 
 _APPLY = """\
@@ -32,7 +33,8 @@ _APPLY = """\
 1. Servers: {servers}, Ubuntu 22.04, each with the address that the inventory names, reachable by SSH.
 2. [00-bootstrap](00-bootstrap) makes a cluster of them; {nodes}.
 3. `./apply.sh` applies all stages in order, and waits where something has to be ready first. It needs
-   `kubectl` and `helm`, may be run again at any time, and takes `--from STAGE` or a single stage.
+   {programs}, asks for them first, may be run again at any time, and takes `--from STAGE`
+   or a single stage.
 
 By hand, each stage below has the commands that `apply.sh` runs (`./apply.sh 50-storage` runs those of one
 stage). With GitOps, render with `--gitops flux`.
@@ -52,6 +54,7 @@ first control plane, join the others, and label and taint the nodes.{bridge}
 rookery image -o rookery-apps.tar         # what the applications' pods run; no registry has it
 cd 00-bootstrap
 pip install ansible-core
+export LC_ALL=C.UTF-8                     # Ansible wants a locale in UTF-8
 ansible-playbook site.yaml --extra-vars apps_image_archive=$PWD/../rookery-apps.tar
 export KUBECONFIG=$PWD/kubeconfig
 ```
@@ -71,6 +74,7 @@ installs Kubernetes, Ansible labels and taints the nodes.{bridge}
 ```sh
 rookery image -o rookery-apps.tar         # what the applications' pods run; no registry has it
 cd 00-bootstrap
+export LC_ALL=C.UTF-8                     # Ansible wants a locale in UTF-8
 ansible-playbook prepare.yaml
 kubeone apply --manifest kubeone.yaml
 export KUBECONFIG=$PWD/{name}-kubeconfig
@@ -134,7 +138,11 @@ def render_guide(design: Design, placed: tuple[Placed, ...]) -> str:
     stages = {one.stage.name: one.stage for one in placed}
     parts = [
         *_introduction(design),
-        _APPLY.format(servers=len(design.servers), nodes=_NOT_READY if has_cilium(design) else _READY),
+        _APPLY.format(
+            servers=len(design.servers),
+            programs=", ".join(f"`{name}`" for name in needed_programs(placed)),
+            nodes=_NOT_READY if has_cilium(design) else _READY,
+        ),
         _bootstrap(design),
         *(_stage(stage, [one for one in placed if one.stage.name == name]) for name, stage in stages.items()),
         *filter(None, [render_by_hand(design)]),

@@ -35,6 +35,9 @@ _HEAD = """\
 # Charts and others' objects come from where they are published, or from the mirror that ROOKERY_MIRROR names:
 # a folder that `rookery mirror pull` filled.
 set -eu
+# What programs say is in English and in UTF-8, whatever the terminal speaks.
+LC_ALL=C.UTF-8 LANGUAGE=
+export LC_ALL LANGUAGE
 mirror=
 if [ -n "${ROOKERY_MIRROR:-}" ]; then
     [ -f "$ROOKERY_MIRROR/index.json" ] || {
@@ -45,9 +48,13 @@ if [ -n "${ROOKERY_MIRROR:-}" ]; then
 fi
 cd "$(dirname -- "$0")"
 
-for command in kubectl helm openssl; do
-    command -v "$command" > /dev/null || { echo "apply.sh: $command is missing" >&2; exit 3; }
+absent=
+for command in PROGRAMS; do
+    # kubectl fetches a folder of others' objects with git; a mirror has it as files.
+    if [ "$command" = git ] && [ -n "$mirror" ]; then continue; fi
+    command -v "$command" > /dev/null || { echo "apply.sh: $command is missing" >&2; absent=yes; }
 done
+[ -z "$absent" ] || exit 3
 
 say() { printf '\\n== %s\\n' "$*"; }
 
@@ -121,7 +128,8 @@ _TAIL = """
 def render_script(design: Design, placed: tuple[Placed, ...]) -> str:
     """Return the script."""
     del design
-    parts = [_HEAD.replace("LABEL", JOB_LABEL).replace("ROLLED_OUT", ROLLED_OUT)]
+    head = _HEAD.replace("LABEL", JOB_LABEL).replace("ROLLED_OUT", ROLLED_OUT)
+    parts = [head.replace("PROGRAMS", " ".join(needed_programs(placed)))]
     stages = dict.fromkeys(one.stage.name for one in placed)
     for name in stages:
         items = [one for one in placed if one.stage.name == name]
@@ -130,6 +138,18 @@ def render_script(design: Design, placed: tuple[Placed, ...]) -> str:
         body = "\n".join(f"    {line}" for line in lines)
         parts.append(f"\nif wanted {name}; then\n{body}\nfi\n")
     return "".join((*parts, _TAIL))
+
+
+def needed_programs(placed: Iterable[Placed]) -> Iterator[str]:
+    """Yield the programs that the script calls beside those that POSIX has."""
+    items = [one.item for one in placed]
+    yield "kubectl"
+    if any(isinstance(item, Release) for item in items):
+        yield "helm"
+    if any(isinstance(item, Secrets) for item in items):
+        yield "openssl"
+    if any(isinstance(item, Remote) and is_tree(item) for item in items):
+        yield "git"
 
 
 def _lines(one: Placed) -> Iterator[str]:

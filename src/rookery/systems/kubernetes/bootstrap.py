@@ -142,7 +142,7 @@ class Bootstrap:
 
     def _noted(self) -> str:
         try:
-            return self.paths.bootstrapped.read_text().strip()
+            return self.paths.bootstrapped.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             return ""
 

@@ -110,7 +110,7 @@ def _finish(root: Path) -> None:
     for name in _DROP:
         remove_tree(root / name)
     for name in _DROP_FILES:
-        (root / name).write_text("")
+        (root / name).write_text("", encoding="utf-8")
     for folder in ("cache", "log"):
         (root / "var" / folder).mkdir(exist_ok=True)
     for old in sorted((root / "etc").glob("*-")) + sorted((root / "var/lib/dpkg").glob("*-old")):
@@ -120,7 +120,7 @@ def _finish(root: Path) -> None:
         ("passwd", f"rookery:x:{USER}:{USER}::/nonexistent:/usr/sbin/nologin"),
         ("group", f"rookery:x:{USER}:"),
     ):
-        with (root / "etc" / name).open("a") as file:
+        with (root / "etc" / name).open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
     run(
         (

@@ -175,7 +175,7 @@ class ClusterActivity:
 
     def _kept(self, name: str) -> str | None:
         try:
-            return (self.records / name).read_text()
+            return (self.records / name).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
 
@@ -197,7 +197,7 @@ class ClusterActivity:
         return {
             JOB_FILE: render_job(job, cluster={"file": SEEN_FILE}),
             SECRETS_FILE: json.dumps(self._secrets(job)),
-            CA_FILE.rpartition("/")[2]: self.authority().read_text(),
+            CA_FILE.rpartition("/")[2]: self.authority().read_text(encoding="utf-8"),
             "ceph.conf": render_client_conf(monitors_of(endpoints["data"]["data"])),
             "keyring": render_keyring([(f"client.{USER}", key, ())]),
         }

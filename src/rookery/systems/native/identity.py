@@ -45,7 +45,7 @@ class Identity:
 def load_identity(path: Path) -> Identity:
     """Read a lab's secrets; an absent file is an empty table."""
     try:
-        return Identity(table=json.loads(path.read_text()))
+        return Identity(table=json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return Identity(table={})
 

@@ -59,9 +59,9 @@ def lab_processes(paths: LabPaths) -> tuple[tuple[int, str], ...]:
         if not entry.name.isdigit():
             continue
         with contextlib.suppress(OSError):
-            inside = mark in (entry / "cgroup").read_text()
+            inside = mark in (entry / "cgroup").read_text(encoding="utf-8")
             if inside or str((entry / "root").readlink()).startswith(f"{paths.folder}/"):
-                name = (entry / "comm").read_text().strip()
+                name = (entry / "comm").read_text(encoding="utf-8").strip()
                 found.append((int(entry.name), name))
     return tuple(sorted(found))
 
@@ -121,7 +121,7 @@ def _end_servers(paths: LabPaths) -> None:
 
 def _uses_volumes(pid: int) -> bool:
     try:
-        return " /dev/rbd/" in Path(f"/proc/{pid}/mountinfo").read_text()
+        return " /dev/rbd/" in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8")
     except OSError:
         return False
 

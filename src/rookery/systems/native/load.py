@@ -73,7 +73,7 @@ class NativeActivity:
         # Looked at first: a generator that ends in between has written its last status before it ended.
         alive = self._container in self._runc.running()
         try:
-            text = self._status.read_text()
+            text = self._status.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
         seen = parse_figures(text)
@@ -145,7 +145,7 @@ class NativeActivity:
             if seen is not None:
                 return Look(seen=seen.state, value=seen)
             if self._container not in self._runc.running():
-                said = self._place.console.read_text(errors="replace").strip().splitlines()
+                said = self._place.console.read_text(errors="replace", encoding="utf-8").strip().splitlines()
                 raise RookeryError("the generator ended at once", details=tuple(said[-8:]))
             return Look(seen="silent")
 
@@ -164,7 +164,9 @@ class NativeActivity:
         if seen is not None and seen.state == "lost":
             for path in (self._status, self.records / seen.record):
                 with contextlib.suppress(FileNotFoundError):
-                    write_whole(path, with_end(path.read_text(), why=_LOST).encode(), mode=0o600)
+                    write_whole(
+                        path, with_end(path.read_text(encoding="utf-8"), why=_LOST).encode(), mode=0o600
+                    )
         return seen
 
     def _clear(self) -> None:

@@ -60,7 +60,7 @@ def made_index(app: AppDesign) -> str:
     making = APPS[app.name].making(app)
     assert making is not None
     try:
-        return (made_folder(making) / _INDEX).read_text()
+        return (made_folder(making) / _INDEX).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RookeryError(
             f"{making.source or 'the program'} changed while content was made from it",

@@ -18,7 +18,7 @@ def cgroup_memory(cgroup: str) -> int | None:
 
 def _stat(path: Path, key: str) -> int | None:
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
     return next((int(line.split()[1]) for line in lines if line.split()[0] == key), None)

@@ -49,6 +49,6 @@ def note_laid(place: ServerPaths, laid: Mapping[str, str]) -> None:
 def read_laid(place: ServerPaths) -> dict[str, str]:
     """Return what `note_laid` noted last; nothing where it never did."""
     try:
-        return dict(json.loads(place.laid.read_text()))
+        return dict(json.loads(place.laid.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}

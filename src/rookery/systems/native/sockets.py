@@ -15,7 +15,7 @@ def tcp_listeners(host: str, pid: int) -> tuple[Listener, ...]:
     """Return the TCP sockets that listen in the network namespace of process `pid`."""
     found = set()
     for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+        for line in Path(f"/proc/{pid}/net/{table}").read_text(encoding="utf-8").splitlines()[1:]:
             fields = line.split()
             if fields[3] == _LISTEN:
                 address, _, port = fields[1].rpartition(":")

@@ -119,7 +119,7 @@ class Volumes:
         console = self._paths.volume(volume.name).console
 
         def look() -> Look[bool]:
-            said = console.read_text(errors="replace").strip().splitlines()
+            said = console.read_text(errors="replace", encoding="utf-8").strip().splitlines()
             with contextlib.suppress(OSError):
                 if Path(f"/proc/{pid}/root{self._file(volume)}").stat().st_size >= volume.size // 2:
                     return Look(seen="it serves", value=True)
@@ -133,7 +133,7 @@ class Volumes:
         file = self._file(volume)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-        place.console.write_text("")
+        place.console.write_text("", encoding="utf-8")
         (file.parent / "control").unlink(missing_ok=True)
         key = render_keyring([(f"client.{USER}", identity[f"cephx.client.{USER}"], ())])
         files = (

@@ -80,6 +80,6 @@ def _now() -> str:
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(data) + "\n")
+    temporary.write_text(json.dumps(data) + "\n", encoding="utf-8")
     temporary.chmod(0o600)
     temporary.replace(path)

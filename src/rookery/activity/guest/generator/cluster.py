@@ -75,7 +75,7 @@ class Reports:
         self._file = Path(file)
 
     def look(self) -> Fullness:
-        report = json.loads(self._file.read_text())
+        report = json.loads(self._file.read_text(encoding="utf-8"))
         age = time.time() - report["at"]
         if age > _STALE:
             raise OSError(f"the last look was {age:.0f} s ago")

@@ -180,8 +180,8 @@ def _runner() -> Any:
 def main() -> None:
     """Run the job whose file is named; its secrets lie beside it."""
     path = Path(sys.argv[1])
-    job = json.loads(path.read_text())
-    secrets = json.loads(path.with_name(job["secrets"]).read_text())
+    job = json.loads(path.read_text(encoding="utf-8"))
+    secrets = json.loads(path.with_name(job["secrets"]).read_text(encoding="utf-8"))
 
     async def go() -> None:
         # Connectors belong to the loop in which they are made.

@@ -64,7 +64,7 @@ class ApiServer:
         """Return what is answered; raises ApiError."""
         try:
             # The kubelet renews the token and may renew the authority, so both are read each time.
-            token = (self._account / "token").read_text().strip()
+            token = (self._account / "token").read_text(encoding="utf-8").strip()
             connection = self._connected()
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
             if body is not None:

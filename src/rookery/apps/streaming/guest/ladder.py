@@ -132,7 +132,7 @@ def measure(folder: Path) -> Measured:
     """Read one rendition: its codec, the largest and the mean rate of its segments, its length."""
     lengths, sizes = [], []
     seconds = 0.0
-    for line in (folder / "index.m3u8").read_text().splitlines():
+    for line in (folder / "index.m3u8").read_text(encoding="utf-8").splitlines():
         if line.startswith("#EXTINF:"):
             seconds = float(line.removeprefix("#EXTINF:").rstrip(","))
         elif line and not line.startswith("#"):

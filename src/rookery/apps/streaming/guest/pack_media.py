@@ -39,7 +39,7 @@ def pack(source: Source, folder: Path) -> dict[str, Any]:
     if source.cover is not None:
         run(poster_arguments(source.cover, folder), source.cover.draws, name=source.name)
     text, renditions, seconds = master(source, folder)
-    (folder / "master.m3u8").write_text(text)
+    (folder / "master.m3u8").write_text(text, encoding="utf-8")
     return {
         "id": source.id,
         "name": source.name,
@@ -56,7 +56,12 @@ def run(command: Sequence[str], draws: Sequence[str], *, name: str) -> None:
     """Run ffmpeg, reading what `draws` writes where that is given; raises PackingError."""
     if not draws:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            encoding="utf-8",
         )
         code, said = done.returncode, done.stderr
     else:
@@ -68,6 +73,7 @@ def run(command: Sequence[str], draws: Sequence[str], *, name: str) -> None:
                 stderr=subprocess.PIPE,
                 text=True,
                 check=False,
+                encoding="utf-8",
             )
             code, said = done.returncode, done.stderr
             drawing.kill()
@@ -95,7 +101,7 @@ def write_index(out: Path, titles: list[dict[str, Any]]) -> None:
     """Put the index in place at once, after everything that it names is on disk."""
     os.sync()
     unfinished = out / ".index.json.new"
-    with unfinished.open("w") as file:
+    with unfinished.open("w", encoding="utf-8") as file:
         file.write(json.dumps({"titles": titles}, indent=2) + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -115,7 +115,7 @@ class Publisher(threading.Thread):
 
     def _publish_finished(self) -> None:
         try:
-            encoded = parse_playlist((self._source / "local.m3u8").read_text())
+            encoded = parse_playlist((self._source / "local.m3u8").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return  # the first segment is not finished yet
         fresh = encoded.segments[max(0, self._taken - encoded.first) :]

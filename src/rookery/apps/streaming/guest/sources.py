@@ -81,7 +81,7 @@ def identify(slug: str, *parts: bytes) -> str:
 
 def generated() -> list[Source]:
     """Return the titles that films.json describes."""
-    described = json.loads((HERE / "films.json").read_text())
+    described = json.loads((HERE / "films.json").read_text(encoding="utf-8"))
     films = {entry["slug"]: entry for entry in described["films"]}
     code = code_digest()
     made = [_generated_film(entry, identify(slug, code)) for slug, entry in films.items()]
@@ -166,7 +166,9 @@ def _renamed(source: Source, ident: str) -> Source:
 
 
 def _from_file(path: Path) -> Source:
-    probed = subprocess.run([*_PROBE, f"file:{path}"], capture_output=True, text=True, check=False)
+    probed = subprocess.run(
+        [*_PROBE, f"file:{path}"], capture_output=True, text=True, check=False, encoding="utf-8"
+    )
     if probed.returncode:
         why = (probed.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix(f"file:{path}: ")
         raise SourceError(f"{path}: ffprobe cannot read it: {why}")

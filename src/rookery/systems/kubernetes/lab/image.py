@@ -85,7 +85,7 @@ def _finish(root: Path) -> None:
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
     for name in ("etc/machine-id", "etc/hostname", "etc/resolv.conf", "etc/apt/sources.list"):
-        (root / name).write_text("")
+        (root / name).write_text("", encoding="utf-8")
     for source in (root / "etc/apt/sources.list.d").iterdir():
         source.unlink()
     for name in ("usr/share/doc", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists"):

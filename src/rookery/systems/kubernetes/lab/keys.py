@@ -34,10 +34,10 @@ class Keys:
         return self.folder / "known_hosts"
 
     def private(self, name: str) -> str:
-        return (self.folder / name).read_text()
+        return (self.folder / name).read_text(encoding="utf-8")
 
     def public(self, name: str) -> str:
-        return (self.folder / f"{name}.pub").read_text()
+        return (self.folder / f"{name}.pub").read_text(encoding="utf-8")
 
 
 def ensure_keys(folder: Path, design: Design) -> Keys:

@@ -132,11 +132,13 @@ def machine_files(design: Design, host: Host, keys: Keys, drives: dict[str, Bloc
         File.text("etc/ssh/ssh_host_ed25519_key", keys.private(host.name), mode=0o600),
         File.text("etc/ssh/ssh_host_ed25519_key.pub", keys.public(host.name)),
         File.text("etc/udev/rules.d/60-lab-drives.rules", rules),
-        File.text(_INIT.lstrip("/"), (_GUEST / "init").read_text(), mode=0o755),
+        File.text(_INIT.lstrip("/"), (_GUEST / "init").read_text(encoding="utf-8"), mode=0o755),
         *_proc_files(host),
     ]
     if not limits_can_be_raised():
-        found.append(File.text(RUNTIME.lstrip("/"), (_GUEST / "runtime").read_text(), mode=0o755))
+        found.append(
+            File.text(RUNTIME.lstrip("/"), (_GUEST / "runtime").read_text(encoding="utf-8"), mode=0o755)
+        )
     return tuple(found)
 
 

@@ -148,7 +148,7 @@ class LabServers:
         What a server wrote lies over it and fits no other.
         """
         try:
-            return Path(self._noted.read_text().strip())
+            return Path(self._noted.read_text(encoding="utf-8").strip())
         except FileNotFoundError:
             return image_root(self._mirror, self._version)
 

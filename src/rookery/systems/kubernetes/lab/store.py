@@ -44,7 +44,7 @@ def missing_images(wanted: Mapping[str, str]) -> dict[str, str]:
 
 def _noted() -> dict[str, str]:
     try:
-        return dict(json.loads((store_folder() / "imported.json").read_text()))
+        return dict(json.loads((store_folder() / "imported.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
 
