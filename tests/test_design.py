@@ -50,7 +50,7 @@ HOSTS = st.fixed_dictionaries(
             {
                 "count": st.integers(1, 30),
                 "drives": st.lists(DRIVES, min_size=1, max_size=3),
-                "also": st.lists(st.sampled_from(["worker", "control-plane"]), max_size=2),
+                "also": st.lists(st.sampled_from(["worker", "control-plane"]), max_size=2, unique=True),
                 **MACHINES,
             }
         ),
@@ -161,12 +161,12 @@ def test_platforms_by_provider() -> None:
     assert design({"provider": "hetzner"}).platform == "kubernetes"
 
 
-def test_roles_are_the_same_in_whatever_order_and_number_they_are_named() -> None:
+def test_roles_are_the_same_in_whatever_order_they_are_named() -> None:
     def roles(*also: str) -> tuple[Role, ...]:
         return design({"hosts": {"storage": {"also": list(also)}}}).with_role(Role.STORAGE)[0].roles
 
     expected = (Role.CONTROL_PLANE, Role.WORKER, Role.STORAGE)
-    assert roles("worker", "control-plane") == roles("control-plane", "worker", "worker") == expected
+    assert roles("worker", "control-plane") == roles("control-plane", "worker") == expected
 
 
 def test_hosts_with_further_roles_keep_memory_for_them() -> None:
@@ -216,13 +216,6 @@ def test_placement_groups_are_counted_for_the_drives_that_the_pools_use() -> Non
                 "  Give a larger network (a smaller number after the slash), or leave it out."
             ),
         ),
-        (
-            {"network": {"public": "10.1.0.1/24"}},
-            (
-                "network.public: 10.1.0.1/24 is no IPv4 network: 10.1.0.1/24 has host bits set\n"
-                "  Write its first address and prefix, like 10.20.0.0/24."
-            ),
-        ),
     ],
 )
 def test_where_there_is_no_design(data: dict[str, Any], text: str) -> None:
@@ -250,17 +243,21 @@ def test_where_there_is_no_design(data: dict[str, Any], text: str) -> None:
                 "  Give one for each, or set hosts.workers.count to 1."
             ),
         ),
-        (
-            "existing",
-            ["10.0.0.1", "10.0.0.1"],
-            "hosts.workers.addresses: 10.0.0.1 is there twice\n  Give each server its own.",
-        ),
     ],
 )
 def test_addresses_that_cannot_be(provider: str, addresses: list[str], text: str) -> None:
     with pytest.raises(InputError) as refused:
         design({"provider": provider, "hosts": {"workers": {"addresses": addresses}}})
     assert str(refused.value) == text
+
+
+def test_an_address_of_two_servers_in_two_parts() -> None:
+    hosts = {"workers": {"addresses": ["10.0.0.1", "10.0.0.2"]}, "controlPlane": {"addresses": ["10.0.0.2"]}}
+    with pytest.raises(InputError) as refused:
+        design({"provider": "existing", "hosts": hosts})
+    assert str(refused.value) == (
+        "hosts.workers.addresses: 10.0.0.2 is there twice\n  Give each server its own."
+    )
 
 
 def test_servers_that_are_there_keep_their_addresses() -> None:

@@ -94,7 +94,80 @@ def test_all_problems_are_reported_at_once_with_file_line_and_path() -> None:
                 " network, storage, kubernetes, apps, pattern"
             ),
         ),
-        ("hosts: {workers: {count: yes}}", "hosts.workers.count: is true; it must be a number"),
+        ("hosts: {workers: {count: yes}}", "hosts.workers.count: is 'yes'; it must be a whole number"),
+        ("hosts: {workers: {count: true}}", "hosts.workers.count: is true; it must be a number"),
+        ("hosts: {workers: {count: 1:30}}", "hosts.workers.count: is '1:30'; it must be a whole number"),
+        (
+            "hosts: {workers: {count: 017}}",
+            "hosts.workers.count: is 017, a number with a zero before it; others read 15; write 17",
+        ),
+        (
+            "hosts: {workers: {count: 09}}",
+            "hosts.workers.count: is 09, a number with a zero before it; write 9",
+        ),
+        ("hosts: {workers: {count: 0b11}}", "hosts.workers.count: is '0b11'; it must be a whole number"),
+        ("hosts: {workers: {count: .5}}", "hosts.workers.count: is .5; it must be a whole number"),
+        ("hosts: {workers: {count: .NaN}}", "hosts.workers.count: is .NaN; it must be a whole number"),
+        (
+            "hosts: {workers: {memory: -.inf}}",
+            "hosts.workers.memory: is -.inf; write a size with its unit, like 20GB or 4GiB",
+        ),
+        ("kubernetes: {version: 1.30}", "kubernetes.version: is 1.30; it must be text; put it in quotes"),
+        (
+            'kubernetes: {version: "1.30.2"}',
+            """kubernetes.version: is '1.30.2'; write a minor version in quotes, like "1.36\"""",
+        ),
+        ("description: 1e3", "description: is 1e3; it must be text; put it in quotes"),
+        (
+            "hosts: {storage: {also: [worker, control-plane, worker]}}",
+            "hosts.storage.also: names worker more than once; keep one",
+        ),
+        (
+            "hosts: {workers: {addresses: [10.0.0.1, 10.0.0.1]}}",
+            "hosts.workers.addresses: names 10.0.0.1 more than once; keep one",
+        ),
+        (
+            "hosts: {workers: {addresses: [10.0.0.256]}}",
+            (
+                "hosts.workers.addresses[0]: is no IPv4 address: Octet 256 (> 255) not permitted in"
+                " '10.0.0.256'"
+            ),
+        ),
+        ("network: {balancer: here}", "network.balancer: is 'here'; write an IPv4 address like 10.20.0.5"),
+        (
+            "kubernetes: {pods: 10.244.0.1/16}",
+            "kubernetes.pods: is no IPv4 network: 10.244.0.1/16 has host bits set",
+        ),
+        (
+            "kubernetes: {domain: a..b}",
+            "kubernetes.domain: has a part of 0 characters between dots; each has 1 to 63",
+        ),
+        (
+            f"kubernetes: {{domain: {'a' * 64}}}",
+            "kubernetes.domain: has a part of 64 characters between dots; each has 1 to 63",
+        ),
+        (
+            "kubernetes: {domain: a.-b}",
+            "kubernetes.domain: has the part '-b'; none may begin or end with a hyphen",
+        ),
+        (
+            "kubernetes: {domain: a-.b}",
+            "kubernetes.domain: has the part 'a-'; none may begin or end with a hyphen",
+        ),
+        (
+            f"kubernetes: {{domain: {'.'.join(['a' * 8] * 30)}}}",
+            (
+                "kubernetes.domain: has 269 characters; with `dashboard.` before it a name has at most 253,"
+                " so 243 are left"
+            ),
+        ),
+        (
+            "kubernetes: {domain: A.b}",
+            (
+                "kubernetes.domain: is 'A.b'; use lower-case letters, digits, hyphens and dots, like"
+                " demo.example.org"
+            ),
+        ),
         ("apps: {cdn: {edges: true}}", "apps.cdn.edges: is true; it must be a number"),
         ("hosts: {workers: {count: two}}", "hosts.workers.count: is 'two'; it must be a whole number"),
         ("hosts: {workers: {count: 1.5}}", "hosts.workers.count: is 1.5; it must be a whole number"),
@@ -108,17 +181,17 @@ def test_all_problems_are_reported_at_once_with_file_line_and_path() -> None:
         ("hosts: {storage: {drives: []}}", "hosts.storage.drives: is []; it must have at least one item"),
         ("hosts: {storage: {drives: 2}}", "hosts.storage.drives: is 2; it must be a list"),
         ("hosts:", "hosts: is empty; it must be a mapping of keys"),
-        ("name: 2026-01-01", "name: is 2026-01-01; it must be text; put it in quotes"),
+        (
+            "name: 2026-01-01",
+            "name: is '2026-01-01'; use lower-case letters, digits and dashes, a letter first",
+        ),
         ("a: b: c", "not valid YAML: mapping values are not allowed in this context"),
         ("apps: &all {cdn: *all}", "apps.cdn: repeats a value by its anchor (`*`); write the value out"),
         ("? [a]\n: 3", "keys are plain words here"),
         ("<<: {name: x}", "keys are plain words here"),
         (
             "name: !!python/name:os.system",
-            (
-                "name: cannot be read: could not determine a constructor for the tag"
-                " 'tag:yaml.org,2002:python/name:os.system'"
-            ),
+            "name: cannot be read: the tag tag:yaml.org,2002:python/name:os.system",
         ),
         ("name: a\x00b", "not valid YAML: control characters are not allowed"),
         ("name: " + "[" * 50 + "]" * 50, "nests deeper than 32 levels; no spec does"),
@@ -133,6 +206,23 @@ def test_all_problems_are_reported_at_once_with_file_line_and_path() -> None:
 )
 def test_a_problem_says_what_and_where(body: str, line: str) -> None:
     assert problems(f"apiVersion: rookery/v1\n{body}\n") == one(f"demo.yaml:2: {line}")
+
+
+def test_plain_words_are_what_yaml_1_2_says() -> None:
+    """Each where YAML 1.1 reads something else, or readers of it disagree."""
+    text = (
+        "apiVersion: rookery/v1\nname: no\ndescription: 2026-01-01\nnetwork: {encryption: on, mtu: 1_400}\n"
+        "hosts: {workers: {count: 1e1}, storage: {count: 0o11}}\n"
+    )
+    for written in (text, f"\ufeff{text}", text.replace("\n", "\r\n")):
+        spec = parse(written)
+        assert (spec.name, spec.description, spec.network.encryption) == ("no", "2026-01-01", True)
+        assert (spec.network.mtu, spec.hosts.workers.count, spec.hosts.storage.count) == (1400, 10, 9)
+
+
+@pytest.mark.parametrize("domain", ["1.2.3", "a-b--c.d-e.internal", "xn--bcher-kva.example", "a", "a" * 63])
+def test_domains_that_pass_everywhere(domain: str) -> None:
+    assert parse(f'apiVersion: rookery/v1\nkubernetes: {{domain: "{domain}"}}\n').kubernetes.domain == domain
 
 
 def test_a_key_that_stands_twice() -> None:

@@ -6,9 +6,12 @@ an unknown key. It holds what a person decides; what follows from that is comput
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ByteSize,
     ConfigDict,
@@ -29,8 +32,64 @@ Name = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=32),
 ]
-Cidr = Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$")]
-Address = Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")]
+
+
+def _readable(kind: Callable[[str], Any], what: str) -> AfterValidator:
+    """Return a validator that refuses what `kind` cannot be made of, with the reason."""
+
+    def validate(text: str) -> str:
+        try:
+            kind(text)
+        except ValueError as error:
+            raise ValueError(f"is no {what}: {error}") from None
+        return text
+
+    return AfterValidator(validate)
+
+
+def _distinct(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse a list that is a set and has something twice."""
+    twice = sorted({str(item) for item in items if items.count(item) > 1})
+    if twice:
+        raise ValueError(f"names {', '.join(twice)} more than once; keep one")
+    return items
+
+
+# A DNS name: labels of 1 to 63 letters, digits and hyphens, no hyphen at either end (RFC 1123, 2.1), 253
+# characters in all; names below it, `dashboard.` the longest, have to fit too.
+_LONGEST_NAME = 253
+_LONGEST_LABEL = 63
+_LONGEST_DOMAIN = _LONGEST_NAME - len("dashboard.")
+
+
+def _domain(text: str) -> str:
+    """Refuse what no client could ask a name server for, and no API server takes for the name of a host."""
+    for label in text.split("."):
+        if not 0 < len(label) <= _LONGEST_LABEL:
+            raise ValueError(
+                f"has a part of {len(label)} characters between dots; each has 1 to {_LONGEST_LABEL}"
+            )
+        if label.startswith("-") or label.endswith("-"):
+            raise ValueError(f"has the part {label!r}; none may begin or end with a hyphen")
+    if len(text) > _LONGEST_DOMAIN:
+        raise ValueError(
+            f"has {len(text)} characters; with `dashboard.` before it a name has at most {_LONGEST_NAME}, so"
+            f" {_LONGEST_DOMAIN} are left"
+        )
+    return text
+
+
+Cidr = Annotated[
+    str,
+    StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$"),
+    _readable(IPv4Network, "IPv4 network"),
+]
+Address = Annotated[
+    str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}$"), _readable(IPv4Address, "IPv4 address")
+]
+Domain = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), AfterValidator(_domain)
+]
 Provider = Literal["lab", "hetzner", "aws", "gcp", "existing"]
 Platform = Literal["native", "kubernetes"]
 
@@ -58,8 +117,9 @@ class Machine(Model):
     cpus: int = Field(2, ge=1, le=1024, description="Virtual CPUs of each server.")
     memory: ByteSize = Field(ByteSize(4 * GIB), ge=512 * 1024**2, description="Memory of each server.")
     disk: ByteSize = Field(ByteSize(20 * GB), ge=GB, description="System disk of each server.")
-    addresses: tuple[Address, ...] = Field(
+    addresses: Annotated[tuple[Address, ...], AfterValidator(_distinct)] = Field(
         (),
+        json_schema_extra={"uniqueItems": True},
         description="Where servers that are there already are reached, one for each (`provider: existing`).",
     )
 
@@ -91,8 +151,10 @@ class StorageNodes(Machine):
 
     count: int = Field(4, ge=1, le=9999, description="How many; 4 heal fully after one is lost.")
     drives: tuple[Drives, ...] = Field((Drives(),), min_length=1, description="Data drives of every node.")
-    also: tuple[Literal["worker", "control-plane"], ...] = Field(
-        (), description="Further roles of these servers: hyperconverged or compact systems."
+    also: Annotated[tuple[Literal["worker", "control-plane"], ...], AfterValidator(_distinct)] = Field(
+        (),
+        json_schema_extra={"uniqueItems": True},
+        description="Further roles of these servers: hyperconverged or compact systems.",
     )
 
 
@@ -201,7 +263,7 @@ class Kubernetes(Model):
         description="Who installs it: kubeadm with CRI-O by Ansible, KubeOne with containerd, or nobody: a"
         " cluster that is there already.",
     )
-    domain: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")] | None = Field(
+    domain: Domain | None = Field(
         None,
         description="Domain of the site (`site.DOMAIN`), S3 and the dashboard; NAME.internal by default.",
     )

@@ -1,15 +1,16 @@
 """Text to Spec: strict, and with every problem reported at once.
 
 YAML is read as a tree of nodes first, so that each problem can name its file, line and dotted path, even
-where the value came from the pattern that the spec builds on.
+where the value came from the pattern that the spec builds on. Plain words mean what they mean in YAML 1.2
+(`scalars.py`).
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, get_args
 
 import yaml
@@ -17,12 +18,13 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from rookery.errors import InputError
 from rookery.spec.model import API_VERSION, Apps, AppSettings, Spec
+from rookery.spec.scalars import CORE, PREFIX, Loader, read_scalar
 from rookery.units import format_size
+from rookery.versions import KUBERNETES
 
 Path = tuple[str | int, ...]
 SettingsTable = Mapping[str, type[AppSettings]]
 
-_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST = 32
 
 
@@ -91,7 +93,7 @@ def parse_document(text: str, *, file: str) -> Document:
     """Read YAML text into plain data, refusing duplicate keys and anything but a mapping at the top."""
     try:
         _refuse_deep_nesting(text, file)
-        root = yaml.compose(text, Loader=_Loader)
+        root = yaml.compose(text, Loader=Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -120,7 +122,7 @@ def parse_document(text: str, *, file: str) -> Document:
 def _refuse_deep_nesting(text: str, file: str) -> None:
     """Raise SpecError where the text nests deeper than any spec does: a composer recurses, to its death."""
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             line = event.start_mark.line + 1 if event.start_mark else 1
@@ -134,7 +136,6 @@ class _NodeReader:
         self.file = file
         self.places: dict[Path, tuple[str, int]] = {}
         self.problems: list[Problem] = []
-        self._scalars = _Loader("")
         self._read: set[int] = set()
 
     def read(self, node: yaml.Node, path: Path) -> Any:
@@ -150,11 +151,23 @@ class _NodeReader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.read(child, (*path, index)) for index, child in enumerate(node.value)]
+        assert isinstance(node, yaml.ScalarNode)
+        return self._scalar(node, path)
+
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
+        """Return the value of a scalar; one that readers disagree about is a problem."""
+        text, kind = node.value, node.tag.removeprefix(PREFIX)
+        line = node.start_mark.line + 1
+        if kind == "int" and not node.style and re.match(r"[-+]?0[0-9]", text):
+            octal = "" if set(text) & {"8", "9"} else f"; others read {int(text, 8)}"
+            message = f"is {text}, a number with a zero before it{octal}; write {int(text)}"
+            self.problems.append(_at(self.file, line, _dotted(path), message))
+            return None
         try:
-            return self._scalars.construct_object(node, deep=True)
-        except (yaml.YAMLError, ValueError) as error:
-            reason = error.problem if isinstance(error, yaml.MarkedYAMLError) else error
-            self.problems.append(_at(self.file, line, _dotted(path), f"cannot be read: {reason}"))
+            return read_scalar(kind, text)
+        except (KeyError, ValueError):
+            what = f"{text[:40]} as !!{kind}" if kind in CORE else f"the tag {node.tag}"
+            self.problems.append(_at(self.file, line, _dotted(path), f"cannot be read: {what}"))
             return None
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
@@ -162,7 +175,7 @@ class _NodeReader:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if key is None or key_node.tag == "tag:yaml.org,2002:merge":
+            if key is None or (key == "<<" and not key_node.style):
                 self.problems.append(_at(self.file, line, _dotted(path), "keys are plain words here"))
                 continue
             if key in result:
@@ -249,16 +262,24 @@ def _expected(error: dict[str, Any], path: Path) -> str:
     if kind in _LIMITS:
         words, key = _LIMITS[kind]
         return f"it must be {words} {_amount(context[key])}"
-    if kind == "string_pattern_mismatch" and path[-1:] == ("name",):
-        return "use lower-case letters, digits and dashes, a letter first"
+    if kind == "string_pattern_mismatch":
+        return _FORMS[next(step for step in reversed(path) if isinstance(step, str))]
     text = str(error["msg"])
     return _KINDS.get(kind, f"{text[0].lower()}{text[1:]}")
 
 
+_NETWORK = "write an IPv4 network like 10.20.0.0/24"
+_ADDRESS = "write an IPv4 address like 10.20.0.5"
+_FORMS = {
+    "name": "use lower-case letters, digits and dashes, a letter first",
+    "domain": "use lower-case letters, digits, hyphens and dots, like demo.example.org",
+    "version": f'write a minor version in quotes, like "{KUBERNETES}"',
+    **dict.fromkeys(("public", "cluster", "pods", "services"), _NETWORK),
+    **dict.fromkeys(("balancer", "addresses"), _ADDRESS),
+}
 _LIMITS = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
 _SIZE = "write a size with its unit, like 20GB or 4GiB"
 _KINDS = {
-    "string_pattern_mismatch": "write an IPv4 network like 10.20.0.0/24",
     "string_type": "it must be text; put it in quotes",
     "model_type": "it must be a mapping of keys",
     "tuple_type": "it must be a list",
@@ -266,6 +287,7 @@ _KINDS = {
     "int_parsing": "it must be a whole number",
     "int_type": "it must be a whole number",
     "int_from_float": "it must be a whole number",
+    "finite_number": "it must be a whole number",
     "bool_parsing": "it must be true or false",
     "bool_type": "it must be true or false",
     "byte_size": _SIZE,
@@ -275,7 +297,7 @@ _KINDS = {
 
 def _written(value: object) -> str:
     """Return a value as the file has it, as far as that is known."""
-    return "empty" if value is None else str(value) if isinstance(value, date) else repr(value)
+    return "empty" if value is None else repr(value)
 
 
 def _amount(limit: int) -> str:
