@@ -16,6 +16,7 @@ _ADVICE = {
     errno.ENOSPC: _FREE,
     errno.EDQUOT: _FREE,
     errno.EROFS: _WRITABLE,
+    errno.ENOTDIR: "A file stands where a folder should be: move it, or name another place.",
     errno.EACCES: "Run it as a user who may: `sudo ./rookery ...`, or change the permissions of the place.",
     errno.EPERM: "Run it as root: `sudo ./rookery ...`; in a container, run that privileged.",
     errno.EMFILE: "Raise the limit of open files: `ulimit -n 4096`.",

@@ -53,12 +53,14 @@ def up(spec: str | None, mirror: Path | None, mirror_url: str | None, keeping: K
     """
     from rookery.cli import show
     from rookery.cli.mirroring import Shown
+    from rookery.run.lock import remember
     from rookery.run.supplies import ensure_supplies
     from rookery.run.up import find_system, require_machine
     from rookery.run.workspace import open_spec
 
     workspace = open_spec(spec)
     require_machine(workspace.design, mirror=mirror)
+    remember(workspace.design.name)
     url = _settle_mirror_url(workspace, mirror_url, mirror)
     with Shown() as shown:
         mirror = ensure_supplies(workspace.design, mirror, watcher=shown)
@@ -175,6 +177,7 @@ def verify(system: str | None, output: str) -> int:
     """
     from rookery.cli import show
     from rookery.cli.data import to_json, verify_data
+    from rookery.run.lock import hold
     from rookery.run.preflight import require_root
     from rookery.run.up import find_system, new_mark
     from rookery.run.verify.table import verify as run_checks
@@ -183,7 +186,9 @@ def verify(system: str | None, output: str) -> int:
     require_root()
     running = find_system(open_running(system).design)
     try:
-        results = run_checks(running, mark=new_mark())
+        # What it looks at is not taken away meanwhile; several may look at once.
+        with hold(running.design.name, shared=True):
+            results = run_checks(running, mark=new_mark())
     finally:
         running.close()
     if output == "json":
@@ -259,13 +264,14 @@ def down(system: str | None, *, everything: bool, keeping: Keeping, output: str)
     """
     from rookery.cli.data import down_data, to_json
     from rookery.run.preflight import require_root
-    from rookery.run.workspace import name_of, running_names
+    from rookery.run.workspace import is_spec, name_of, running_names
 
     require_root()
+    typed = system is not None and not is_spec(system)
     names = running_names() if everything else (name_of(system),)
     departures = []
     for name in names:
-        departures.append(_take_down(name, keeping))
+        departures.append(_take_down(name, keeping, must_exist=typed))
         if output == "text":
             click.echo(_departure_text(name, departures[-1]))
     if output == "json":
@@ -274,17 +280,26 @@ def down(system: str | None, *, everything: bool, keeping: Keeping, output: str)
     return ExitCode.FAILED if any(departure.left for departure in departures) else ExitCode.DONE
 
 
-def _take_down(name: str, keeping: Keeping) -> Departure:
+def _take_down(name: str, keeping: Keeping, *, must_exist: bool) -> Departure:
+    from rookery.errors import InputError
     from rookery.run.down import bring_down
 
     with recorded(keeping, system=name, digest=_running_digest(name)) as record:
         # Controllers take minutes to give back what they made; standard error says what is under way.
-        departure = bring_down(name, lambda text: click.echo(click.style(f"  {text}", dim=True), err=True))
+        try:
+            departure = bring_down(name, _say, must_exist=must_exist)
+        except InputError:
+            record.empty = True
+            raise
         record.did = f"{len(departure.found)} things removed"
         record.empty = not departure.found
         left = f"{len(departure.left)} things are still there" if departure.left else "nothing left"
         record.ends(ExitCode.FAILED if departure.left else ExitCode.DONE, left)
     return departure
+
+
+def _say(text: str) -> None:
+    click.echo(click.style(f"  {text}", dim=True), err=True)
 
 
 def _running_digest(name: str) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from rookery.drivers.files import remove_tree
 from rookery.errors import InputError, RookeryError
-from rookery.run.lock import hold
+from rookery.run.homes import forget_home
+from rookery.run.lock import hold, is_known
 from rookery.run.preflight import require_root
 from rookery.run.up import find_system
-from rookery.run.workspace import open_running
+from rookery.run.workspace import no_such_system, open_running, running_names
 from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.native.leftovers import find_leftovers, take_down
@@ -29,8 +30,13 @@ class Departure:
     seconds: float
 
 
-def bring_down(name: str, report: Callable[[str], None] = lambda _: None) -> Departure:
-    """Remove everything of the system `name`, then look again; `report` hears what takes long."""
+def bring_down(
+    name: str, report: Callable[[str], None] = lambda _: None, *, must_exist: bool = False
+) -> Departure:
+    """Remove everything of the system `name`, then look again; `report` hears what takes long.
+
+    With `must_exist`, raises InputError where there never was such a system and nothing of one is found.
+    """
     known = ClusterPaths(name=name).folder
     if known.is_dir() and not _is_lab(name):
         return _bring_cluster_down(name, report)
@@ -38,12 +44,17 @@ def bring_down(name: str, report: Callable[[str], None] = lambda _: None) -> Dep
     began = time.monotonic()
     paths = LabPaths(name=name)
     networks = _networks(name)
+    existed = is_known(name) or name in running_names()
     with hold(name, forget=True):
         found = find_leftovers(paths, networks=networks)
         take_down(paths)
         left = find_leftovers(paths, networks=networks)
         # With its servers the whole cluster is gone, and what was known of it leads nowhere.
         remove_tree(known)
+        if not left:
+            forget_home(name)
+    if must_exist and not existed and not found:
+        raise no_such_system(name)
     return Departure(found=found, left=left, seconds=time.monotonic() - began)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ from rookery.projections.kubernetes.storage.services import BLOCK_CLASS
 from rookery.projections.kubernetes.tree import build_stages
 from rookery.projections.kubernetes.volumes import volume_classes
 from rookery.systems.native.image_build import image_root
-from rookery.systems.native.paths import CGROUP_ROOT, home
+from rookery.systems.native.paths import CGROUP_ROOT, home, runtime_folder
 from rookery.versions import KUBEONE
 
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
@@ -37,22 +38,38 @@ def require_root() -> None:
         )
 
 
-def require_lab_machine() -> None:
-    """Raise NotPossibleError where a lab cannot run here."""
+def require_lab_machine(design: Design | None = None) -> None:
+    """Raise NotPossibleError where a lab cannot run here, or not all that its design has."""
     require_root()
     _require_commands(_COMMANDS if image_root().is_dir() else (*_COMMANDS, *_BUILD_COMMANDS))
+    require_places()
     _require_cgroups()
     _require_overlay()
+    _require_networks()
     _require_open_bridges()
+    if design is not None:
+        _require_attachment(design)
+
+
+def _require_attachment(design: Design) -> None:
+    """Volumes are attached by the kernel's RBD, else by a FUSE file below a loop device; CephFS is FUSE."""
+    if design.volumes and not krbd.is_available():
+        _require_device(Path("/dev/loop-control"), "loop", "volumes are attached by loop devices")
+        _require_device(Path("/dev/fuse"), "fuse", "volumes are attached by a program, through FUSE")
+    if design.file_system is not None and design.apps:
+        _require_device(Path("/dev/fuse"), "fuse", "CephFS is mounted by a program, through FUSE")
 
 
 def require_cluster_lab(design: Design) -> None:
     """Raise NotPossibleError where a lab on Kubernetes cannot run here, or not all that its design has."""
     require_root()
     _require_commands((*_COMMANDS, *_BUILD_COMMANDS, ("ssh", "openssh-client")))
+    require_places()
     _require_cgroups()
     _require_overlay()
+    _require_networks()
     _require_open_bridges()
+    _require_device(Path("/dev/loop-control"), "loop", "the servers' drives are loop devices")
     _require_watches()
     _require_device_mapper()
     _require_volumes(volume_classes(build_stages(design)))
@@ -141,21 +158,83 @@ def require_installer(design: Design) -> None:
         )
 
 
+def require_places() -> None:
+    """Raise NotPossibleError where the folders of labs and of their sockets cannot be written."""
+    advice = "Set ROOKERY_HOME to a folder on a disk of this machine that can be written (ext4, xfs)."
+    _require_writable(home(), advice)
+    _require_writable(runtime_folder(), "Mount a tmpfs at /run that can be written, as systemd does.")
+
+
+def _require_writable(folder: Path, advice: str) -> None:
+    """Try it: permissions alone say nothing of a place that is read-only, full, or a file."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".preflight-") as file:
+            file.write(b"rookery")
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise NotPossibleError(
+            f"{folder} cannot be written: {error.strerror}",
+            hint=f"Free some space there. {advice}" if full else advice,
+        ) from None
+
+
+def _require_networks() -> None:
+    """Try what a lab's network is made of, in a network namespace that ends with the try."""
+    for what, words, module in (
+        ("network namespaces", (), ""),
+        ("bridges", ("ip", "link", "add", "try0", "type", "bridge"), "bridge"),
+        ("virtual cables", ("ip", "link", "add", "try0", "type", "veth", "peer", "name", "try1"), "veth"),
+    ):
+        try:
+            run(("unshare", "--net", *(words or ("true",))))
+        except CommandError as error:
+            load = f" On a machine, load it: `modprobe {module}`." if module else ""
+            raise NotPossibleError(
+                f"this machine's kernel makes no {what}, of which a lab's network is made",
+                details=error.details[-2:],
+                hint=f"In a container, run it privileged.{load}",
+            ) from None
+
+
+def _require_device(path: Path, module: str, why: str) -> None:
+    if not path.exists():
+        raise NotPossibleError(
+            f"there is no {path}, and {why}",
+            hint=f"Load the module: `modprobe {module}`. In a container, run it privileged, with the"
+            f" machine's {path}.",
+        )
+
+
 def _require_cgroups() -> None:
     controllers = CGROUP_ROOT / "cgroup.controllers"
+    roots: tuple[Path, ...]
     if controllers.exists():
+        where, roots = "cgroup v2", (CGROUP_ROOT,)
         missing = {"cpu", "memory"} - set(controllers.read_text(encoding="utf-8").split())
-        where = "cgroup v2"
     else:
-        missing = {name for name in ("cpu", "memory") if not (CGROUP_ROOT / name).is_dir()}
-        where = "cgroup v1"
-    writable = os.access(CGROUP_ROOT, os.W_OK)
-    if missing or not writable:
-        lack = f"has no {' and '.join(sorted(missing))} controller" if missing else "is read-only"
+        # The folder of a controller that is not mounted is an empty one.
+        where, roots = "cgroup v1", (CGROUP_ROOT / "cpu", CGROUP_ROOT / "memory")
+        missing = {root.name for root in roots if not (root / "cgroup.procs").exists()}
+    lack = f"has no {' and '.join(sorted(missing))} controller" if missing else _refused_cgroup(roots)
+    if lack:
         raise NotPossibleError(
             f"{where} here {lack}, so servers cannot be given their size",
             hint="In a container, run it privileged with the machine's cgroups; on a machine, enable them.",
         )
+
+
+def _refused_cgroup(roots: Iterable[Path]) -> str:
+    """Return why no cgroup can be made below one of the roots; empty where it can."""
+    for root in roots:
+        place = root / f"rookery-preflight-{os.getpid()}"
+        try:
+            place.mkdir()
+            place.rmdir()
+        except OSError as error:
+            read_only = error.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
+            return "is read-only" if read_only else f"makes no cgroup ({error.strerror})"
+    return ""
 
 
 def _require_open_bridges() -> None:
@@ -176,7 +255,6 @@ def _require_open_bridges() -> None:
 
 def _require_overlay() -> None:
     """Try what each server needs: an overlay in the folder where labs live."""
-    home().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home(), prefix=".preflight-") as folder:
         places = {name: Path(folder) / name for name in ("lower", "upper", "work", "at")}
         for place in places.values():

@@ -19,6 +19,7 @@ from rookery.files import File
 from rookery.plan.kubernetes import BOOTSTRAP
 from rookery.plan.step import Step, plan_rest
 from rookery.run.engine import Progress, Timing, apply_steps
+from rookery.run.homes import refuse_other_home
 from rookery.run.lock import hold
 from rookery.run.preflight import (
     require_cluster_lab,
@@ -88,7 +89,7 @@ def require_machine(design: Design, *, mirror: Path | None = None) -> None:
     """
     _refuse_provider(design)
     if design.platform == "native":
-        require_lab_machine()
+        require_lab_machine(design)
     elif design.provider == "lab":
         require_cluster_lab(design)
     elif mirror is None and noted_mirror(design.name) is None:
@@ -132,6 +133,7 @@ def bring_up(
     _refuse_errors(findings_here(design), system)
     _require_content(design)
     with hold(design.name):
+        refuse_other_home(design.name)
         _refuse_changes(workspace)
         left = steps_left(system)
         if any(step.id == BOOTSTRAP for step in left):

@@ -15,6 +15,7 @@ from rookery.design.model import Design
 from rookery.drivers.files import write_whole
 from rookery.drivers.network import namespace_names
 from rookery.errors import InputError
+from rookery.run.homes import note_home, other_home, refuse_other_home
 from rookery.spec.load import load_pattern, load_spec, pattern_names
 from rookery.spec.model import Spec
 from rookery.spec.parse import spec_model
@@ -71,11 +72,11 @@ def _read_spec(target: str | None) -> tuple[Spec, str]:
 
 
 def running_names() -> tuple[str, ...]:
-    """Return the names of the systems on this machine, whole or in part."""
+    """Return the names of this home's systems on this machine, whole or in part."""
     folders = (home() / "labs", runtime_folder() / "labs", clusters_folder())
     names = {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
     names |= {name.split(".")[1] for name in namespace_names() if name.startswith(NAMESPACE_PREFIX)}
-    return tuple(sorted(names))
+    return tuple(sorted(name for name in names if other_home(name) is None))
 
 
 def open_running(target: str | None) -> Workspace:
@@ -87,7 +88,8 @@ def open_running(target: str | None) -> Workspace:
             hint = "Name one." if names else "`rookery up` brings a system up."
             raise InputError(what, hint=hint)
         target = names[0]
-    name = target if target in names else open_spec(target).spec.name
+    name = target if target in names else _name_in(target)
+    refuse_other_home(name)
     saved = saved_spec(name)
     if name not in names or saved is None:
         raise InputError(
@@ -147,8 +149,11 @@ def note_system(workspace: Workspace, *, mirror: Path | None = None, mirror_url:
             write_whole(cluster.mirror_url, f"{mirror_url}\n".encode())
         else:
             cluster.mirror_url.unlink(missing_ok=True)
+        if workspace.design.provider == "lab":
+            note_home(name)
         write_whole(cluster.spec, spec.encode())
         return
+    note_home(name)
     paths = LabPaths(name=name)
     paths.folder.mkdir(parents=True, exist_ok=True)
     paths.folder.chmod(0o711)
@@ -164,14 +169,35 @@ def name_of(target: str | None) -> str:
         return names[0]
     if target is None and len(names) > 1:
         raise InputError(f"there are several: {', '.join(names)}", hint="Name one, or use --all.")
-    if target is not None and (target in names or not _is_spec(target)):
-        return target
+    named = target is not None and (target in names or not is_spec(target))
+    name = str(target) if named else open_spec(target).spec.name
+    refuse_other_home(name)
+    return name
+
+
+def _name_in(target: str) -> str:
+    """Return the name that a spec gives its system; raises InputError for what is no system and no spec."""
+    if not is_spec(target):
+        refuse_other_home(target)
+        raise no_such_system(target)
     return open_spec(target).spec.name
 
 
-def _is_spec(target: str) -> bool:
-    """Tell a spec from a system's name: a folder that happens to have the name is no spec."""
-    return target in pattern_names() or Path(target).is_file() or "/" in target or target.endswith(".yaml")
+def no_such_system(name: str) -> InputError:
+    """Return the error for a name that no system here has."""
+    running = ", ".join(running_names())
+    return InputError(
+        f"there is no system {name} on this machine",
+        hint=f"Running: {running}." if running else "Nothing runs; `rookery up` brings a system up.",
+    )
+
+
+def is_spec(target: str) -> bool:
+    """Tell a spec from a system's name: a folder that has the name is one only with a spec in it."""
+    path = Path(target)
+    if target in pattern_names() or path.is_file() or (path / "demo.yaml").is_file():
+        return True
+    return "/" in target or target.endswith((".yaml", ".yml"))
 
 
 def _workspace(spec: Spec, source: str, kept: Kept) -> Workspace:

@@ -147,16 +147,16 @@ class NativeActivity:
             if self._container not in self._runc.running():
                 said = self._place.console.read_text(errors="replace", encoding="utf-8").strip().splitlines()
                 raise RookeryError("the generator ended at once", details=tuple(said[-8:]))
-            return Look(seen="silent")
+            return Look(seen="it starts")
 
-        return wait_for("the generator", look, limit=_START_LIMIT, report=report)
+        return wait_for("the load", look, limit=_START_LIMIT, report=report)
 
     def _ask_to_end(self, *, keep: bool) -> Look[bool]:
         if self._container not in self._runc.running():
             return Look(seen="ended", value=True)
         self._runc.kill(self._container, "INT" if keep else "TERM")
         seen = self.figures()
-        return Look(seen=seen.state if seen else "silent")
+        return Look(seen=seen.state if seen else "its generator says nothing")
 
     def _close_lost(self) -> Figures | None:
         """Note in status and record of a generator that is gone that it was lost; return its figures."""
