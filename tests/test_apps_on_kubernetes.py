@@ -243,8 +243,8 @@ def test_the_database_is_what_the_lab_runs() -> None:
         "parameters": {
             "max_connections": "200",
             "shared_buffers": "128MB",
-            "max_wal_size": "1GB",
             "checkpoint_timeout": "15min",
+            "wal_keep_size": "128MB",
             "commit_delay": "2000",
             "commit_siblings": "3",
             "wal_compression": "lz4",
@@ -257,6 +257,8 @@ def test_the_database_is_what_the_lab_runs() -> None:
             "wal_receiver_timeout": "5s",
             "jit": "off",
             "log_min_duration_statement": "2s",
+            "max_wal_size": "1024MB",
+            "max_slot_wal_keep_size": "2384MB",
         },
         "pg_hba": [
             "host all postgres all reject",

@@ -145,6 +145,9 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
     ),
     ("RK401", "info", "hosts.storage.drives", {}, None),
     ("RK401", "info", "hosts.storage.drives", storage(count=3), None),
+    ("RK402", "warning", "apps.database.volume", {"apps": {"database": {"volume": "30GB"}}}, None),
+    ("RK402", "error", "apps.database.volume", {"apps": {"database": {"volume": "4TB"}}}, None),
+    ("RK403", "warning", "apps.database.volume", {"apps": {"database": {"volume": "1GB"}}}, None),
     ("RK501", "error", "hosts.storage.memory", storage(memory="2GiB"), None),
     (
         "RK501",

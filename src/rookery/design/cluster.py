@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from rookery.design.model import Cluster, Design, Frontend, Host, Role
+from rookery.design.model import Claim, Cluster, Design, Frontend, Host, Role
 from rookery.spec.model import Provider, Spec
+from rookery.units import GIB
 
 API_PORT = 6443
 # Each node gets a /24 of the pods' network: 256 of them fit the usual one, 4,096 the larger one.
@@ -21,6 +22,20 @@ _FEW_NODES = 250
 CLOUD_CONTROLLERS: frozenset[Provider] = frozenset({"hetzner"})
 # Where servers and the network between them are a cloud's.
 CLOUDS: frozenset[Provider] = frozenset({"hetzner", "aws", "gcp"})
+
+# What monitoring keeps its figures on: block volumes, of these sizes in bytes.
+PROMETHEUS_VOLUME, ALERTMANAGER_VOLUME = 10 * GIB, GIB
+
+
+def monitoring_claims(design: Design) -> tuple[Claim, ...]:
+    """Return what monitoring on Kubernetes asks for; nothing where there is none."""
+    if design.kubernetes is None or not design.kubernetes.monitoring:
+        return ()
+    sizes = (("Prometheus", PROMETHEUS_VOLUME), ("Alertmanager", ALERTMANAGER_VOLUME))
+    return tuple(
+        Claim(what=f"{name}'s volume", path="kubernetes.monitoring", size=size, application="rbd")
+        for name, size in sizes
+    )
 
 
 def build_cluster(spec: Spec, hosts: tuple[Host, ...]) -> Cluster:

@@ -152,6 +152,18 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Space that is promised to something: `what` it is, the path in the spec that asks for it, the kind of
+    pool (Ceph's name of the application: rbd, cephfs) or the pool itself, and bytes."""
+
+    what: str
+    path: str
+    size: int
+    application: str = ""
+    pool: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
     """A directory of CephFS that several hosts mount at once.
 
@@ -243,7 +255,8 @@ class AppDesign:
     `placements` pairs each instance with its host's name; `settings` are the spec's, kept for the
     application's own projections; `users` are cephx users that its shares and instances need; `service` is
     what the application that runs the database offers to the others. An application `makes` content by a
-    program where it is neither packaged nor given, and `uses` what the named others make.
+    program where it is neither packaged nor given, and `uses` what the named others make. `claims` are
+    promised space beside its volumes.
     """
 
     name: str
@@ -259,6 +272,7 @@ class AppDesign:
     service: DatabaseService | None = None
     makes: bool = False
     uses: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from rookery.apps.database.backups import backup_items, backup_plugin, backup_sc
 from rookery.apps.database.clients import API, CLUSTER, LABELS, PODS, PORT, secret_name, server_names
 from rookery.apps.database.roles import RELOAD, first_database, needed_secrets, role_items
 from rookery.apps.database.settings import DatabaseSettings
+from rookery.apps.database.sizes import log_settings
 from rookery.apps.pods import BLOCK_CLASS, HOST_KEY, NAMESPACE, certificate, quantity, resources
 from rookery.apps.policies import (
     GATEWAYS,
@@ -183,7 +184,9 @@ def _goes_on_alone(app: AppDesign) -> bool:
 
 
 def _postgresql(design: Design, app: AppDesign) -> dict[str, Any]:
-    found: dict[str, Any] = {"parameters": _parameters(patroni.PARAMETERS), "pg_hba": _access(design)}
+    assert isinstance(app.settings, DatabaseSettings)
+    settings = patroni.PARAMETERS | log_settings(int(app.settings.volume))
+    found: dict[str, Any] = {"parameters": _parameters(settings), "pg_hba": _access(design)}
     if _is_synchronous(app):
         found["synchronous"] = {
             "method": "any",

@@ -12,6 +12,7 @@ from typing import Any
 from rookery.apps.app import Secrets
 from rookery.apps.database import etcd
 from rookery.apps.database.settings import DatabaseSettings
+from rookery.apps.database.sizes import KEPT, log_settings
 from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program, packaged
 
@@ -43,8 +44,8 @@ PARAMETERS: dict[str, object] = {
     "max_connections": 200,
     "shared_buffers": "128MB",
     # What was acknowledged is on the disk of two instances; a checkpoint writes what both have already.
-    "max_wal_size": "1GB",
     "checkpoint_timeout": "15min",
+    "wal_keep_size": KEPT,
     # A flush of an RBD volume takes some 4 ms (pg_test_fsync). Who commits among three others waits half of
     # that, as PostgreSQL's documentation advises, and shares the flush, on the replica too.
     "commit_delay": 2000,  # microseconds
@@ -143,11 +144,12 @@ def build_config(design: Design, app: AppDesign, host: Host) -> dict[str, Any]:
             ],
             "post_init": f"sh -c 'sync --file-system {VOLUME}'",
         },
-        "postgresql": _postgres(design, host),
+        "postgresql": _postgres(design, app, host),
     }
 
 
-def _postgres(design: Design, host: Host) -> dict[str, Any]:
+def _postgres(design: Design, app: AppDesign, host: Host) -> dict[str, Any]:
+    assert isinstance(app.settings, DatabaseSettings)
     return {
         "listen": f"{host.address}:{POSTGRES_PORT}",
         "connect_address": f"{host.address}:{POSTGRES_PORT}",
@@ -158,7 +160,8 @@ def _postgres(design: Design, host: Host) -> dict[str, Any]:
         "basebackup": [{"checkpoint": "fast"}],
         "use_unix_socket": True,
         "use_unix_socket_repl": True,
-        "parameters": {"unix_socket_directories": SOCKETS},
+        # In each instance's own file, not in etcd: they follow a volume that grows.
+        "parameters": {"unix_socket_directories": SOCKETS, **log_settings(int(app.settings.volume))},
         "pg_hba": _access(design),
         "authentication": _authentication(),
     }

@@ -13,8 +13,9 @@ from rookery.apps.streaming.kubernetes import streaming_items
 from rookery.apps.streaming.media import RULES
 from rookery.apps.streaming.origin import ORIGIN_PORT, render_origin, server_place
 from rookery.apps.streaming.settings import StreamingSettings
+from rookery.apps.streaming.volumes import space_claims
 from rookery.design.app import Surroundings, storage_off
-from rookery.design.model import AppDesign, Bucket, Design, Host, Instance, Route, Share
+from rookery.design.model import AppDesign, Bucket, Claim, Design, Host, Instance, Route, Share
 from rookery.design.stored import CephUser, FileSystem
 from rookery.files import File, Program, packaged
 from rookery.spec.model import AppSettings
@@ -50,8 +51,16 @@ def place_streaming(settings: AppSettings, surroundings: Surroundings) -> AppDes
         routes=(vod,),
         buckets=(Bucket(name=MEDIA_BUCKET, owner=_PUBLISHER, readers=readers),),
         makes=True,
+        claims=_claims(settings, surroundings, given=given),
     )
     return _with_channel(design, settings, surroundings) if settings.channel else design
+
+
+def _claims(settings: StreamingSettings, surroundings: Surroundings, *, given: bool) -> tuple[Claim, ...]:
+    if surroundings.platform != "kubernetes":
+        return ()
+    work = "cephfs" if surroundings.block_pools is None else "rbd"
+    return space_claims(given=given, channel=settings.channel, work=work)
 
 
 def _with_channel(design: AppDesign, settings: StreamingSettings, surroundings: Surroundings) -> AppDesign:

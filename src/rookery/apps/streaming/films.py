@@ -19,12 +19,13 @@ from rookery.apps.pods import (
     deployment,
     job,
     pod,
+    quantity,
     resources,
 )
 from rookery.apps.serving import render_rules
 from rookery.apps.streaming.instances import MEDIA_BUCKET, PACKING_FOLDER
 from rookery.apps.streaming.media import RULES
-from rookery.apps.streaming.volumes import account, claim, claimed
+from rookery.apps.streaming.volumes import GIVEN_SPACE, account, claim, claimed
 from rookery.design.model import Design
 from rookery.manifest import Manifest, Objects, common_labels, manifest
 from rookery.units import GIB, MIB
@@ -38,7 +39,7 @@ _CONFIG, _TLS = "/etc/rookery", "/etc/rookery/tls"
 _READY = f"{_GIVEN}/.ready"
 # The folder itself, the first component of each name, belongs to root and stays as it is.
 _UNPACK = f"tar -x -C {_GIVEN} -m --strip-components=1 --no-same-owner --no-same-permissions"
-_GENERATED_SPACE, _GIVEN_SPACE = "2Gi", "50Gi"
+_GENERATED_SPACE = "2Gi"
 # Generated films took 0.8 GiB on two cores, as measured. ffmpeg takes more for each core and for larger
 # pictures, so it gets four cores at most, and a user's films twice the memory.
 _PACKING_MEMORY, _PUBLISHING_MEMORY = 1 * GIB, 192 * MIB
@@ -73,7 +74,7 @@ def source_volume(given: str) -> Objects:
         "again.",
         objects=(
             account("source"),
-            claim(_SOURCE, own, size=_GIVEN_SPACE),
+            claim(_SOURCE, own, size=GIVEN_SPACE),
             deployment(_SOURCE, own, specification, replicas=1),
         ),
     )
@@ -166,6 +167,6 @@ def _work_space(design: Design, *, given: bool) -> dict[str, Any]:
     spec = {
         "accessModes": ["ReadWriteOnce"],
         "storageClassName": BLOCK_CLASS if blocks else FILE_CLASS,
-        "resources": {"requests": {"storage": _GIVEN_SPACE}},
+        "resources": {"requests": {"storage": quantity(GIVEN_SPACE)}},
     }
     return {"name": "out", "ephemeral": {"volumeClaimTemplate": {"spec": spec}}}

@@ -36,14 +36,13 @@ from rookery.apps.streaming.instances import (
 )
 from rookery.apps.streaming.origin import HEALTH_PATH, ORIGIN_PORT, pod_place, render_origin
 from rookery.apps.streaming.settings import StreamingSettings
-from rookery.apps.streaming.volumes import account, claim, claimed
+from rookery.apps.streaming.volumes import WINDOW, account, claim, claimed
 from rookery.design.model import AppDesign, Design
 from rookery.manifest import Item, Manifest, Objects, manifest
 
 _ORIGIN, _CHANNEL = labels(ORIGIN), labels(CHANNEL)
 _LIVE = "/srv/live"
 _CONFIG, _TLS = "/etc/rookery", "/etc/rookery/tls"
-_WINDOW = "1Gi"  # of the channel: a minute and a half of it is kept, some 10 MB
 _PACKING_LIMIT = 6 * 3600  # seconds: a user's folder may hold many long films
 
 
@@ -106,7 +105,7 @@ def _channel(design: Design) -> tuple[Item, ...]:
             objects=(
                 account("channel"),
                 *_lease(),
-                claim("live", _CHANNEL, size=_WINDOW),
+                claim("live", _CHANNEL, size=WINDOW),
                 _encoders(design),
                 disruption_budget("streaming-channel", _CHANNEL),
             ),

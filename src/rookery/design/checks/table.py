@@ -7,7 +7,7 @@ their meaning; the first digit is the subject: 1 servers, 2 daemons, 3 pools, 4 
 
 from __future__ import annotations
 
-from rookery.design.checks import daemons, hosts, lab, network, pools, resources
+from rookery.design.checks import daemons, hosts, lab, network, pools, resources, room
 from rookery.design.checks.finding import Check, Finding, Remark, Severity, Subject
 from rookery.design.checks.table_kubernetes import KUBERNETES_CHECKS
 from rookery.design.machine import Machine
@@ -211,6 +211,25 @@ CHECKS: tuple[Check, ...] = (
         "stops) would be reached. It counts data as users store it, in the mix of pools that the "
         "design expects, without what BlueStore takes for itself.",
         function=pools.safe_amount,
+    ),
+    Check(
+        code="RK402",
+        severities=(*_ERROR, *_WARNING),
+        title="More is promised than may be stored",
+        why="Volumes and claims take space when they are written, and promise it before. What may be "
+        "stored is what fits under nearfull (85 %) after replication or coding. A single volume that "
+        "is larger could never be filled (an error); all of them together being larger works until "
+        "that much is written (a warning): at 95 % every write of everybody stops.",
+        function=room.promised_space,
+    ),
+    Check(
+        code="RK403",
+        severities=_WARNING,
+        title="A small volume",
+        why="A file system, a database's first files and its write-ahead log take their part of a volume "
+        "whatever is stored. The log's limit follows the volume (a quarter of it); below 4 GB little is "
+        "left, and a database whose volume is full stops.",
+        function=room.small_volumes,
     ),
     Check(
         code="RK501",

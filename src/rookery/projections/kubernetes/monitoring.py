@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.pods import NAMESPACE
-from rookery.design.cluster import has_cilium
+from rookery.apps.pods import NAMESPACE, quantity
+from rookery.design.cluster import ALERTMANAGER_VOLUME, PROMETHEUS_VOLUME, has_cilium
 from rookery.design.model import Design
 from rookery.manifest import Item, NeededSecret, Objects, Release, Secrets, Stage, manifest
 from rookery.projections.kubernetes.dashboards import dashboards
@@ -70,13 +70,13 @@ def prometheus_values(design: Design) -> dict[str, Any]:
                 "retention": "7d",
                 "retentionSize": "8GB",
                 "resources": _size(cpu=100, memory=512, limit=1024),
-                "storageSpec": {"volumeClaimTemplate": {"spec": _claim("10Gi")}},
+                "storageSpec": {"volumeClaimTemplate": {"spec": _claim(PROMETHEUS_VOLUME)}},
             }
         },
         "alertmanager": {
             "alertmanagerSpec": {
                 "resources": _size(cpu=10, memory=48, limit=128),
-                "storage": {"volumeClaimTemplate": {"spec": _claim("1Gi")}},
+                "storage": {"volumeClaimTemplate": {"spec": _claim(ALERTMANAGER_VOLUME)}},
             }
         },
         "grafana": _grafana(),
@@ -101,11 +101,11 @@ def _size(*, cpu: int, memory: int, limit: int) -> dict[str, Any]:
     }
 
 
-def _claim(size: str) -> dict[str, Any]:
+def _claim(size: int) -> dict[str, Any]:
     return {
         "storageClassName": "ceph-block",
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": size}},
+        "resources": {"requests": {"storage": quantity(size)}},
     }
 
 
