@@ -463,4 +463,5 @@ def test_nothing_is_allowed_before_it_is_said() -> None:
     assert names["spec"]["policyTypes"] == ["Egress"]
     assert selects(load["spec"]["podSelector"], LOAD_LABELS)
     assert policy_items(design_from("")) == ()
-    assert gateway_items(design_from("")) == ()
+    nothing = "storage: {dashboard: false, object: {enabled: false}}"
+    assert gateway_items(design_from(nothing)) == ()

@@ -144,10 +144,11 @@ def test_its_clients_come_as_users_do_and_to_the_database_inside() -> None:
     assert (found.writes.host, found.writes.port) == ("database-rw.media.svc", 5432)
     assert found.reads.host == "database-ro.media.svc"
     bare = places_of(made_of({"provider": "existing", "apps": {}}))
-    assert (bare.site, bare.s3, bare.writes) == ("", "", None)
+    assert (bare.site, bare.s3, bare.writes) == ("", "https://s3.rookery-demo.internal", None)
+    nothing = made_of({"provider": "existing", "apps": {}, "storage": {"object": {"enabled": False}}})
     with pytest.raises(InputError) as refused:
-        build_job(made_of({"provider": "existing", "apps": {}}), Wishes(churn=1), run=RUN, began="2026")
-    assert refused.value.what == "--churn: S3 is not reached from outside in a design without apps"
+        build_job(nothing, Wishes(churn=1), run=RUN, began="2026")
+    assert refused.value.what == "--churn: the design has no object storage (storage.object)"
 
 
 # ---- A run

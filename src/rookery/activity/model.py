@@ -96,7 +96,7 @@ def build_job(design: Design, wishes: Wishes, *, run: str, began: str) -> Job:
     places = places_of(design)
     viewers = _viewers(design, places, wishes, off)
     database = _database(design, places, wishes, off)
-    objects = _objects(design, places, wishes, off)
+    objects = _objects(places, wishes, off)
     if viewers is None and database is None and objects is None:
         raise InputError(
             "there is nothing to do: every kind of load is off",
@@ -182,10 +182,8 @@ def _database(
     )
 
 
-def _objects(design: Design, places: Places, wishes: Wishes, off: list[tuple[str, str]]) -> ObjectJob | None:
-    lack = "" if places.s3 else "S3 is not reached from outside in a design without apps"
-    if design.object_store is None:
-        lack = "the design has no object storage (storage.object)"
+def _objects(places: Places, wishes: Wishes, off: list[tuple[str, str]]) -> ObjectJob | None:
+    lack = "" if places.s3 else "the design has no object storage (storage.object)"
     rate = _number("churn", wishes.churn, 5.0, lack, off)
     if not rate or not places.s3:
         return None

@@ -50,8 +50,7 @@ def _on_kubernetes(design: Design, cluster: Cluster) -> Places:
     has_database = design.database is not None
     return Places(
         site=f"https://site.{cluster.domain}" if _has_site(design) else "",
-        # Without applications there is no door to the outside.
-        s3=f"https://s3.{cluster.domain}" if design.apps and design.object_store is not None else "",
+        s3=f"https://s3.{cluster.domain}" if design.object_store is not None else "",
         writes=Place(host=writes(), port=PORT) if has_database else None,
         reads=Place(host=reads(design), port=PORT) if has_database else None,
     )

@@ -35,10 +35,10 @@ class Door:
 
 
 def doors_of(design: Design) -> tuple[Door, ...]:
-    """Return the doors of a design; none without applications."""
+    """Return the doors of a design: the site, S3 and the dashboard, where each is there."""
     rook = DISTRIBUTIONS[design.distribution].namespace
     found = list(_sites(design))
-    if design.apps and design.object_store is not None:
+    if design.object_store is not None:
         found.append(
             Door(
                 name="s3",
@@ -50,7 +50,7 @@ def doors_of(design: Design) -> tuple[Door, ...]:
                 node_port=30444,
             )
         )
-    if design.apps and design.dashboard:
+    if design.dashboard:
         found.append(
             Door(
                 name="dashboard",

@@ -23,7 +23,7 @@ _HETZNER_LOCATION = "hel1"
 
 
 def gateway_items(design: Design) -> tuple[Item, ...]:
-    """Return the Gateway and its routes; nothing without applications, whose namespace it is in."""
+    """Return the Gateway and its routes; nothing where nothing is reached from outside."""
     doors = doors_of(design)
     if not doors:
         return ()

@@ -185,10 +185,10 @@ def _introduction(design: Design) -> Iterator[str]:
 
 def _doors(design: Design, cluster: Cluster) -> str:
     """Return what is reached from outside, and where its names must lead."""
-    reached = (
-        f"What people reach: `https://site.{cluster.domain}`, `https://s3.{cluster.domain}`, "
-        f"`https://dashboard.{cluster.domain}`.\n"
-    )
+    names = ", ".join(f"`https://{door.name}.{cluster.domain}`" for door in doors_of(design))
+    if not names:
+        return "Nothing of this system is reached from outside: it has no site, no S3 and no dashboard."
+    reached = f"What people reach: {names}.\n"
     if has_cilium(design):
         return (
             f"{reached}These names must lead to the address of the Gateway "

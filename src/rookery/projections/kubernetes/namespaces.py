@@ -5,6 +5,7 @@ from __future__ import annotations
 from rookery.apps.pods import NAMESPACE
 from rookery.design.model import Cluster, Design
 from rookery.manifest import MANAGED_BY, Manifest, Objects, Stage, manifest
+from rookery.projections.kubernetes.doors import doors_of
 from rookery.versions import DISTRIBUTIONS
 
 MONITORING = "monitoring"
@@ -42,9 +43,14 @@ def _namespaces(design: Design) -> list[Manifest]:
     if cluster.monitoring:
         # The exporter of node figures reads the host's own /proc and /sys.
         levels[MONITORING] = "privileged"
-    if design.apps:
+    if has_site_namespace(design):
         levels[NAMESPACE] = "restricted"
     return [_namespace(name, level, cluster) for name, level in levels.items()]
+
+
+def has_site_namespace(design: Design) -> bool:
+    """Whether the applications' namespace is there: for them, or for the door to S3 and the dashboard."""
+    return bool(design.apps or doors_of(design))
 
 
 def has_database(design: Design) -> bool:

@@ -16,7 +16,7 @@ _LABELS = common_labels("node-ports", part_of=PART_OF)
 
 
 def node_port_items(design: Design) -> tuple[Item, ...]:
-    """Return a Service with a node port for each door; nothing without applications."""
+    """Return a Service with a node port for each door; nothing where nothing is reached from outside."""
     doors = doors_of(design)
     if not doors:
         return ()

@@ -18,7 +18,11 @@ from rookery.projections.kubernetes.flux import render_flux
 from rookery.projections.kubernetes.foundation import foundation_stage
 from rookery.projections.kubernetes.guide import render_guide
 from rookery.projections.kubernetes.monitoring import monitoring_stage
-from rookery.projections.kubernetes.namespaces import has_database, namespaces_stage
+from rookery.projections.kubernetes.namespaces import (
+    has_database,
+    has_site_namespace,
+    namespaces_stage,
+)
 from rookery.projections.kubernetes.network import network_stage
 from rookery.projections.kubernetes.placed import Placed, placed_items
 from rookery.projections.kubernetes.script import render_script
@@ -37,7 +41,7 @@ def build_stages(design: Design) -> tuple[Stage, ...]:
     stages.append(storage_stage(design))
     if has_database(design):
         stages.append(databases_stage(design))
-    if design.apps:
+    if has_site_namespace(design):
         stages.append(access_stage(design))
     stages += _app_stages(design)
     names = {stage.name.partition("-")[2]: stage.name for stage in stages}

@@ -29,6 +29,7 @@ from rookery.errors import InputError, RookeryError
 from rookery.manifest import Wait
 from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE, SETTLED, cluster_steps
 from rookery.plan.step import Observation, Step
+from rookery.projections.kubernetes.doors import doors_of
 from rookery.projections.kubernetes.gateway import GATEWAY
 from rookery.projections.kubernetes.namespaces import CERT_MANAGER
 from rookery.projections.kubernetes.placed import placed_items
@@ -215,7 +216,9 @@ class KubernetesSystem:
     def addresses(self) -> Mapping[str, str]:
         """Where each name leads that is served to the outside: nobody's DNS needs to know them."""
         address = self._door()
-        return {f"{name}.{self._cluster.domain}": address for name in OUTSIDE} if address else {}
+        if not address:
+            return {}
+        return {f"{door.name}.{self._cluster.domain}": address for door in doors_of(self._design)}
 
     def _door(self) -> str:
         """Return the address that people come to: the Gateway's, or without one the load balancer's."""
