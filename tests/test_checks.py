@@ -55,9 +55,19 @@ def storage(**fields: object) -> dict[str, Any]:
     return {"hosts": {"storage": fields}}
 
 
+def balanced(provider: str, public: str, balancer: str) -> dict[str, Any]:
+    """Return a spec with its public network and its load balancer's address."""
+    return {"provider": provider, "network": {"public": public, "balancer": balancer}}
+
+
 CODED = {"erasureCoding": {"k": 2, "m": 1}}
 BIG = {"cpus": 8, "memory": "16GiB"}
 CLUSTER = {"platform": "kubernetes"}
+KSD: dict[str, Any] = {
+    **CLUSTER,
+    "storage": {"distribution": "ksd"},
+    "kubernetes": {"version": "1.28", "bootstrap": "kubeadm"},
+}
 
 # Code, severity, path, the spec that triggers it, and the machine.
 TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
@@ -175,6 +185,46 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
     ("RK703", "error", "network.cluster", {"network": {"cluster": "239.1.0.0/24"}}, None),
     ("RK703", "warning", "network.public", {"network": {"public": "9.9.9.0/24"}}, None),
     ("RK704", "info", "network.encryption", {}, None),
+    ("RK705", "error", "network.mtu", {"provider": "hetzner", "network": {"mtu": 1500}}, None),
+    ("RK705", "error", "network.mtu", {"provider": "gcp", "network": {"mtu": 9000}}, None),
+    ("RK705", "warning", "network.mtu", {"provider": "gcp", "network": {"mtu": 1500}}, None),
+    ("RK706", "error", "network.balancer", balanced("aws", "10.20.0.0/24", "10.20.0.2"), None),
+    ("RK706", "error", "network.balancer", balanced("aws", "10.20.0.0/24", "10.20.0.255"), None),
+    ("RK706", "error", "network.balancer", balanced("gcp", "10.20.0.0/24", "10.20.0.254"), None),
+    ("RK706", "error", "network.balancer", balanced("hetzner", "10.20.0.0/24", "10.20.0.1"), None),
+    ("RK706", "error", "network.balancer", balanced("existing", "10.20.0.0/24", "10.20.0.0"), None),
+    (
+        "RK706",
+        "error",
+        "hosts.workers.addresses",
+        {
+            "provider": "existing",
+            "network": {"public": "10.20.0.0/24"},
+            "hosts": {"workers": {"addresses": ["10.20.0.255", "10.20.0.7"]}},
+        },
+        None,
+    ),
+    (
+        "RK706",
+        "error",
+        "network.public",
+        {
+            "provider": "gcp",
+            "network": {"public": "10.20.0.0/24"},
+            "hosts": {"storage": {"count": 127}},
+        },
+        None,
+    ),
+    ("RK707", "error", "network.balancer", balanced("existing", "10.20.0.0/24", "10.21.0.9"), None),
+    ("RK707", "error", "network.balancer", balanced("existing", "10.20.0.0/24", "10.20.0.32"), None),
+    ("RK708", "error", "network.public", balanced("aws", "10.20.0.0/15", "10.20.0.9"), None),
+    (
+        "RK708",
+        "error",
+        "network.cluster",
+        {"provider": "aws", "network": {"cluster": "10.20.0.0/29"}, "hosts": {"storage": {"count": 3}}},
+        None,
+    ),
     ("RK801", "error", "storage.distribution", {**CLUSTER, "storage": {"distribution": "ksd"}}, None),
     ("RK801", "error", "storage.distribution", {**CLUSTER, "kubernetes": {"version": "1.40"}}, None),
     ("RK802", "warning", "kubernetes.version", {**CLUSTER, "kubernetes": {"version": "1.35"}}, None),
@@ -190,6 +240,20 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
         "error",
         "kubernetes.network",
         {"provider": "hetzner", "kubernetes": {"network": "bridge"}},
+        None,
+    ),
+    ("RK821", "error", "kubernetes.services", {**CLUSTER, "kubernetes": {"services": "10.0.0.0/9"}}, None),
+    ("RK821", "error", "kubernetes.services", {**CLUSTER, "kubernetes": {"services": "10.96.0.0/30"}}, None),
+    ("RK821", "error", "kubernetes.pods", {**CLUSTER, "kubernetes": {"pods": "10.0.0.0/7"}}, None),
+    ("RK821", "error", "kubernetes.pods", {**CLUSTER, "kubernetes": {"pods": "10.0.0.0/25"}}, None),
+    ("RK822", "error", "kubernetes.services", {**CLUSTER, "kubernetes": {"services": "127.0.0.0/16"}}, None),
+    ("RK822", "error", "kubernetes.pods", {**CLUSTER, "kubernetes": {"pods": "239.0.0.0/16"}}, None),
+    ("RK823", "error", "kubernetes.bootstrap", KSD, None),
+    (
+        "RK823",
+        "error",
+        "kubernetes.bootstrap",
+        {**KSD, "kubernetes": {"version": "1.28", "bootstrap": "kubeone"}},
         None,
     ),
     (
@@ -282,8 +346,7 @@ def test_whole_texts() -> None:
     )
     assert text_of("RK702", {"network": {"public": "10.20.7.0/24"}}, BUSY) == (
         "RK702 error: network.public: 10.20.7.0/24 overlaps 10.20.0.0/16, which this machine reaches through"
-        " vpn0. The lab would cut it off. Set it to a free network, like 10.20.0.0/24, or give the system"
-        " another name."
+        " vpn0. The lab would cut it off. Set it to a network that is free, like 10.21.0.0/24."
     )
 
 
@@ -291,6 +354,13 @@ def test_a_distribution_that_ends_before_this_kubernetes_says_so() -> None:
     assert text_of("RK801", {**CLUSTER, "storage": {"distribution": "ksd"}}) == (
         "RK801 error: storage.distribution: Koor Storage Distribution v1.12.0 supports Kubernetes 1.22 to"
         " 1.28, and this is 1.36. No release of it is newer. Set storage.distribution to rook."
+    )
+    assert text_of(
+        "RK801", {**CLUSTER, "storage": {"distribution": "ksd"}, "kubernetes": {"version": "1.29"}}
+    ) == (
+        "RK801 error: storage.distribution: Koor Storage Distribution v1.12.0 supports Kubernetes 1.22 to"
+        " 1.28, and this is 1.29. No release of it is newer. Set storage.distribution to rook, and"
+        ' kubernetes.version to "1.36".'
     )
     data = {**CLUSTER, "kubernetes": {"version": "1.28"}, "storage": {"distribution": "ksd"}}
     assert text_of("RK801", data) == ""

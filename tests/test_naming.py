@@ -51,7 +51,7 @@ def test_networks_differ_by_name_and_by_purpose() -> None:
 @given(st.integers(26, 30), st.sampled_from(["control_plane", "worker", "storage"]))
 def test_no_address_is_given_twice_in_the_smallest_networks(prefix: int, kind: str) -> None:
     addresses = Addresses(f"10.9.8.0/{prefix}", "network.public")
-    given_out = [addresses.gateway, addresses.load_balancer]
+    given_out = [addresses.gateway, addresses.load_balancer(2)]
     for role in ("control_plane", "worker", "storage"):
         for number in range(64):
             try:

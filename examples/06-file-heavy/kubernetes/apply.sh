@@ -212,9 +212,9 @@ if wanted 74-cdn; then
     apply -f 74-cdn/04-certificate.yaml
     wait_for --namespace=media certificate cdn-edge condition=Ready 180
     apply -f 74-cdn/06-pages.yaml
-    only media site-publisher site-publisher-ba9f196a8e
+    only media site-publisher site-publisher-990bac0a3c
     apply -f 74-cdn/07-publisher.yaml
-    wait_for --namespace=media job site-publisher-ba9f196a8e condition=Complete 600
+    wait_for --namespace=media job site-publisher-990bac0a3c condition=Complete 600
     apply -f 74-cdn/09-edges.yaml
     wait_for --namespace=media deployment cdn-edge 'rolled out' 600
 fi

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rookery.design.cluster import SLEEP_SINCE, minor_version
 from rookery.design.model import Design, Instance
 from rookery.manifest import JOB_LABEL, ROLLED_OUT, Manifest, Wait, common_labels, manifest, selector
 from rookery.units import GB, GIB, MIB
@@ -139,6 +140,15 @@ def certificate(
 def service_names(name: str, namespace: str = NAMESPACE) -> tuple[str, ...]:
     """Return the DNS names of a Service, the shortest that is unique first."""
     return (f"{name}.{namespace}.svc", f"{name}.{namespace}.svc.cluster.local", name)
+
+
+def leaving(design: Design, seconds: int) -> dict[str, Any]:
+    """Return the hook that lets a container go on for a while when it is to stop, as this Kubernetes reads
+    it."""
+    assert design.kubernetes is not None, "only a design on Kubernetes has pods"
+    if minor_version(design.kubernetes) >= SLEEP_SINCE:
+        return {"sleep": {"seconds": seconds}}
+    return {"exec": {"command": ["sleep", str(seconds)]}}
 
 
 def container(

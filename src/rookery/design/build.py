@@ -33,6 +33,7 @@ from rookery.design.pools import (
     build_pools,
     file_pools,
 )
+from rookery.design.providers import PROVIDER_NETWORKS, balancer_number
 from rookery.design.stored import FileSystem, ObjectStore, Pool
 from rookery.design.users import build_users
 from rookery.errors import InputError
@@ -120,13 +121,13 @@ def _zone(platform: Platform) -> str:
 
 def _network(spec: Spec) -> Network:
     counts = spec.hosts.control_plane.count, spec.hosts.workers.count, spec.hosts.storage.count
-    prefix = network_prefix(*counts)
+    prefix = network_prefix(*counts, kept_last=PROVIDER_NETWORKS[spec.provider].kept_last)
     public = spec.network.public or derived_network(spec.name, prefix)
     return Network(
         public=public,
         gateway=Addresses(public, "network.public").gateway,
         cluster=spec.network.cluster or "",
-        mtu=spec.network.mtu,
+        mtu=spec.network.mtu or PROVIDER_NETWORKS[spec.provider].mtu,
         encryption=spec.network.encryption,
     )
 
@@ -139,7 +140,8 @@ def _hosts(spec: Spec, platform: Platform, network: Network, kept: Kept) -> tupl
             "hosts.controlPlane.count: there is no control plane",
             hint="Set it to 1 or 3, or add `also: [control-plane]` to hosts.storage.",
         )
-    addresses = ServerAddresses(spec, Addresses(network.public, "network.public"))
+    first = balancer_number(spec.provider) + 1
+    addresses = ServerAddresses(spec, Addresses(network.public, "network.public", first=first))
     return (
         *(
             _host(control_plane_name(n), (Role.CONTROL_PLANE,), addresses.control_plane(n), control)
@@ -185,7 +187,8 @@ def _host(name: str, roles: tuple[Role, ...], address: str, machine: Machine) ->
 
 
 def _balancer(spec: Spec, network: Network) -> str:
-    return spec.network.balancer or Addresses(network.public, "network.public").load_balancer
+    number = balancer_number(spec.provider)
+    return spec.network.balancer or Addresses(network.public, "network.public").load_balancer(number)
 
 
 def _load_balancer(spec: Spec, network: Network) -> Host:

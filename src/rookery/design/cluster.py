@@ -61,6 +61,19 @@ def build_cluster(spec: Spec, hosts: tuple[Host, ...]) -> Cluster:
     )
 
 
+# The minor version of Kubernetes 1 that brought kubeadm.k8s.io/v1beta4 (doc.go of that package), in which
+# kubeadm is told everything here.
+KUBEADM_SINCE = 31
+# That which lets a container sleep before it is stopped without a program of its own
+# (PodLifecycleSleepAction, on by default since then).
+SLEEP_SINCE = 30
+
+
+def minor_version(cluster: Cluster) -> int:
+    """Return the minor version of Kubernetes 1."""
+    return int(cluster.version.partition(".")[2])
+
+
 def has_cilium(design: Design) -> bool:
     """Whether Cilium connects the pods: it knows who its own proxy and the API server are, has a Gateway, and
     needs no kube-proxy."""

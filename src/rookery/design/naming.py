@@ -44,21 +44,28 @@ def storage_name(number: int) -> str:
     return f"storage-{letters(number + _FIRST_STORAGE_LETTER)}"
 
 
-def _blocks(size: int) -> tuple[int, int, int]:
+def _blocks(size: int, first: int = 3) -> tuple[int, int, int]:
     """Return the first number of control-plane, worker and storage addresses in a network of `size`.
 
-    Below the first stand the network itself, the gateway (1) and the load balancer (2), in the smallest
-    networks too.
+    Below `first` stand the network itself, the gateway (1), what the provider keeps, and the load balancer,
+    in the smallest networks too.
     """
-    return 10, max(size // 8, 3), max(size // 2, 3)
+    return 10, max(size // 8, first), max(size // 2, first)
 
 
-def network_prefix(control_planes: int, workers: int, storage: int) -> int:
-    """Return the longest prefix (smallest network) that has room for that many hosts."""
+def network_prefix(control_planes: int, workers: int, storage: int, *, kept_last: int = 1) -> int:
+    """Return the longest prefix (smallest network) that has room for that many hosts.
+
+    `kept_last` are the addresses at its end that are no server's.
+    """
     for prefix in range(_SMALLEST_PREFIX, 8, -1):
         size = 2 ** (32 - prefix)
         first, second, third = _blocks(size)
-        if control_planes <= second - first and workers <= third - second and storage <= size - third - 1:
+        if (
+            control_planes <= second - first
+            and workers <= third - second
+            and storage <= size - third - kept_last
+        ):
             return prefix
     raise InputError("no IPv4 network of ours has room for that many hosts")
 
@@ -76,9 +83,9 @@ def derived_network(name: str, prefix: int, purpose: str = "public") -> str:
 
 
 class Addresses:
-    """Hands out the addresses of one network by role and number."""
+    """Hands out the addresses of one network by role and number, no server's below the number `first`."""
 
-    def __init__(self, network: str, path: str) -> None:
+    def __init__(self, network: str, path: str, *, first: int = 3) -> None:
         try:
             self._network = ipaddress.IPv4Network(network)
         except ValueError as error:
@@ -92,15 +99,15 @@ class Addresses:
                 hint="Give a larger network (a smaller number after the slash), or leave it out.",
             )
         self._path = path
-        self._control_plane, self._worker, self._storage = _blocks(self._network.num_addresses)
+        self._control_plane, self._worker, self._storage = _blocks(self._network.num_addresses, first)
 
     @property
     def gateway(self) -> str:
         return self._at(1)
 
-    @property
-    def load_balancer(self) -> str:
-        return self._at(2)
+    def load_balancer(self, number: int) -> str:
+        """Return the load balancer's address: which number it has, the provider leaves."""
+        return self._at(number)
 
     def control_plane(self, number: int) -> str:
         return self._in_block(self._control_plane, number, self._worker, "control-plane hosts")

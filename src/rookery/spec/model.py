@@ -174,13 +174,19 @@ class Network(Model):
     )
     balancer: Address | None = Field(
         None,
-        description="Where clients come to: a free address of the public network, by default its second"
-        " (`provider: existing`).",
+        description="Where clients come to: a free address of the public network, by default its second, on "
+        "aws its fourth.",
     )
     cluster: Cidr | None = Field(
         None, description="A second network for OSD replication only; none by default."
     )
-    mtu: int = Field(1500, ge=1280, le=9000, description="Largest packet of both networks, in bytes.")
+    mtu: int | None = Field(
+        None,
+        ge=1280,
+        le=9000,
+        description="Largest packet of both networks, in bytes; by default what the provider's carry: 1450 on"
+        " hetzner, 1460 on gcp, 1500 elsewhere.",
+    )
     encryption: bool = Field(
         default=False, description="Ceph traffic in msgr2's secure mode instead of crc mode."
     )

@@ -26,6 +26,7 @@ from rookery.apps.pods import (
     done,
     job,
     labels,
+    leaving,
     pod,
     resources,
     rolled_out,
@@ -209,7 +210,7 @@ def _api(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
         deployment(
             _NAME,
             pod_labels,
-            _api_pod(instance.memory),
+            _api_pod(design, instance.memory),
             replicas=count(design, instance),
             read=[config],
         ),
@@ -218,7 +219,7 @@ def _api(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
     )
 
 
-def _api_pod(memory: int) -> dict[str, Any]:
+def _api_pod(design: Design, memory: int) -> dict[str, Any]:
     environment = {"PYTHONPATH": f"/{PROGRAMS}", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
     password = {"secretName": secret_name(DATABASE.user), "items": [{"key": "password", "path": "password"}]}
     volumes: dict[str, tuple[str, dict[str, Any]]] = {
@@ -240,7 +241,7 @@ def _api_pod(memory: int) -> dict[str, Any]:
         startupProbe=_probe("live", periodSeconds=1, failureThreshold=60),
         livenessProbe=_probe("live", periodSeconds=10, failureThreshold=3),
         readinessProbe=_probe("ready", periodSeconds=5, failureThreshold=2),
-        lifecycle={"preStop": {"sleep": {"seconds": _LEAVING}}},
+        lifecycle={"preStop": leaving(design, _LEAVING)},
     )
     return pod(
         [api],

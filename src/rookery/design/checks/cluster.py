@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from rookery.design.checks.finding import Remark, Subject, error, info, warning
+from rookery.design.checks.free import free_network, set_to, taken_networks_of
 from rookery.design.cluster import CLOUD_CONTROLLERS, CLOUDS, has_cilium
 from rookery.design.model import Cluster
 from rookery.versions import DISTRIBUTIONS, KUBERNETES
 
 _NODE_PREFIX = 24
+# Where a free network is looked for first: at the defaults.
+_FIRST = {"kubernetes.pods": "10.244.0.0", "kubernetes.services": "10.96.0.0"}
 
 
 def _minor(version: str) -> int:
@@ -34,10 +37,17 @@ def unfit_distribution(subject: Subject) -> Iterator[Remark]:
             "storage.distribution",
             f"{distribution.title} supports Kubernetes 1.{oldest} to 1.{newest}, and this is"
             f" {cluster.version}.{others}",
-            "Set storage.distribution to rook."
-            if subject.design.distribution == "ksd"
-            else f"Set kubernetes.version to 1.{newest}.",
+            _other_version(subject.design.distribution, _minor(cluster.version), newest),
         )
+
+
+def _other_version(distribution: str, minor: int, newest: int) -> str:
+    """Return what to set where a distribution does not know a version: whatever else is set must fit too."""
+    if distribution != "ksd":
+        return f'Set kubernetes.version to "1.{newest}".'
+    first, last = DISTRIBUTIONS["rook"].kubernetes
+    also = "" if first <= minor <= last else f', and kubernetes.version to "1.{last}"'
+    return f"Set storage.distribution to rook{also}."
 
 
 def unproven_version(subject: Subject) -> Iterator[Remark]:
@@ -58,14 +68,20 @@ def overlapping_cluster_networks(subject: Subject) -> Iterator[Remark]:
     servers = [("network.public", network.public), ("network.cluster", network.cluster)]
     known = [(path, IPv4Network(text)) for path, text in servers if text]
     for path, inner in _named(cluster):
+        first = _FIRST[path]
         for other, outer in known:
             if inner.overlaps(outer):
                 yield error(
                     path,
                     f"{inner} overlaps {other} ({outer}). Packets for one would go to the other.",
-                    "Give it a network of its own, like 10.244.0.0/16.",
+                    set_to(free_network(inner.prefixlen, taken_networks_of(subject.design, path), first)),
                 )
         known.append((path, inner))
+
+
+def _prefix_for(nodes: int) -> int:
+    """Return the prefix of the smallest network that has a part for each of so many nodes."""
+    return _NODE_PREFIX - (nodes - 1).bit_length()
 
 
 def small_pod_network(subject: Subject) -> Iterator[Remark]:
@@ -76,10 +92,11 @@ def small_pod_network(subject: Subject) -> Iterator[Remark]:
     room = 2 ** (_NODE_PREFIX - pods.prefixlen) if pods.prefixlen <= _NODE_PREFIX else 0
     nodes = len(subject.design.servers)
     if room < nodes:
+        path = "kubernetes.pods"
         yield error(
-            "kubernetes.pods",
+            path,
             f"Each of {nodes} nodes gets a /{_NODE_PREFIX} of {pods}, which has {room} of them.",
-            "Give a larger network, or leave it out.",
+            set_to(free_network(_prefix_for(nodes), taken_networks_of(subject.design, path), _FIRST[path])),
         )
 
 

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from rookery.design.checks.finding import Remark, Subject, error, info, warning
+from rookery.design.checks.free import free_network, set_to, taken_networks_of
 from rookery.design.model import Network
 
 # Carriers' shared space (RFC 6598): not private by name, and nobody's on the internet either.
 _SHARED = IPv4Network("100.64.0.0/10")
 _DEFAULT_ROUTE = IPv4Network("0.0.0.0/0")
+# Where a network that a hint proposes is looked for first.
+_OWN = "10.20.0.0"
 
 
 def _networks(network: Network) -> tuple[tuple[str, IPv4Network], ...]:
@@ -19,14 +22,15 @@ def _networks(network: Network) -> tuple[tuple[str, IPv4Network], ...]:
 
 
 def overlapping_networks(subject: Subject) -> Iterator[Remark]:
-    (_, public), *others = _networks(subject.design.network)
+    design = subject.design
+    (_, public), *others = _networks(design.network)
     for path, network in others:
         if network.overlaps(public):
             yield error(
                 path,
                 f"{network} overlaps network.public ({public}). A server could not tell which one an address"
                 " is in.",
-                "Give it a network of its own.",
+                set_to(free_network(network.prefixlen, taken_networks_of(design, path), _OWN)),
             )
 
 
@@ -37,13 +41,13 @@ def unfit_networks(subject: Subject) -> Iterator[Remark]:
                 path,
                 f"{network} is set aside for other uses (loopback, link-local, multicast). Servers cannot"
                 " have its addresses.",
-                "Use a part of 10.0.0.0/8.",
+                set_to(free_network(network.prefixlen, taken_networks_of(subject.design, path), _OWN)),
             )
         elif not network.is_private and not network.overlaps(_SHARED):
             yield warning(
                 path,
                 f"{network} belongs to somebody on the internet, who would be out of reach.",
-                "Use a part of 10.0.0.0/8.",
+                set_to(free_network(network.prefixlen, taken_networks_of(subject.design, path), _OWN)),
             )
 
 
@@ -51,14 +55,16 @@ def taken_networks(subject: Subject) -> Iterator[Remark]:
     if subject.machine is None or subject.design.provider != "lab":
         return
     routes = [(IPv4Network(text), where) for text, where in subject.machine.routes]
+    routed = tuple(route for route, _ in routes if route != _DEFAULT_ROUTE)
     for path, network in _networks(subject.design.network):
+        taken = (*routed, *taken_networks_of(subject.design, path))
         for route, where in routes:
             if route != _DEFAULT_ROUTE and route.overlaps(network):
                 yield error(
                     path,
                     f"{network} overlaps {route}, which this machine reaches through {where}. The lab would"
                     " cut it off.",
-                    "Set it to a free network, like 10.20.0.0/24, or give the system another name.",
+                    set_to(free_network(network.prefixlen, taken, _OWN)),
                 )
 
 

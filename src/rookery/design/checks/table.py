@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from rookery.design.checks import daemons, hosts, lab, network, pools, resources, room
 from rookery.design.checks.finding import Check, Finding, Remark, Severity, Subject
+from rookery.design.checks.table_bounds import CLUSTER_BOUNDS, NETWORK_BOUNDS
 from rookery.design.checks.table_kubernetes import KUBERNETES_CHECKS
 from rookery.design.machine import Machine
 from rookery.design.model import Design
@@ -318,7 +319,9 @@ CHECKS: tuple[Check, ...] = (
         "readers in secure mode. Turn it on where others share the network.",
         function=network.readable_traffic,
     ),
+    *NETWORK_BOUNDS,
     *KUBERNETES_CHECKS,
+    *CLUSTER_BOUNDS,
 )
 
 
