@@ -38,35 +38,36 @@ def test_only_the_images_of_ones_own_cluster_are_ones_own(bus: Path) -> None:
     assert [m.path for m in krbd.mappings("f-1", bus)] == ["/dev/rbd10"]
 
 
+WAY = krbd.Way(monitors=("10.0.0.1:3300", "10.0.0.2:3300"), user="block", key="k==", encryption=True)
+
+
 def test_a_mapped_image_is_not_mapped_twice(bus: Path) -> None:
     mapped(bus, 3, IMAGE)
-    found = krbd.ensure_mapped(
-        IMAGE, monitors=["10.0.0.1:3300"], user="block", key="k", encryption=False, bus=bus
-    )
-    assert found.number == 3
+    assert krbd.ensure_mapped(IMAGE, way=WAY, object_size=4 << 20, bus=bus).number == 3
     assert (bus / "add_single_major").read_text() == ""
 
 
-def test_mapping_tells_the_kernel_monitors_user_key_and_mode(bus: Path) -> None:
+def test_mapping_tells_the_kernel_monitors_user_key_mode_and_what_an_object_is(bus: Path) -> None:
     # The folder stands still, so the image that was asked for never appears there.
     with pytest.raises(StopIteration):
-        krbd.ensure_mapped(
-            IMAGE,
-            monitors=["10.0.0.1:3300", "10.0.0.2:3300"],
-            user="block",
-            key="k==",
-            encryption=True,
-            bus=bus,
-        )
+        krbd.ensure_mapped(IMAGE, way=WAY, object_size=4 << 20, bus=bus)
     assert (bus / "add_single_major").read_text() == (
-        "10.0.0.1:3300,10.0.0.2:3300 name=block,secret=k==,ms_mode=secure,osd_request_timeout=30 "
+        "10.0.0.1:3300,10.0.0.2:3300 name=block,secret=k==,ms_mode=secure,alloc_size=4194304 "
         "block database-worker-a -"
     )
 
 
-def test_unmapping_by_force_says_so(bus: Path) -> None:
-    krbd.unmap(krbd.Mapping(image=IMAGE, number=3), force=True, bus=bus)
-    assert (bus / "remove_single_major").read_text() == "3 force"
+def test_unmapping_is_a_process_of_its_own(bus: Path) -> None:
+    child = krbd.start_unmap(krbd.Mapping(image=IMAGE, number=3), bus=bus)
+    assert child.wait(timeout=20) == 0
+    assert (bus / "remove_single_major").read_text() == "3"
+
+
+def test_a_device_has_its_number_while_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "rbd3").mkdir()
+    (tmp_path / "rbd3" / "dev").write_text("254:48\n")
+    numbers = [krbd.device_number(krbd.Mapping(image=IMAGE, number=n), tmp_path) for n in (3, 4)]
+    assert numbers == ["254:48", ""]
 
 
 def test_no_loop_device_stands_on_an_unused_folder(tmp_path: Path) -> None:

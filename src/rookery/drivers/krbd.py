@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rookery.drivers.loop import BlockDevice
 from rookery.drivers.modules import has_or_loads
+from rookery.drivers.process import ENDS_WITH_US
 
 BUS = Path("/sys/bus/rbd")
-# Seconds. A request without an answer by then fails; without a limit, a mount on a cluster that is gone
-# could never be undone.
-_REQUEST_LIMIT = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,11 @@ def is_available(bus: Path = BUS) -> bool:
 
 def mappings(fsid: str, bus: Path = BUS) -> tuple[Mapping, ...]:
     """Return what is mapped of one cluster."""
-    return tuple(mapping for mapping in _all(bus) if mapping.image.fsid == fsid)
+    return tuple(mapping for mapping in all_mappings(bus) if mapping.image.fsid == fsid)
 
 
-def _all(bus: Path) -> Iterator[Mapping]:
+def all_mappings(bus: Path = BUS) -> Iterator[Mapping]:
+    """Yield what is mapped, of whatever cluster."""
     folder = bus / "devices"
     entries = folder.iterdir() if folder.is_dir() else ()
     for entry in sorted(entries, key=lambda path: int(path.name)):
@@ -63,27 +64,65 @@ def _all(bus: Path) -> Iterator[Mapping]:
             yield Mapping(image=Image(fsid=fsid, pool=pool, name=name), number=int(entry.name))
 
 
-def ensure_mapped(
-    image: Image, *, monitors: Sequence[str], user: str, key: str, encryption: bool, bus: Path = BUS
-) -> Mapping:
-    """Map an image; one that is mapped already is left as it is.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How the kernel reaches a cluster: monitors' addresses with ports of msgr2, and the secret of
+    client.`user`."""
 
-    `monitors` are addresses with ports of msgr2, `key` the secret of client.`user`.
+    monitors: tuple[str, ...]
+    user: str
+    key: str
+    encryption: bool
+
+
+def ensure_mapped(image: Image, *, way: Way, object_size: int, bus: Path = BUS) -> Mapping:
+    """Map an image of objects of `object_size` bytes; one that is mapped already is left as it is.
+
+    Requests have no limit: a cluster that does not answer is a pause. With `osd_request_timeout` a file
+    system shuts itself down after it, for good, also when the cluster is back. What is discarded is cut into
+    pieces of `alloc_size`; only one that is a whole object removes the object.
     """
     there = [mapping for mapping in mappings(image.fsid, bus) if mapping.image == image]
     if there:
         return there[0]
-    mode = "secure" if encryption else "prefer-crc"
-    options = f"name={user},secret={key},ms_mode={mode},osd_request_timeout={_REQUEST_LIMIT}"
-    _write(bus / "add_single_major", f"{','.join(monitors)} {options} {image.pool} {image.name} -")
+    mode = "secure" if way.encryption else "prefer-crc"
+    options = f"name={way.user},secret={way.key},ms_mode={mode},alloc_size={object_size}"
+    _write(bus / "add_single_major", f"{','.join(way.monitors)} {options} {image.pool} {image.name} -")
     return next(mapping for mapping in mappings(image.fsid, bus) if mapping.image == image)
 
 
-def unmap(mapping: Mapping, *, force: bool, bus: Path = BUS) -> None:
-    """Unmap an image; with `force` also one that is in use, whose users then fail. Raises OSError (EBUSY)
-    without it."""
-    with contextlib.suppress(FileNotFoundError):
-        _write(bus / "remove_single_major", f"{mapping.number}{' force' if force else ''}")
+_UNMAP = "import os, sys; os.write(os.open(sys.argv[1], os.O_WRONLY), sys.argv[2].encode())"
+
+
+def start_unmap(mapping: Mapping, bus: Path = BUS) -> subprocess.Popen[bytes]:
+    """Let the kernel begin to unmap an image, in a process that is over when it has or will not.
+
+    While the cluster is silent that process cannot be killed, nor could a thread of ours be. Whether the
+    image is unmapped `mappings` says: the kernel refuses one that is in use (EBUSY), one that another process
+    is unmapping (EINPROGRESS), and one that is not mapped any more (ENOENT).
+    """
+    return subprocess.Popen(
+        (
+            *ENDS_WITH_US,
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            _UNMAP,
+            str(bus / "remove_single_major"),
+            str(mapping.number),
+        ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def device_number(mapping: Mapping, block: Path = Path("/sys/class/block")) -> str:
+    """Return a device's number as the tables of mounts write it (`254:16`); nothing for one that is gone."""
+    with contextlib.suppress(OSError):
+        return (block / f"rbd{mapping.number}" / "dev").read_text().strip()
+    return ""
 
 
 def block_device(mapping: Mapping) -> BlockDevice:

@@ -113,6 +113,11 @@ def delete_links(names: Iterable[str]) -> None:
     _batch([f"link delete {name}" for name in names], one_by_one=True)
 
 
+def turn_on(names: Iterable[str], *, namespace: str = "") -> None:
+    """Set links up, of this machine or of a namespace."""
+    _batch([f"link set {name} up" for name in names], namespace=namespace, one_by_one=True)
+
+
 def link_names() -> tuple[str, ...]:
     """Return the names of the machine's network links."""
     return tuple(sorted(path.name for path in Path("/sys/class/net").iterdir()))

@@ -47,7 +47,7 @@ def bring_down(
     existed = is_known(name) or name in running_names()
     with hold(name, forget=True):
         found = find_leftovers(paths, networks=networks)
-        take_down(paths)
+        take_down(paths, report)
         left = find_leftovers(paths, networks=networks)
         # With its servers the whole cluster is gone, and what was known of it leads nowhere.
         remove_tree(known)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,10 +18,14 @@ from rookery.drivers.files import remove_tree
 from rookery.drivers.process import CommandError
 from rookery.drivers.runc import Runc
 from rookery.systems.native.identity import load_identity
+from rookery.systems.native.last_word import pools_removed
+from rookery.systems.native.letting_go import LettingGo, end, mounts_of
 from rookery.systems.native.paths import CGROUP_ROOT, LabPaths
-from rookery.systems.protocol import Leftover
+from rookery.systems.protocol import Leftover, Report
 
 _DEATH_LIMIT = 10.0  # seconds for killed processes to be gone
+# Seconds. The kernel looks for monitors that answer every 3 s at first, every 30 s in the end.
+_LAST_LIMIT = 45.0
 
 
 def find_leftovers(paths: LabPaths, *, networks: tuple[str, ...] = ()) -> tuple[Leftover, ...]:
@@ -67,21 +70,30 @@ def lab_processes(paths: LabPaths) -> tuple[tuple[int, str], ...]:
 
 
 def _mappings(paths: LabPaths) -> tuple[krbd.Mapping, ...]:
-    """Return the RBD images of the lab's cluster that this machine's kernel has mapped."""
-    fsid = load_identity(paths.secrets).table.get("fsid", "")
-    return krbd.mappings(fsid) if fsid else ()
+    """Return the RBD images of the lab's cluster that this machine's kernel has mapped.
+
+    Whose they are the cluster's id says. Where Rook made the cluster it is that of the images which the lab's
+    servers have mounted.
+    """
+    every = tuple(krbd.all_mappings())
+    if not every:
+        return ()
+    numbers = {krbd.device_number(mapping): mapping.image.fsid for mapping in every}
+    pids = tuple(pid for pid, _ in lab_processes(paths))
+    ours = {numbers[mount.number] for mount in mounts_of(set(numbers), pids)}
+    ours.add(load_identity(paths.secrets).table.get("fsid", ""))
+    return tuple(mapping for mapping in every if mapping.image.fsid in ours)
 
 
-def take_down(paths: LabPaths) -> None:
+def take_down(paths: LabPaths, report: Report = lambda _: None) -> None:
     """Remove everything of a lab; what is gone already is fine. The order is that of a power cut: servers
-    first, then what they stood on."""
+    first, then what they stood on. What the kernel has of their cluster goes before them."""
+    _let_go(paths, report)
     _end_servers(paths)
     _end_processes(paths)
     for device in loop.devices_of(paths.folder):
         loop.detach(device)
     _until(lambda: not loop.devices_of(paths.folder))
-    for mapping in _mappings(paths):
-        krbd.unmap(mapping, force=True)
     names = [name for name in network.namespace_names() if name.startswith(paths.namespace_prefix)]
     with contextlib.suppress(CommandError):
         network.delete_namespaces(names)
@@ -99,45 +111,43 @@ def take_down(paths: LabPaths) -> None:
     remove_tree(paths.folder)
 
 
+def _let_go(paths: LabPaths, report: Report) -> None:
+    """Let the kernel let go of the lab's images, while their cluster lives or in spite of its death."""
+    clusters = {mapping.image.fsid for mapping in _mappings(paths)}
+    if not clusters:
+        return
+    going = LettingGo(
+        left=lambda: tuple(one for one in krbd.all_mappings() if one.image.fsid in clusters),
+        pids=lambda: tuple(pid for pid, _ in lab_processes(paths)),
+    )
+    if {"ceph-mon", "ceph-osd"} <= _programs(paths) and going.wait(report):
+        return
+    # Who waits for a dead cluster dies only when that is over; monitors die at once, and their stores are
+    # free.
+    end(pid for pid, _ in lab_processes(paths))
+    _until(lambda: "ceph-mon" not in _programs(paths))
+    with pools_removed(paths, report) as removed:
+        going.wait(report, limit=_LAST_LIMIT if removed else _DEATH_LIMIT)
+
+
+def _programs(paths: LabPaths) -> set[str]:
+    return {name for _, name in lab_processes(paths)}
+
+
 def _end_servers(paths: LabPaths) -> None:
-    """End every container. Where the kernel has mapped volumes, those that use them go first: what their
-    file systems still write needs the cluster, and a device in use cannot be unmapped. A storage daemon can
-    go at any time, and goes last, with nobody left to serve."""
+    """End every container. A storage daemon of a volume can go at any time, and goes last, with nobody left
+    to serve."""
     runc = Runc(paths.runc_state)
     running = runc.running()
     daemons = {name: pid for name, pid in running.items() if name.startswith(paths.volume_container(""))}
     servers = {name: pid for name, pid in running.items() if name not in daemons}
-    if _mappings(paths):
-        _kill(pid for pid in servers.values() if _uses_volumes(pid))
-        _until(lambda: _let_go(paths))
     # Killing the first process of a server's pid namespace ends all others in it; done for all servers
     # before any is cleaned up, so that no daemon sees its peers go one by one.
-    _kill(servers.values())
-    _kill(daemons.values())
+    end(servers.values())
+    end(daemons.values())
     names = [path.name for path in paths.runc_state.iterdir()] if paths.runc_state.is_dir() else []
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(lambda name: _delete(runc, name), names))
-
-
-def _uses_volumes(pid: int) -> bool:
-    try:
-        return " /dev/rbd/" in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-
-
-def _let_go(paths: LabPaths) -> bool:
-    """Unmap the volumes that are not mounted any more; tell whether all are gone."""
-    for mapping in _mappings(paths):
-        with contextlib.suppress(OSError):  # busy while it is mounted
-            krbd.unmap(mapping, force=False)
-    return not _mappings(paths)
-
-
-def _kill(pids: Iterable[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 def _until(done: Callable[[], bool]) -> None:
@@ -160,7 +170,7 @@ def _end_processes(paths: LabPaths) -> None:
 
     def gone() -> bool:
         left = lab_processes(paths)
-        _kill(pid for pid, _ in left)
+        end(pid for pid, _ in left)
         return not left
 
     _until(gone)

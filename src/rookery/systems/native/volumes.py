@@ -71,7 +71,7 @@ class Volumes:
         assert pid is not None, "a volume's step needs its server's"
         if not is_mount_point(Path(f"/proc/{pid}/root{volume.path}")):
             report("attaching")
-            with self._device(volume, identity, report) as device:
+            with self._device(volume, identity, int(there["object_size"]), report) as device:
                 self._mount(volume, device, pid)
         if int(there["size"]) < volume.size or not self.is_ready(volume):
             report("growing")
@@ -81,16 +81,14 @@ class Volumes:
         return self._runc.running().get(self._paths.container(volume.host))
 
     @contextlib.contextmanager
-    def _device(self, volume: Volume, identity: Identity, report: Report) -> Iterator[BlockDevice]:
+    def _device(
+        self, volume: Volume, identity: Identity, object_size: int, report: Report
+    ) -> Iterator[BlockDevice]:
         """Attach the image to this machine; the device lasts inside the `with`, and while it is mounted."""
         if krbd.is_available():
             yield krbd.block_device(
                 krbd.ensure_mapped(
-                    self._image(volume, identity),
-                    monitors=[f"{h.address}:3300" for h, _ in self._design.with_daemon(DaemonKind.MON)],
-                    user=USER,
-                    key=identity[f"cephx.client.{USER}"],
-                    encryption=self._design.network.encryption,
+                    self._image(volume, identity), way=self._way(identity), object_size=object_size
                 )
             )
             return
@@ -101,6 +99,14 @@ class Volumes:
                 yield device
         finally:
             os.close(file)
+
+    def _way(self, identity: Identity) -> krbd.Way:
+        return krbd.Way(
+            monitors=tuple(f"{h.address}:3300" for h, _ in self._design.with_daemon(DaemonKind.MON)),
+            user=USER,
+            key=identity[f"cephx.client.{USER}"],
+            encryption=self._design.network.encryption,
+        )
 
     def _image(self, volume: Volume, identity: Identity) -> krbd.Image:
         return krbd.Image(fsid=identity["fsid"], pool=volume.pool, name=volume.name)

@@ -108,7 +108,7 @@ class Agent:
         return {"code": 0, "same": same, "bytes": len(back), "seconds": time.monotonic() - started}
 
     def _rbd_ensure(self, request: dict[str, Any]) -> Answer:
-        """Make an image where there is none; tell its size."""
+        """Make an image where there is none; tell its size and that of its objects."""
         import rbd
 
         name = request["image"]
@@ -118,7 +118,7 @@ class Agent:
                 data_pool = request.get("data_pool") or None
                 rbd.RBD().create(pool, name, int(request["size"]), data_pool=data_pool)
             with rbd.Image(pool, name, read_only=True) as image:
-                return {"code": 0, "size": image.size()}
+                return {"code": 0, "size": image.size(), "object_size": image.stat()["obj_size"]}
 
         with self.cluster().open_ioctx(request["pool"]) as pool:
             deadline = time.monotonic() + _UNFINISHED
