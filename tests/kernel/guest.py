@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from rookery.drivers.files import remove_tree
 from rookery.drivers.process import ENDS_WITH_US
@@ -70,18 +71,22 @@ def obstacle() -> str:
     return ""
 
 
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
 class Guest:
     """A running guest; a context that ends it."""
 
     def __init__(self) -> None:
-        places, image = prepare(lambda line: print(line, file=sys.stderr))
+        places, image = prepare(_say)
         self._places: Places = places
         self._image = image
         self._work = Path(tempfile.mkdtemp(dir=places.folder, prefix="run-"))
         self.console = self._work / "console.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Guest:
+    def __enter__(self) -> Self:
         try:
             self.boot()
             self._lay_checkout()

@@ -49,16 +49,20 @@ _ALL_TESTS = ("-n", str(_WORKERS), "--durations", "25")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--kernel", is_flag=True, help="Run the tests that boot a kernel of their own.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def test(arguments: tuple[str, ...]) -> int:
+def test(arguments: tuple[str, ...], *, kernel: bool) -> int:
     """Run everything that CI checks, in a checkout; arguments go to pytest.
 
     \b
     rookery test                    style, layers, types, then all tests, with real servers
     rookery test -m "not lab"       without the tests that start servers
+    rookery test --kernel           labs on a kernel with RBD and cgroup v2, in User-mode Linux
     """
     if not (_ROOT / "pyproject.toml").exists():
         raise NotPossibleError("tests run in a checkout of the project only")
+    if kernel:
+        arguments = ("-m", "kernel", "tests/kernel", "--durations=0", *arguments)
     failed = _run_tests(arguments) if arguments else _run_everything()
     if failed:
         click.echo(f"failed: {', '.join(failed)}", err=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,9 +90,6 @@ def ensure_mapped(image: Image, *, way: Way, object_size: int, bus: Path = BUS) 
     return next(mapping for mapping in mappings(image.fsid, bus) if mapping.image == image)
 
 
-_UNMAP = "import os, sys; os.write(os.open(sys.argv[1], os.O_WRONLY), sys.argv[2].encode())"
-
-
 def start_unmap(mapping: Mapping, bus: Path = BUS) -> subprocess.Popen[bytes]:
     """Let the kernel begin to unmap an image, in a process that is over when it has or will not.
 
@@ -103,14 +99,8 @@ def start_unmap(mapping: Mapping, bus: Path = BUS) -> subprocess.Popen[bytes]:
     """
     return subprocess.Popen(
         (
-            *ENDS_WITH_US,
-            sys.executable,
-            "-I",
-            "-S",
-            "-c",
-            _UNMAP,
-            str(bus / "remove_single_major"),
-            str(mapping.number),
+            *(*ENDS_WITH_US, "sh", "-c", 'printf %s "$2" > "$1"', "sh"),
+            *(str(bus / "remove_single_major"), str(mapping.number)),
         ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -1,4 +1,9 @@
-"""Waits: each names what it waits for and has a limit that ends in an error that says what was seen last."""
+"""Waits: each names what it waits for and has a limit that ends in an error that says what was seen last.
+
+The limit is one of standing still. A machine may be slow, and whatever is awaited is not given up while it
+gets on: a look that shows what none before it showed begins the limit anew. What only goes back and forth
+shows nothing new.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ T = TypeVar("T")
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.25
+_LONGEST = 10  # times its limit is what a wait may take in all, however much there is to see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +32,13 @@ class Look(Generic[T]):
 def wait_for(what: str, look: Callable[[], Look[T]], *, limit: float, report: Callable[[str], None]) -> T:
     """Look again and again until there is a value, and return it.
 
-    `report` hears what is seen whenever it changes; `limit` is in seconds. Raises WaitError at the limit.
+    `report` hears what is seen whenever it changes; `limit` is in seconds without anything new. Raises
+    WaitError at the limit.
     """
-    deadline = time.monotonic() + limit
+    began = since = time.monotonic()
     pause = _FIRST_PAUSE
     last = ""
+    known: set[str] = set()
     while True:
         now = look()
         if now.value is not None:
@@ -38,11 +46,19 @@ def wait_for(what: str, look: Callable[[], Look[T]], *, limit: float, report: Ca
         if now.seen != last:
             last = now.seen
             report(f"{what}: {last}")
-        if time.monotonic() > deadline:
-            raise WaitError(
-                f"waited {limit:.0f} s for {what}, in vain",
-                details=(f"seen last: {last}",),
-                hint="Run the command again to go on; `rookery status` shows what runs.",
-            )
+        if now.seen not in known:
+            known.add(now.seen)
+            since = time.monotonic()
+        if time.monotonic() > min(since + limit, began + _LONGEST * limit):
+            raise _given_up(what, last, waited=time.monotonic() - began, still=time.monotonic() - since)
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def _given_up(what: str, last: str, *, waited: float, still: float) -> WaitError:
+    since = f", for {still:.0f} s" if waited - still > 1 else ""
+    return WaitError(
+        f"waited {waited:.0f} s for {what}, in vain",
+        details=(f"seen last{since}: {last}",),
+        hint="Run the command again to go on; `rookery status` shows what runs.",
+    )

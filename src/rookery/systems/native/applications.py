@@ -87,7 +87,7 @@ class Applications:
             self._apply_schema(app, report)
         if app.service is not None:
             with self._browser() as browser:
-                database.wait_replicas(self._design, browser, report)
+                database.wait_replicas(self._design, browser, report, self.volumes.written)
 
     def facts(self) -> set[str]:
         """Return the facts of the applications' steps that can be seen without doing them again."""
@@ -112,7 +112,7 @@ class Applications:
     def _primary(self, report: Report) -> str:
         """Return the host of the primary, once there is one."""
         with self._browser() as browser:
-            return database.wait_primary(self._design, browser, report)
+            return database.wait_primary(self._design, browser, report, self.volumes.written)
 
     def _share(self, share: Share, report: Report) -> None:
         """Make a share's directory and mount it on its hosts."""

@@ -6,7 +6,7 @@ SQL runs as the superuser on the primary's own host, over its local socket: ther
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rookery.apps.database.patroni import API_PORT
 from rookery.apps.database.settings import DatabaseSettings
@@ -16,8 +16,10 @@ from rookery.drivers.process import run
 from rookery.drivers.waiting import Look, wait_for
 from rookery.systems.native.identity import Identity
 from rookery.systems.protocol import Member, Report
+from rookery.units import format_size
 
-_PRIMARY_LIMIT = 120.0  # seconds, initdb on a busy machine included
+# Seconds without anything new: what initdb and a copy of the primary write counts.
+_PRIMARY_LIMIT = 120.0
 _REPLICAS_LIMIT = 180.0
 _AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
 _PSQL = ("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-")
@@ -40,18 +42,23 @@ def members(design: Design, browser: Browser) -> tuple[Member, ...]:
     return ()
 
 
-def wait_primary(design: Design, browser: Browser, report: Report) -> str:
-    """Wait until there is a primary that takes writes; return its host's name."""
+def wait_primary(
+    design: Design, browser: Browser, report: Report, written: Callable[[], Mapping[str, int]] = dict
+) -> str:
+    """Wait until there is a primary that takes writes; return its host's name. `written` looks how many bytes
+    each instance has on its volume."""
 
     def look() -> Look[str]:
         seen = members(design, browser)
         leaders = [m.name for m in seen if m.is_primary]
-        return Look(seen=_in_words(seen), value=leaders[0] if leaders else None)
+        return Look(seen=_in_words(seen, written()), value=leaders[0] if leaders else None)
 
     return wait_for("a primary", look, limit=_PRIMARY_LIMIT, report=report)
 
 
-def wait_replicas(design: Design, browser: Browser, report: Report) -> None:
+def wait_replicas(
+    design: Design, browser: Browser, report: Report, written: Callable[[], Mapping[str, int]] = dict
+) -> None:
     """Wait until every instance is the primary or follows it, one synchronously where that is asked."""
     service = design.database
     settings = next(app.settings for app in design.apps if app.service is not None)
@@ -63,13 +70,18 @@ def wait_replicas(design: Design, browser: Browser, report: Report) -> None:
         seen = members(design, browser)
         done = len(seen) == len(service.instances) and all(m.is_primary or m.follows for m in seen)
         done = done and (not wants_standby or any(m.role == "sync_standby" for m in seen))
-        return Look(seen=_in_words(seen), value=done or None)
+        return Look(seen=_in_words(seen, written()), value=done or None)
 
     wait_for("the replicas", look, limit=_REPLICAS_LIMIT, report=report)
 
 
-def _in_words(seen: Iterable[Member]) -> str:
-    return ", ".join(f"{m.name} {m.role} {m.state}" for m in seen) or "no instance answers"
+def _in_words(seen: Iterable[Member], written: Mapping[str, int]) -> str:
+    """Say what instances say of themselves, and how much those have that do not run yet."""
+    seen = tuple(seen)
+    said = ", ".join(f"{m.name} {m.role} {m.state}" for m in seen) or "no instance answers"
+    running = {m.name for m in seen if m.state in ("running", "streaming")}
+    parts = [f"{format_size(n)} on {host}" for host, n in sorted(written.items()) if host not in running]
+    return "; ".join((said, *parts))
 
 
 def create_databases(design: Design, identity: Identity, exec_argv: Exec, primary: str) -> None:

@@ -37,7 +37,7 @@ import json, sys, rados
 keyring, limit = sys.argv[1], sys.argv[2]
 cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name="mon.", conf={"keyring": keyring})
 cluster.conf_set("rados_mon_op_timeout", limit)
-cluster.connect(timeout=float(limit))
+cluster.connect(timeout=int(limit))
 def ask(**command):
     code, out, status = cluster.mon_command(json.dumps({"format": "json", **command}), b"")
     if code:
@@ -55,6 +55,7 @@ class _Monitor:
     """A monitor that is not running: where its server's root is, and the namespace of its network."""
 
     id: str
+    host: str
     root: Path
     namespace: str
 
@@ -81,15 +82,7 @@ def pools_removed(paths: LabPaths, report: Report) -> Iterator[bool]:
         return
     report("Ceph is silent: its monitors are started once more, to say that the volumes are gone")
     _plug_in(paths, monitors)
-    running = [
-        subprocess.Popen(
-            (*ENDS_WITH_US, *one.argv("ceph-mon", "-f", "--id", one.id)),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for one in monitors
-    ]
+    running = [_start(one, paths.server(one.host).console) for one in monitors]
     try:
         yield _remove_pools(monitors[0], report)
     finally:
@@ -98,11 +91,22 @@ def pools_removed(paths: LabPaths, report: Report) -> Iterator[bool]:
             process.wait(timeout=10)
 
 
+def _start(monitor: _Monitor, console: Path) -> subprocess.Popen[bytes]:
+    with console.open("ab") as said:
+        return subprocess.Popen(
+            (*ENDS_WITH_US, *monitor.argv("ceph-mon", "-f", "--id", monitor.id)),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+        )
+
+
 def _monitors(paths: LabPaths) -> tuple[_Monitor, ...]:
     stores = (paths.folder / "servers").glob("*/root/var/lib/ceph/mon/ceph-*/.made")
     return tuple(
         _Monitor(
             id=store.parent.name.removeprefix("ceph-"),
+            host=store.parents[6].name,
             root=store.parents[5],
             namespace=paths.namespace(store.parents[6].name),
         )

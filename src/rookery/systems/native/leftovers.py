@@ -88,9 +88,11 @@ def _mappings(paths: LabPaths) -> tuple[krbd.Mapping, ...]:
 def take_down(paths: LabPaths, report: Report = lambda _: None) -> None:
     """Remove everything of a lab; what is gone already is fine. The order is that of a power cut: servers
     first, then what they stood on. What the kernel has of their cluster goes before them."""
-    _let_go(paths, report)
+    gone = _let_go(paths, report)
     _end_servers(paths)
     _end_processes(paths)
+    if not gone:
+        return  # the network and the monitors' stores are the only way to it, for whoever tries again
     for device in loop.devices_of(paths.folder):
         loop.detach(device)
     _until(lambda: not loop.devices_of(paths.folder))
@@ -111,23 +113,24 @@ def take_down(paths: LabPaths, report: Report = lambda _: None) -> None:
     remove_tree(paths.folder)
 
 
-def _let_go(paths: LabPaths, report: Report) -> None:
-    """Let the kernel let go of the lab's images, while their cluster lives or in spite of its death."""
+def _let_go(paths: LabPaths, report: Report) -> bool:
+    """Let the kernel let go of the lab's images, while their cluster lives or in spite of its death; tell
+    whether it has."""
     clusters = {mapping.image.fsid for mapping in _mappings(paths)}
     if not clusters:
-        return
+        return True
     going = LettingGo(
         left=lambda: tuple(one for one in krbd.all_mappings() if one.image.fsid in clusters),
         pids=lambda: tuple(pid for pid, _ in lab_processes(paths)),
     )
     if {"ceph-mon", "ceph-osd"} <= _programs(paths) and going.wait(report):
-        return
+        return True
     # Who waits for a dead cluster dies only when that is over; monitors die at once, and their stores are
     # free.
     end(pid for pid, _ in lab_processes(paths))
     _until(lambda: "ceph-mon" not in _programs(paths))
     with pools_removed(paths, report) as removed:
-        going.wait(report, limit=_LAST_LIMIT if removed else _DEATH_LIMIT)
+        return going.wait(report, limit=_LAST_LIMIT if removed else _DEATH_LIMIT)
 
 
 def _programs(paths: LabPaths) -> set[str]:

@@ -6,9 +6,9 @@ removed: the file system is shut down, taken from its server, its users are ende
 all images at the same time.
 
 Every part looks at what is there and not at what was done before: a second `down`, after a first one was
-killed anywhere, goes on where that one was. Where Ceph is silent the kernel waits for ever, and no process
-can be made to give up; then the cluster gets to say once more that the images' pools are gone
-(`last_word.py`).
+killed anywhere, goes on where that one was. Where Ceph is silent, a process that unmaps an image and is
+killed unmaps it all the same; but what was written and not answered no kill ends. Then the cluster gets to
+say once more that the images' pools are gone (`last_word.py`).
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from rookery.systems.protocol import Report
 
 # Seconds. A Ceph that lives lets go of an image in tenths of one; each that goes begins the time anew.
 _LIVING = 5.0
+# Seconds for a cluster to take back its lock and watch. Killed then, the process unmaps the image without.
+_ASKING = 2.0
 _PAUSE = 0.05
 
 
@@ -51,7 +53,7 @@ class LettingGo:
     left: Callable[[], tuple[krbd.Mapping, ...]]
     pids: Callable[[], tuple[int, ...]]
     _detaching: dict[tuple[str, str], subprocess.Popen[bytes]] = field(default_factory=dict)
-    _unmapping: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _unmapping: dict[int, tuple[float, subprocess.Popen[bytes]]] = field(default_factory=dict)
 
     def wait(self, report: Report, *, limit: float = _LIVING) -> bool:
         """Let go of the images until all are gone, or none has gone for `limit` seconds; tell whether they
@@ -67,7 +69,7 @@ class LettingGo:
                 return False
             self._go_on(left)
             time.sleep(_PAUSE)
-        for child in (*self._detaching.values(), *self._unmapping.values()):
+        for child in (*self._detaching.values(), *(child for _, child in self._unmapping.values())):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=1)
         return True
@@ -79,13 +81,13 @@ class LettingGo:
             key = (mount.namespace, mount.point)
             if key not in self._detaching or self._detaching[key].poll() is not None:
                 self._detaching[key] = start_detaching(mount.pid, mount.point)
-        if any(child.poll() is None for child in self._detaching.values()):
-            return
         end(users_of({_device(number) for number in numbers if number}, pids))
         for mapping in left:
-            child = self._unmapping.get(mapping.number)
+            began, child = self._unmapping.get(mapping.number, (0.0, None))
             if child is None or child.poll() is not None:
-                self._unmapping[mapping.number] = krbd.start_unmap(mapping)
+                self._unmapping[mapping.number] = (time.monotonic(), krbd.start_unmap(mapping))
+            elif time.monotonic() - began > _ASKING:
+                child.kill()
 
 
 def end(pids: Iterable[int]) -> None:

@@ -9,6 +9,7 @@ and nowhere else: a server that is lost lets go of its volume by itself.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +22,13 @@ from rookery.drivers.loop import BlockDevice
 from rookery.drivers.process import run
 from rookery.drivers.runc import HOST_NETWORK, Container, Runc
 from rookery.drivers.waiting import Look, wait_for
+from rookery.errors import WaitError
 from rookery.files import File
 from rookery.projections.native.ceph_conf import render_ceph_conf
 from rookery.systems.native.identity import Identity
 from rookery.systems.native.image_build import image_root
+from rookery.systems.native.leftovers import lab_processes
+from rookery.systems.native.letting_go import LettingGo
 from rookery.systems.native.paths import LabPaths
 from rookery.systems.native.roots import lay_root
 from rookery.systems.protocol import Report
@@ -34,6 +38,7 @@ USER = "block"
 _NODE = "disk"
 _DAEMON_MEMORY = 384 * MIB
 _DAEMON_LIMIT = 30.0
+_LETTING_GO_LIMIT = 120.0  # seconds; a cluster that lost a server may keep writes waiting meanwhile
 # XFS, because it grows while it is mounted by whoever may mount it; ext4 asks for CAP_SYS_RESOURCE.
 _XFS_MAGIC = b"XFSB"
 
@@ -54,9 +59,23 @@ class Volumes:
         point = Path(f"/proc/{pid}/root{volume.path}")
         if not is_mount_point(point):
             return False
+        if is_dead(point):
+            return False
         # What XFS keeps for itself is below a twentieth.
         whole = os.statvfs(point)
         return whole.f_blocks * whole.f_frsize > volume.size * 0.9
+
+    def written(self) -> dict[str, int]:
+        """Return how many bytes are on the volumes of each host that has one mounted."""
+        found: dict[str, int] = {}
+        for volume in self._design.volumes:
+            point = Path(f"/proc/{self._server(volume)}/root{volume.path}")
+            with contextlib.suppress(OSError):
+                if is_mount_point(point):
+                    whole = os.statvfs(point)
+                    used = (whole.f_blocks - whole.f_bfree) * whole.f_frsize
+                    found[volume.host] = found.get(volume.host, 0) + used
+        return found
 
     def ensure(self, volume: Volume, ceph: CephSession, identity: Identity, report: Report) -> None:
         """Make a volume where there is none, attach it to its host, and let it be as large as designed."""
@@ -69,7 +88,9 @@ class Volumes:
         )
         pid = self._server(volume)
         assert pid is not None, "a volume's step needs its server's"
-        if not is_mount_point(Path(f"/proc/{pid}/root{volume.path}")):
+        point = Path(f"/proc/{pid}/root{volume.path}")
+        if not is_mount_point(point) or is_dead(point):
+            self._let_go(volume, pid, identity, report)
             report("attaching")
             with self._device(volume, identity, int(there["object_size"]), report) as device:
                 self._mount(volume, device, pid)
@@ -99,6 +120,19 @@ class Volumes:
                 yield device
         finally:
             os.close(file)
+
+    def _let_go(self, volume: Volume, pid: int, identity: Identity, report: Report) -> None:
+        """Take from a server and from the kernel what either still has of a volume that is not in use:
+        mounted once more, a file system that was shut down would stay so."""
+        image = self._image(volume, identity)
+        going = LettingGo(
+            left=lambda: tuple(one for one in krbd.mappings(image.fsid) if one.image == image),
+            pids=lambda: tuple(one for one, _ in lab_processes(self._paths)),
+        )
+        if not going.wait(report, limit=_LETTING_GO_LIMIT):
+            raise WaitError(f"the kernel does not let go of {volume.name}", hint="Look at `dmesg`.")
+        while is_mount_point(Path(f"/proc/{pid}/root{volume.path}")):
+            run(_in_server(pid, "umount", "-l", volume.path), timeout=30)
 
     def _way(self, identity: Identity) -> krbd.Way:
         return krbd.Way(
@@ -222,6 +256,16 @@ def is_mount_point(path: Path) -> bool:
         return path.stat().st_dev != path.parent.stat().st_dev
     except OSError:
         return False
+
+
+def is_dead(point: Path) -> bool:
+    """Tell whether a file system was shut down, by an error or by a `down` that did not end: it refuses
+    everything until it is mounted again."""
+    try:
+        next(point.iterdir(), None)
+    except OSError as error:
+        return error.errno == errno.EIO
+    return False
 
 
 def _is_blank(device: str) -> bool:

@@ -1,0 +1,195 @@
+"""A lab on a kernel that has RBD and cgroup v2, under systemd: its volumes, its losses, its end.
+
+One lab goes through everything in turn; each test begins with a lab that runs, and says where it leaves none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+
+from rookery.units import GIB
+from tests.kernel.guest import Guest
+
+pytestmark = pytest.mark.kernel
+
+NAME = "kernel"
+SPEC = """
+name: kernel
+pattern: PATTERN
+hosts:
+  storage:
+    drives: [{count: 1, size: 20GB, class: ssd}]
+storage:
+  file: {enabled: false}
+  object: {enabled: false}
+  dashboard: false
+apps:
+  cdn: null
+  streaming: null
+  catalogue: null
+  database: {instances: 2}
+"""
+_DATA = "/var/lib/postgresql"
+# Seconds. What volumes may add to a `down`; the machine is one slow CPU, and the rest of it takes 3 to 6.
+_DOWN = 12
+
+
+def up(guest: Guest, pattern: str = "compact") -> None:
+    guest.write("/root/spec.yaml", SPEC.replace("PATTERN", pattern))
+    guest.rookery("up", "/root/spec.yaml", "--no-journal")
+
+
+def down(guest: Guest) -> float:
+    """Take the lab down; return how long it took by its own account, having looked that nothing is left."""
+    said = guest.rookery("down", NAME, "--no-journal", timeout=200).stdout
+    found = re.fullmatch(rf"{NAME}: \d+ things removed, nothing left, ([\d.]+) s\n", said)
+    assert found is not None, said
+    assert remains(guest) == []
+    return float(found[1])
+
+
+def remains(guest: Guest) -> list[str]:
+    """Return what the guest has of a lab, asked of the kernel and not of the program."""
+    looks = (
+        *("ls /sys/bus/rbd/devices", "grep -h /dev/rbd /proc/*/mountinfo", "mount | grep /labs/"),
+        *("ip -o link | grep ' rk'", "ls /run/netns", "ls /var/lib/rookery/labs", "pgrep -l 'ceph|postgres'"),
+        "find /sys/fs/cgroup/rookery -name kernel",
+    )
+    return guest.run(f"({'; '.join(looks)}) 2> /dev/null || true").stdout.splitlines()
+
+
+def inside(guest: Guest, host: str) -> str:
+    """Return the process of a server, as the guest sees it."""
+    state = guest.run(f"cat /run/rookery/labs/{NAME}/{NAME}.{host}/state.json").stdout
+    return str(json.loads(state)["init_process_pid"])
+
+
+def volume_host(guest: Guest) -> str:
+    return guest.run("cat /sys/bus/rbd/devices/*/name").stdout.split()[0].removeprefix("database-")
+
+
+def verified(guest: Guest) -> None:
+    guest.rookery("verify", NAME, "--no-journal", timeout=300)
+
+
+def test_a_volume_is_mapped_so_that_an_outage_is_a_pause_and_what_is_freed_is_freed(guest: Guest) -> None:
+    up(guest)
+    said = guest.run("cat /sys/bus/rbd/devices/*/config_info").stdout
+    assert said.count("alloc_size=4194304") == 2
+    assert "osd_request_timeout" not in said
+
+
+def test_a_server_has_the_memory_and_cpus_of_the_design(guest: Guest) -> None:
+    limits = guest.run(f"cd /sys/fs/cgroup/rookery/{NAME}/storage-k && cat memory.max cpu.max").stdout.split()
+    assert limits == [str(32 * GIB), str(8 * 100_000), "100000"]
+
+
+def test_an_outage_longer_than_any_limit_was_is_a_pause(guest: Guest) -> None:
+    root = f"/proc/{inside(guest, volume_host(guest))}/root{_DATA}"
+    script = f"""
+import os, subprocess, time
+pids = subprocess.run(("pgrep", "ceph-osd"), capture_output=True, text=True).stdout.split()
+file = os.open("{root}/probe", os.O_CREAT | os.O_WRONLY)
+subprocess.run(("kill", "-STOP", *pids))
+subprocess.Popen(("sh", "-c", "sleep 40; kill -CONT " + " ".join(pids)))
+began = time.monotonic()
+os.write(file, bytes(100_000))
+os.fsync(file)
+print(round(time.monotonic() - began))
+os.unlink("{root}/probe")
+"""
+    guest.write("/root/outage.py", script)
+    assert int(guest.run("python3 /root/outage.py", timeout=200).stdout) >= 39
+
+
+def test_what_is_freed_is_freed(guest: Guest) -> None:
+    host = volume_host(guest)
+    pid = inside(guest, host)
+    file = f"/proc/{pid}/root{_DATA}/big"
+
+    def used() -> int:
+        argv = f"rbd --id block du --format json block/database-{host}"
+        said = guest.rookery("shell", host, "--", *argv.split(), timeout=60).stdout
+        return int(json.loads(said)["images"][0]["used_size"])
+
+    before = used()
+    guest.run(f"dd if=/dev/urandom of={file} bs=1M count=100 conv=fsync", timeout=200)
+    full = used()
+    guest.run(
+        f"rm {file} && sync -f /proc/{pid}/root{_DATA} && nsenter -t {pid} -m fstrim {_DATA}", timeout=120
+    )
+    assert full - before >= 100 << 20
+    # The database writes meanwhile; at most some segments of its log are new.
+    assert used() - before <= 48 << 20
+
+
+def test_a_lost_server_comes_back_with_its_volume(guest: Guest) -> None:
+    host = volume_host(guest)
+    guest.run(f"kill -KILL {inside(guest, host)}")
+    up(guest)
+    assert inside(guest, host)
+    verified(guest)
+
+
+def test_a_file_system_that_was_shut_down_is_mounted_anew(guest: Guest) -> None:
+    pid = inside(guest, volume_host(guest))
+    going_down = (
+        f"import fcntl, os; fcntl.ioctl(os.open('/proc/{pid}/root{_DATA}', 0), 0x8004587D, b'\\2\\0\\0\\0')"
+    )
+    guest.run(f'python3 -c "{going_down}"')
+    up(guest)
+    verified(guest)
+
+
+def test_after_a_power_cut_up_brings_everything_back(guest: Guest) -> None:
+    guest.run("sync")
+    guest.cut_power()
+    guest.boot()
+    assert [line for line in remains(guest) if line != NAME] == []
+    up(guest)
+    verified(guest)
+
+
+@pytest.mark.parametrize("after", [0.3, 0.8, 1.5])
+def test_a_down_that_was_killed_is_gone_on_with(guest: Guest, after: float) -> None:
+    """The next one does the rest; the last of these finds what the ones before it left."""
+    guest.run(f"timeout -s KILL {after} rookery down {NAME} --no-journal", timeout=60, check=False)
+    if after == 1.5:
+        down_or_gone(guest)
+
+
+def down_or_gone(guest: Guest) -> None:
+    guest.rookery("down", NAME, "--no-journal", timeout=200, check=False)
+    assert remains(guest) == []
+
+
+def test_down_takes_no_longer_for_its_volumes(guest: Guest) -> None:
+    up(guest)
+    assert down(guest) < _DOWN
+
+
+@pytest.mark.parametrize("how", ["the OSDs hang", "every server is dead"])
+def test_down_where_ceph_is_dead_already(guest: Guest, how: str) -> None:
+    """With something written and not answered in the kernel, which no kill ends."""
+    up(guest)
+    root = f"/proc/{inside(guest, volume_host(guest))}/root{_DATA}"
+    guest.run("pkill -STOP ceph-osd")
+    guest.run(f"timeout 2 dd if=/dev/zero of={root}/probe bs=1M count=1 conv=fsync", check=False, timeout=10)
+    if how == "every server is dead":
+        guest.run(
+            f"for s in /run/rookery/labs/{NAME}/*; do runc --root /run/rookery/labs/{NAME} kill"
+            " $(basename $s) KILL; done"
+        )
+    began = time.monotonic()
+    down(guest)
+    assert time.monotonic() - began < 90
+
+
+@pytest.mark.parametrize("pattern", ["hyperconverged", "production-minimum"])
+def test_other_patterns(guest: Guest, pattern: str) -> None:
+    up(guest, pattern)
+    assert down(guest) < _DOWN
