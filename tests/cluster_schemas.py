@@ -41,8 +41,11 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def problems(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with an object, strictly: a field that its kind does not have is an error."""
+def problems(document: Mapping[str, Any], version: str = KUBERNETES) -> Iterator[str]:
+    """Yield what is wrong with an object, strictly: a field that its kind does not have is an error.
+
+    Built-in kinds are those of that minor version of Kubernetes.
+    """
     api, kind = document["apiVersion"], document["kind"]
     group = api.rpartition("/")[0]
     where = f"{kind}/{document['metadata']['name']}"
@@ -52,7 +55,7 @@ def problems(document: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"{where}: {text}" for text in _custom_problems(document))
         return
     try:
-        kubernetes_validate.validate(plain(document), KUBERNETES, strict=True)
+        kubernetes_validate.validate(plain(document), version, strict=True)
     except kubernetes_validate.SchemaNotFoundError:
         yield from (f"{where}: {text}" for text in _custom_problems(document))
     except kubernetes_validate.ValidationError as error:

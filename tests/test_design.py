@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.checks import check_design
 from rookery.design.model import DaemonKind, Design, Role
+from rookery.design.providers import is_kept
 from rookery.design.survival import survival
 from rookery.errors import InputError
 from rookery.spec.load import read_pattern
+from rookery.spec.model import Provider
 from rookery.spec.parse import parse_spec
 
 
@@ -258,6 +260,36 @@ def test_an_address_of_two_servers_in_two_parts() -> None:
     assert str(refused.value) == (
         "hosts.workers.addresses: 10.0.0.2 is there twice\n  Give each server its own."
     )
+
+
+@pytest.mark.parametrize(
+    ("provider", "mtu", "balancer"),
+    [
+        ("lab", 1500, "10.20.0.2"),
+        ("existing", 1500, "10.20.0.2"),
+        ("hetzner", 1450, "10.20.0.2"),
+        ("gcp", 1460, "10.20.0.2"),
+        ("aws", 1500, "10.20.0.4"),
+    ],
+)
+def test_what_follows_from_the_provider(provider: str, mtu: int, balancer: str) -> None:
+    found = design({"provider": provider, "network": {"public": "10.20.0.0/24"}})
+    assert found.load_balancer is not None
+    assert (found.network.mtu, found.load_balancer.address) == (mtu, balancer)
+    given = {"public": "10.20.0.0/24", "mtu": 1300, "balancer": "10.20.0.9"}
+    found = design({"provider": provider, "network": given})
+    assert found.load_balancer is not None
+    assert (found.network.mtu, found.load_balancer.address) == (1300, "10.20.0.9")
+
+
+@pytest.mark.parametrize("provider", ["lab", "existing", "hetzner", "gcp", "aws"])
+@pytest.mark.parametrize("count", [4, 125, 126, 127, 128, 253, 255])
+def test_no_host_has_an_address_that_the_provider_keeps(provider: Provider, count: int) -> None:
+    found = design({"provider": provider, "hosts": {"storage": {"count": count}}})
+    network = IPv4Network(found.network.public)
+    kept = [host.name for host in found.hosts if is_kept(provider, network, IPv4Address(host.address))]
+    assert kept == []
+    assert len({host.address for host in found.hosts}) == len(found.hosts)
 
 
 def test_servers_that_are_there_keep_their_addresses() -> None:

@@ -107,5 +107,5 @@ def crowded_gateways(subject: Subject) -> Iterator[Remark]:
         yield error(
             "storage.object.gateways",
             f"{count} gateways on {hosts} storage nodes put two on one host. They listen on the same port.",
-            f"Set it to at most {hosts}, or raise hosts.storage.count.",
+            f"Set it to {hosts}, or raise hosts.storage.count.",
         )

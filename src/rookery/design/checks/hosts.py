@@ -115,24 +115,32 @@ def unused_drives(subject: Subject) -> Iterator[Remark]:
         )
 
 
+def _own_control_planes(subject: Subject) -> tuple[int, int]:
+    """Return how many control planes are servers of their own, and how many there are in all."""
+    hosts = subject.design.with_role(Role.CONTROL_PLANE)
+    return sum(Role.STORAGE not in host.roles for host in hosts), len(hosts)
+
+
 def even_control_planes(subject: Subject) -> Iterator[Remark]:
-    count = len(subject.design.with_role(Role.CONTROL_PLANE))
+    own, count = _own_control_planes(subject)
     if count % 2 == 0:
+        fewer = f"{own - 1} or " if own else ""
         yield warning(
             "hosts.controlPlane.count",
             f"There are {count} control planes. etcd needs a majority, so {count} bear the loss of no more"
             f" than {count - 1} do.",
-            f"Set it to {count - 1} or {count + 1}.",
+            f"Set it to {fewer}{own + 1}.",
         )
 
 
 def one_control_plane(subject: Subject) -> Iterator[Remark]:
-    if len(subject.design.with_role(Role.CONTROL_PLANE)) == 1:
+    own, count = _own_control_planes(subject)
+    if count == 1:
         yield info(
             "hosts.controlPlane.count",
             "There is one control plane. While it is down, what runs goes on, but nothing is changed or"
             " moved.",
-            "Set it to 3 where administration must always be possible.",
+            f"Set it to {own + 2} where administration must always be possible.",
         )
 
 

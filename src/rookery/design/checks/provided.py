@@ -26,7 +26,7 @@ def large_packets(subject: Subject) -> Iterator[Remark]:
             "network.mtu",
             f"Packets have up to {mtu} bytes, and networks of {design.provider} carry {kept.most}. Larger "
             f"ones are lost or cut in two, and connections hang.",
-            f"Leave it out, which is {kept.mtu}, or set it to {kept.most}.",
+            f"Leave it out, or set it to {kept.mtu}.",
         )
     elif design.provider == "gcp" and mtu > kept.mtu:
         yield warning(
