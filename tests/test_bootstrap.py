@@ -148,7 +148,7 @@ def test_variables_each_say_why() -> None:
         "ansible_user": "root",
         "upgrade_first": True,
         "encrypted_drives": False,
-        "smallest_drive": 5_000_000_000,
+        "smallest_drive": 5_368_709_120,
         "endpoint": "10.0.0.2:6443",
         "api_url": "https://{{ endpoint }}",
         "kubeconfig_file": "{{ playbook_dir }}/kubeconfig",

@@ -13,7 +13,7 @@ from rookery.design.build import build_design
 from rookery.design.checks import CHECKS, Finding, Severity, check_design, render_findings_document
 from rookery.design.checks.lab import expected_memory
 from rookery.design.machine import Machine
-from rookery.design.model import Design
+from rookery.design.model import DaemonKind, Design
 from rookery.spec.load import read_pattern
 from rookery.spec.parse import parse_spec
 from rookery.units import GB, GIB, MIB
@@ -68,6 +68,7 @@ KSD: dict[str, Any] = {
     "storage": {"distribution": "ksd"},
     "kubernetes": {"version": "1.28", "bootstrap": "kubeadm"},
 }
+MANY_DRIVES: dict[str, object] = {"cpus": 1, "memory": "64GiB", "drives": [{"count": 20}]}
 
 # Code, severity, path, the spec that triggers it, and the machine.
 TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
@@ -130,6 +131,40 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
     ("RK205", "error", "storage.mgrs", {"storage": {"mgrs": 5}}, None),
     ("RK206", "warning", "storage.file.mds.standby", {"storage": {"file": {"mds": {"standby": 0}}}}, None),
     ("RK207", "warning", "storage.file.mds", {"storage": {"file": {"mds": {"active": 4}}}}, None),
+    ("RK207", "error", "storage.file.mds", {**CLUSTER, "storage": {"file": {"mds": {"active": 3}}}}, None),
+    (
+        "RK210",
+        "error",
+        "storage.file.mds.standby",
+        {**CLUSTER, "storage": {"file": {"mds": {"active": 2, "standby": 1}}}},
+        None,
+    ),
+    ("RK107", "error", "hosts.storage.drives", {**CLUSTER, **storage(drives=[{"size": "5GB"}])}, None),
+    (
+        "RK113",
+        "error",
+        "hosts.workers.count",
+        {
+            **CLUSTER,
+            "hosts": {"workers": {"count": 0}},
+            "apps": {"database": None, "streaming": None, "catalogue": None, "cdn": None},
+        },
+        None,
+    ),
+    ("RK501", "error", "hosts.storage.memory", {**CLUSTER, **storage(memory="3GiB")}, None),
+    ("RK501", "error", "hosts.workers.memory", {**CLUSTER, "hosts": {"workers": {"memory": "2GiB"}}}, None),
+    ("RK504", "error", "hosts.storage.cpus", {**CLUSTER, **storage(**MANY_DRIVES)}, None),
+    (
+        "RK815",
+        "info",
+        "kubernetes.monitoring",
+        {
+            **CLUSTER,
+            "storage": {"block": {"enabled": False}, "file": {"enabled": False}},
+            "apps": {"database": None, "streaming": {"channel": False}, "catalogue": None},
+        },
+        None,
+    ),
     ("RK208", "warning", "storage.object.gateways", {"storage": {"object": {"gateways": 1}}}, None),
     ("RK209", "error", "storage.object.gateways", {"storage": {"object": {"gateways": 5}}}, None),
     (
@@ -327,6 +362,67 @@ def test_whole_texts() -> None:
         "RK120 warning: apps.database: Every postgres of database is on worker-a. Losing that host stops it."
         " Give it two hosts: see hosts.workers.count and the settings of the application."
     )
+
+
+def test_whole_texts_on_a_cluster() -> None:
+    small = {**CLUSTER, **storage(memory="3GiB")}
+    assert text_of("RK501", small) == (
+        "RK501 error: hosts.storage.memory: What lands on storage-k (daemons, their helpers, the pods of"
+        " every node, and room for one daemon of each kind) requests 3,084 MiB: rook-ceph-osd fits on no"
+        " node. Of"
+        " 3 GiB, 2,407 MiB are left for pods: its kernel, kubelet and the system keep the rest. Set it to"
+        " 4GiB or more."
+    )
+    assert text_of("RK501", {**CLUSTER, "hosts": {"workers": {"memory": "2GiB"}}}) == (
+        "RK501 error: hosts.workers.memory: A pod of database-postgres requests 768 MiB and fits on no node:"
+        " worker-b has 672 MiB left at most. Of 2 GiB, 1,434 MiB are left for pods: its kernel, kubelet and"
+        " the system keep the rest. Set it to 4GiB or more."
+    )
+    assert text_of("RK504", {**CLUSTER, **storage(**MANY_DRIVES)}) == (
+        "RK504 error: hosts.storage.cpus: What lands on storage-k (daemons, their helpers, the pods of"
+        " every node, and room for one daemon of each kind) requests 1500m: rook-ceph-osd fits on no"
+        " node. Of 1 CPU,"
+        " 900m are left for pods: kubelet and the system keep the rest. Set it to 3 or more."
+    )
+    three = {**CLUSTER, "storage": {"file": {"mds": {"active": 3, "standby": 1}}}}
+    assert text_of("RK210", three) == (
+        "RK210 error: storage.file.mds.standby: Rook starts one standby for each of 3 active metadata"
+        " servers, or none; it does not start 1. Set it to 0, or both it and active to 2."
+    )
+    assert text_of("RK207", three) == (
+        "RK207 error: storage.file.mds: Rook starts 6 metadata servers, each on a host of its own, and there"
+        " are 4 storage nodes. 2 would have none. Let active and standby together be at most 4, or raise"
+        " hosts.storage.count."
+    )
+    assert text_of("RK107", {**CLUSTER, **storage(drives=[{"size": "5GB"}])}) == (
+        "RK107 error: hosts.storage.drives: Rook makes no OSD on a drive of 5 GB: ceph-volume rejects what is"
+        " smaller than 5 GiB (5,368,709,120 bytes). Set size to 5GiB or 5.4GB, or more."
+    )
+    assert text_of("RK107", {**CLUSTER, **storage(drives=[{"size": "5GiB"}])}) == ""
+    assert text_of("RK107", storage(drives=[{"size": "5GB"}])) == ""
+
+
+@pytest.mark.parametrize("size", ["3GiB", "1GiB"])
+@pytest.mark.parametrize("section", ["storage", "workers", "controlPlane"])
+def test_the_size_that_a_finding_advises_ends_it(section: str, size: str) -> None:
+    for finding in findings({**CLUSTER, "hosts": {section: {"memory": size}}}):
+        if finding.code == "RK501":
+            advised = finding.hint.split()[3]
+            again = findings({**CLUSTER, "hosts": {finding.path.split(".")[1]: {"memory": advised}}})
+            assert not [one for one in again if one.code == "RK501" and one.path == finding.path]
+
+
+@pytest.mark.parametrize(
+    ("active", "standby", "started"), [(1, 0, 1), (1, 1, 2), (2, 2, 4), (2, 1, 4), (3, 0, 3), (1, 2, 2)]
+)
+def test_a_cluster_has_as_many_metadata_servers_as_rook_starts(
+    active: int, standby: int, started: int
+) -> None:
+    asked = {"storage": {"file": {"mds": {"active": active, "standby": standby}}}}
+    assert len(design({**CLUSTER, **asked}).with_daemon(DaemonKind.MDS)) == started
+    assert len(design(asked).with_daemon(DaemonKind.MDS)) == active + standby
+    refused = "RK210" in {one.code for one in findings({**CLUSTER, **asked})}
+    assert refused == (standby not in (0, active))
     assert text_of("RK203", {"storage": {"mons": 5}}) == (
         "RK203 error: storage.mons: 5 monitors on 4 storage nodes put two on one host. They listen on the"
         " same ports, and one loss would take both. Set it to 3, or raise hosts.storage.count."

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from rookery.design.model import Design, Role
+from rookery.design.node import allocatable_cpu, allocatable_memory
 from rookery.manifest import Manifest, Objects, Release, Stage, Wait
 from rookery.projections.kubernetes import build_stages, render_kubernetes
-from rookery.projections.kubernetes.storage.resources import cpu_factor
 from rookery.run.prices import shipped_book
 from rookery.run.render import differences, render_files, render_input
 from rookery.run.workspace import open_spec
@@ -197,9 +197,9 @@ def test_requests_of_ceph_fit_every_storage_node_as_designed(pattern: str) -> No
         requests["rgw"] = store["spec"]["gateway"]["resources"]["requests"]
     for host in of.with_role(Role.STORAGE):
         milli = sum(int(requests[daemon.kind]["cpu"].removesuffix("m")) for daemon in host.daemons)
-        assert milli <= host.cpus * 1000 * 0.81
+        assert milli <= allocatable_cpu(host.cpus)
         mib = sum(int(requests[daemon.kind]["memory"].removesuffix("Mi")) for daemon in host.daemons)
-        assert mib * 1024**2 <= host.memory
+        assert mib * 1024**2 <= allocatable_memory(host.memory)
 
 
 @every_pattern
@@ -233,9 +233,13 @@ def test_certificates_outlive_programs_that_read_them_once(pattern: str) -> None
 
 def test_large_machines_get_what_rook_itself_requests() -> None:
     of = design("production-minimum")
-    assert cpu_factor(of) == pytest.approx(2 * 0.8 / 4.5)
     resources = cluster_values(of)["cephClusterSpec"]["resources"]
-    assert resources["mon"]["requests"] == {"cpu": "356m", "memory": "256Mi"}
+    assert resources["mon"] == {
+        "requests": {"cpu": "301m", "memory": "224Mi"},
+        "limits": {"memory": "384Mi"},
+    }
+    large = cluster_values(design("database"))["cephClusterSpec"]["resources"]
+    assert large["mon"] == {"requests": {"cpu": "1000m", "memory": "1024Mi"}, "limits": {"memory": "1536Mi"}}
 
 
 def test_the_distribution_decides_charts_and_ceph() -> None:

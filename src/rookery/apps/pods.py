@@ -13,6 +13,7 @@ from typing import Any
 
 from rookery.design.cluster import SLEEP_SINCE, minor_version
 from rookery.design.model import Design, Instance
+from rookery.design.pod import Size
 from rookery.manifest import JOB_LABEL, ROLLED_OUT, Manifest, Wait, common_labels, manifest, selector
 from rookery.units import GB, GIB, MIB
 
@@ -64,13 +65,13 @@ def container_security() -> dict[str, Any]:
     }
 
 
-def resources(*, memory: int, cpu: str) -> dict[str, Any]:
+def sized(size: Size) -> dict[str, Any]:
     """Return requests, and a limit of memory alone: a limit of CPU slows what could use an idle one.
 
-    `memory` is bytes, which Kubernetes kills a container beyond; `cpu` is Kubernetes' own writing (`100m`).
+    Kubernetes kills a container that takes more memory than its limit.
     """
-    size = f"{memory // MIB}Mi"
-    return {"requests": {"cpu": cpu, "memory": size}, "limits": {"memory": size}}
+    requests = {"cpu": f"{size.cpu}m", "memory": f"{size.memory // MIB}Mi"}
+    return {"requests": requests} | ({"limits": {"memory": f"{size.limit // MIB}Mi"}} if size.limit else {})
 
 
 def quantity(size: int) -> str:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from rookery.design.addresses import ServerAddresses
 from rookery.design.app import Placers, Surroundings
-from rookery.design.cluster import build_cluster, cluster_frontends
+from rookery.design.cluster import build_cluster, cluster_frontends, pod_network
 from rookery.design.kept import Kept
-from rookery.design.model import AppDesign, DaemonKind, Design, Frontend, Host, Instance, Network, Role
+from rookery.design.model import (
+    AppDesign,
+    Daemon,
+    DaemonKind,
+    Design,
+    Frontend,
+    Host,
+    Instance,
+    Network,
+    Role,
+)
 from rookery.design.naming import (
     Addresses,
     control_plane_name,
@@ -20,11 +31,12 @@ from rookery.design.naming import (
 from rookery.design.placement import (
     DASHBOARD_PORT,
     RGW_PORT,
-    SYSTEM_MEMORY,
+    as_rook_starts,
     build_drives,
+    daemon_counts,
     place_daemons,
-    system_memory,
 )
+from rookery.design.pods import Storage
 from rookery.design.pools import (
     LAB_PGS_PER_OSD,
     PRODUCTION_PGS_PER_OSD,
@@ -34,6 +46,7 @@ from rookery.design.pools import (
     file_pools,
 )
 from rookery.design.providers import PROVIDER_NETWORKS, balancer_number
+from rookery.design.sharing import share_memory
 from rookery.design.stored import FileSystem, ObjectStore, Pool
 from rookery.design.users import build_users
 from rookery.errors import InputError
@@ -161,8 +174,11 @@ def _storage_hosts(
     roles = tuple(role for role in Role if role in (Role.STORAGE, *storage.also))
     drives = build_drives(storage.drives)
     names = tuple(storage_name(number) for number in range(storage.count))
-    reserve = int(storage.memory) * (len(roles) - 1) // 4 + system_memory(platform) - SYSTEM_MEMORY
-    daemons = place_daemons(spec.storage, names, drives, int(storage.memory), reserve=reserve, kept=kept)
+    reserve = int(storage.memory) * (len(roles) - 1) // 4
+    started = spec.storage if platform == "native" else as_rook_starts(spec.storage)
+    daemons = place_daemons(started, names, drives, int(storage.memory), reserve=reserve, kept=kept)
+    if platform == "kubernetes":
+        daemons = _shared(spec, daemons, roles, reserve)
     return tuple(
         replace(
             _host(name, roles, addresses.storage(n), storage),
@@ -172,6 +188,25 @@ def _storage_hosts(
         )
         for n, name in enumerate(names)
     )
+
+
+def _shared(
+    spec: Spec, daemons: Mapping[str, tuple[Daemon, ...]], roles: tuple[Role, ...], others: int
+) -> dict[str, tuple[Daemon, ...]]:
+    """Return daemons with the memory that they are given in pods."""
+    nodes = spec.hosts.storage
+    there = Storage(
+        kinds=tuple(kind for kind, count in daemon_counts(spec.storage) if count),
+        drives=sum(kind.count for kind in nodes.drives),
+        cpus=nodes.cpus,
+        roles=roles,
+        cilium=pod_network(spec) == "cilium",
+        monitoring=spec.kubernetes.monitoring,
+    )
+    each = share_memory(there, int(nodes.memory), others=others)
+    return {
+        host: tuple(replace(one, memory=each[one.kind]) for one in found) for host, found in daemons.items()
+    }
 
 
 def _host(name: str, roles: tuple[Role, ...], address: str, machine: Machine) -> Host:
@@ -213,6 +248,7 @@ def _file_system(spec: Spec) -> FileSystem | None:
         metadata_pool="cephfs-metadata",
         data_pools=file_pools(file),
         active_mds=file.mds.active,
+        standby_mds=file.mds.standby,
     )
 
 

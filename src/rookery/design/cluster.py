@@ -52,7 +52,7 @@ def build_cluster(spec: Spec, hosts: tuple[Host, ...]) -> Cluster:
     return Cluster(
         version=chosen.version,
         bootstrap=chosen.bootstrap,
-        network=chosen.network or ("bridge" if spec.provider == "lab" else "cilium"),
+        network=pod_network(spec),
         endpoint=f"{door.address}:{API_PORT}",
         pods=chosen.pods or (_PODS if len(servers) <= _FEW_NODES else _MANY_PODS),
         services=chosen.services,
@@ -72,6 +72,11 @@ SLEEP_SINCE = 30
 def minor_version(cluster: Cluster) -> int:
     """Return the minor version of Kubernetes 1."""
     return int(cluster.version.partition(".")[2])
+
+
+def pod_network(spec: Spec) -> str:
+    """Return who connects the pods of a spec: cilium or bridge."""
+    return spec.kubernetes.network or ("bridge" if spec.provider == "lab" else "cilium")
 
 
 def has_cilium(design: Design) -> bool:

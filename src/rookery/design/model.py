@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rookery.design.pod import PodGroup
 from rookery.design.stored import CephUser, FileSystem, ObjectStore, Pool
 from rookery.spec.model import AppSettings, Platform, Provider
 
@@ -98,6 +99,17 @@ class Host:
     drives: tuple[Drive, ...] = ()
     daemons: tuple[Daemon, ...] = ()
     instances: tuple[Instance, ...] = ()
+
+    @property
+    def is_dedicated(self) -> bool:
+        """Whether it is for storage alone: on Kubernetes it is tainted, so that nothing else comes there."""
+        return self.roles == (Role.STORAGE,)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its node has no taint: a worker takes any pod, a control plane that is none does not."""
+        shares = Role.WORKER in self.roles or Role.CONTROL_PLANE not in self.roles
+        return shares and not self.is_dedicated
 
     def daemons_of(self, kind: DaemonKind) -> tuple[Daemon, ...]:
         return tuple(daemon for daemon in self.daemons if daemon.kind is kind)
@@ -256,7 +268,7 @@ class AppDesign:
     application's own projections; `users` are cephx users that its shares and instances need; `service` is
     what the application that runs the database offers to the others. An application `makes` content by a
     program where it is neither packaged nor given, and `uses` what the named others make. `claims` are
-    promised space beside its volumes.
+    promised space beside its volumes, `pods` what it asks of a cluster's nodes.
     """
 
     name: str
@@ -273,6 +285,7 @@ class AppDesign:
     makes: bool = False
     uses: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
+    pods: tuple[PodGroup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

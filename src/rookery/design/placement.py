@@ -13,7 +13,6 @@ from itertools import count
 from rookery.design.kept import Kept
 from rookery.design.model import Daemon, DaemonKind, Drive
 from rookery.spec import model as spec_model
-from rookery.spec.model import Platform
 from rookery.units import GIB, MIB
 
 MON_PORTS = (3300, 6789)
@@ -44,17 +43,9 @@ MEMORY_NEEDS: Mapping[DaemonKind, MemoryNeed] = {
 
 _NOTHING = Kept()
 
-# What the operating system and its services keep for themselves, in bytes; on Kubernetes kubelet and CRI-O
-# too, which kubelet is told to reserve, and the pods that run on every node: Cilium, CSI's plugins,
-# exporters.
+# What the operating system and its services keep for themselves, in bytes, where no kubelet runs; on
+# Kubernetes see `node.py`, and `pods.py` for the pods that run on every node.
 SYSTEM_MEMORY = 256 * MIB
-KUBELET_RESERVE = 512 * MIB
-_NODE_PODS = 512 * MIB
-
-
-def system_memory(platform: Platform) -> int:
-    """Return the memory of a server that neither Ceph's daemons nor applications are given, in bytes."""
-    return KUBELET_RESERVE + _NODE_PODS if platform == "kubernetes" else SYSTEM_MEMORY
 
 
 def build_drives(kinds: Iterable[spec_model.Drives]) -> tuple[Drive, ...]:
@@ -86,7 +77,7 @@ def place_daemons(
     `reserve` bytes of it are for the host's further roles (a worker's applications, a control plane). What a
     running system has already, `kept`, stays where it is.
     """
-    kinds = _place_kinds(_counts(storage), hosts, kept)
+    kinds = _place_kinds(daemon_counts(storage), hosts, kept)
     free = count(max(kept.numbers.values(), default=-1) + 1)
     places = ((host, drive.name) for host in hosts for drive in drives)
     numbers = {place: kept.numbers[place] if place in kept.numbers else next(free) for place in places}
@@ -124,7 +115,20 @@ def _place_kinds(
     return kinds
 
 
-def _counts(storage: spec_model.Storage) -> tuple[tuple[DaemonKind, int], ...]:
+def as_rook_starts(storage: spec_model.Storage) -> spec_model.Storage:
+    """Return storage with as many metadata servers as Rook starts: with standbys, one for each active one.
+
+    Its file system has a switch for them, `activeStandby`, and no number (rook,
+    pkg/operator/ceph/file/mds/mds.go: `replicas = activeCount * 2` where it is on).
+    """
+    mds = storage.file.mds
+    counted = mds.model_copy(update={"standby": mds.active if mds.standby else 0})
+    file = storage.file.model_copy(update={"mds": counted})
+    return storage.model_copy(update={"file": file})
+
+
+def daemon_counts(storage: spec_model.Storage) -> tuple[tuple[DaemonKind, int], ...]:
+    """Return how many daemons of each kind but OSDs there are."""
     mds = storage.file.mds.active + storage.file.mds.standby if storage.file.enabled else 0
     gateways = storage.object.gateways if storage.object.enabled else 0
     return (

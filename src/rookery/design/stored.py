@@ -40,12 +40,16 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSystem:
-    """The CephFS: its pools and how many MDS ranks are active. `data_pools` has the default pool first."""
+    """The CephFS: its pools, how many MDS ranks are active, and how many daemons the spec wants to stand by.
+
+    `data_pools` has the default pool first.
+    """
 
     name: str
     metadata_pool: str
     data_pools: tuple[str, ...]
     active_mds: int
+    standby_mds: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from rookery.apps.catalogue.config import API_PORT, DATABASE, PROGRAMS, ApiPlace
 from rookery.apps.catalogue.installation import render_installation
 from rookery.apps.catalogue.kubernetes import catalogue_items, schema_files
 from rookery.apps.catalogue.settings import CatalogueSettings
+from rookery.apps.sizes import API, SCHEMA, instances, work
 from rookery.design.app import Surroundings
 from rookery.design.model import AppDesign, Design, Frontend, Host, Instance, Route
 from rookery.errors import InputError
@@ -21,7 +22,7 @@ _FOLDER = "etc/rookery/catalogue"
 _CONFIG = f"{_FOLDER}/catalogue.json"
 # nginx's user, which the image has: the service needs nothing of it but to be nobody else's.
 _OWNER = "www-data"
-_API = Instance(app="catalogue", component="api", memory=192 * MIB, resident=65 * MIB, ports=(API_PORT,))
+_API = Instance(app="catalogue", component="api", memory=API.memory, resident=65 * MIB, ports=(API_PORT,))
 
 
 def place_catalogue(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
@@ -51,6 +52,7 @@ def place_catalogue(settings: AppSettings, surroundings: Surroundings) -> AppDes
         routes=(Route(path="/api/", backends=hosts, port=API_PORT, writes=True),),
         databases=(DATABASE,),
         uses=("streaming",),
+        pods=(instances(_API, len(hosts), API), work("catalogue-schema", SCHEMA)),
     )
 
 

@@ -28,20 +28,20 @@ from rookery.apps.pods import (
     labels,
     leaving,
     pod,
-    resources,
     rolled_out,
     secret_variable,
     service,
     service_names,
+    sized,
 )
 from rookery.apps.policies import GATEWAYS, Peer, instances, network_policy
+from rookery.apps.sizes import API, SCHEMA
 from rookery.apps.streaming.instances import MEDIA_BUCKET
 from rookery.apps.streaming.media import INDEX
 from rookery.apps.streaming.settings import StreamingSettings
 from rookery.design.model import AppDesign, Design
 from rookery.files import File, packaged
 from rookery.manifest import Item, Manifest, Objects, Wait, common_labels, manifest
-from rookery.units import MIB
 from rookery.versions import POSTGRES_IMAGE
 
 _NAME = "catalogue-api"
@@ -126,7 +126,7 @@ def _schema_job(design: Design, app: AppDesign) -> Manifest:
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     mounts = [{"name": "work", "mountPath": "/work"}, {"name": "tls", "mountPath": _TLS, "readOnly": True}]
-    size = resources(memory=128 * MIB, cpu="50m")
+    size = sized(SCHEMA)
     render = container(
         "render",
         image_reference(),
@@ -210,7 +210,7 @@ def _api(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
         deployment(
             _NAME,
             pod_labels,
-            _api_pod(design, instance.memory),
+            _api_pod(design),
             replicas=count(design, instance),
             read=[config],
         ),
@@ -219,7 +219,7 @@ def _api(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
     )
 
 
-def _api_pod(design: Design, memory: int) -> dict[str, Any]:
+def _api_pod(design: Design) -> dict[str, Any]:
     environment = {"PYTHONPATH": f"/{PROGRAMS}", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
     password = {"secretName": secret_name(DATABASE.user), "items": [{"key": "password", "path": "password"}]}
     volumes: dict[str, tuple[str, dict[str, Any]]] = {
@@ -232,7 +232,7 @@ def _api_pod(design: Design, memory: int) -> dict[str, Any]:
         "api",
         image_reference(),
         ["/usr/bin/python3", "-m", "catalogue", f"{_CONFIG}/catalogue.json"],
-        size=resources(memory=memory, cpu="100m"),
+        size=sized(API),
         ports=[{"name": "https", "containerPort": API_PORT}],
         env=[{"name": name, "value": value} for name, value in environment.items()],
         volumeMounts=[

@@ -12,6 +12,7 @@ from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PATH, HEALTH_PORT, render
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site import IMAGE_SITE, IMAGE_WATCH, RULES, SITE_BUCKET, render_assets, render_site
 from rookery.apps.nginx import config_path, nginx_program
+from rookery.apps.sizes import EDGE, PUBLISH_SITE, SEND_SITE, instances, work
 from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import AppDesign, Bucket, Design, Frontend, Host, Instance
 from rookery.files import File, Program
@@ -20,7 +21,6 @@ from rookery.units import MIB
 
 PUBLISHER = "site-publisher"
 HTTPS_PORT = 443
-_EDGE_MEMORY = 128 * MIB
 
 
 def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
@@ -32,7 +32,7 @@ def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
     edge = Instance(
         app="cdn",
         component="edge",
-        memory=_EDGE_MEMORY,
+        memory=EDGE.memory,
         resident=15 * MIB,
         ports=(HTTPS_PORT, DIRECT_PORT, HEALTH_PORT),
     )
@@ -53,6 +53,11 @@ def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
             ),
         ),
         buckets=(Bucket(name=SITE_BUCKET, owner=PUBLISHER, readers=tuple(address for _, address in hosts)),),
+        pods=(
+            instances(edge, len(hosts), EDGE),
+            work("site-publisher", PUBLISH_SITE),
+            work("site-sender", SEND_SITE),
+        ),
     )
 
 

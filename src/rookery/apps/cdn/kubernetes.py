@@ -36,12 +36,13 @@ from rookery.apps.pods import (
     labels,
     pod,
     quantity,
-    resources,
     rolled_out,
     service,
     service_names,
+    sized,
 )
 from rookery.apps.policies import GATEWAYS, from_outside, instances, network_policy
+from rookery.apps.sizes import EDGE
 from rookery.design.cluster import has_cilium
 from rookery.design.model import AppDesign, Design, Instance, Route
 from rookery.manifest import Item, Manifest, Objects, Wait, manifest
@@ -164,7 +165,7 @@ def _edges(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
         deployment(
             _NAME,
             pod_labels,
-            _edge_pod(instance.memory, cache),
+            _edge_pod(cache),
             replicas=count(design, instance),
             read=[config],
         ),
@@ -173,13 +174,13 @@ def _edges(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
     )
 
 
-def _edge_pod(memory: int, cache: int) -> dict[str, Any]:
+def _edge_pod(cache: int) -> dict[str, Any]:
     config = f"{_CONFIG}/nginx.conf"
     edge = container(
         "edge",
         image_reference(),
         ["/usr/sbin/nginx", "-e", "stderr", "-c", config, "-g", "daemon off;"],
-        size=resources(memory=memory, cpu="100m"),
+        size=sized(EDGE),
         ports=[
             {"name": "https", "containerPort": HTTPS_PORT},
             {"name": "health", "containerPort": HEALTH_PORT},

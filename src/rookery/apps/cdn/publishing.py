@@ -24,15 +24,15 @@ from rookery.apps.pods import (
     done,
     job,
     pod,
-    resources,
+    sized,
 )
 from rookery.apps.policies import GATEWAYS, network_policy
 from rookery.apps.serving import render_rules
+from rookery.apps.sizes import PUBLISH_SITE
 from rookery.design.model import AppDesign, Design
 from rookery.errors import InputError
 from rookery.files import File
 from rookery.manifest import Item, Manifest, Objects, common_labels, manifest
-from rookery.units import MIB
 
 LABELS = common_labels("cdn", component="publisher", part_of=PART_OF)
 _NAME = "site-publisher"
@@ -146,7 +146,7 @@ def _job(design: Design, pages: tuple[Manifest, ...], rules: Manifest) -> Manife
         "publish",
         image_reference(),
         publish_argv(folders, rules=f"{_RULES}/rules.json", ca=f"{_TLS}/ca.crt"),
-        size=resources(memory=128 * MIB, cpu="50m"),
+        size=sized(PUBLISH_SITE),
         env=environment(),
         volumeMounts=[
             {"name": name, "mountPath": path, "readOnly": True} for name, (path, _) in volumes.items()

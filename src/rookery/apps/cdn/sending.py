@@ -14,8 +14,9 @@ from rookery.apps.cdn.publishing import AUTHORITY, LABELS, environment, publish_
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site import RULES
 from rookery.apps.image import image_reference
-from rookery.apps.pods import NAMESPACE, container, pod, resources
+from rookery.apps.pods import NAMESPACE, container, pod, sized
 from rookery.apps.serving import Rules, render_rules
+from rookery.apps.sizes import SEND_SITE
 from rookery.design.model import AppDesign
 from rookery.manifest import Manifest, manifest
 from rookery.units import MIB
@@ -51,7 +52,7 @@ def sending_job(size: int) -> Manifest:
         "send",
         image_reference(),
         ["sleep", "infinity"],
-        size=resources(memory=128 * MIB, cpu="50m"),
+        size=sized(SEND_SITE),
         env=environment(),
         volumeMounts=[
             {"name": "files", "mountPath": _FILES},

@@ -10,6 +10,7 @@ from rookery.apps.app import App, Secret, SecretKind, Secrets
 from rookery.apps.database import etcd, patroni
 from rookery.apps.database.kubernetes import database_items
 from rookery.apps.database.settings import DatabaseSettings
+from rookery.apps.sizes import BACKUP_SIDECAR, POSTGRES, instances
 from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import (
     AppDesign,
@@ -21,6 +22,7 @@ from rookery.design.model import (
     Instance,
     Volume,
 )
+from rookery.design.pod import Size
 from rookery.files import File, Program
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
@@ -32,7 +34,7 @@ _MOST_COORDINATORS = 5
 _POSTGRES = Instance(
     app="database",
     component="postgres",
-    memory=512 * MIB,
+    memory=POSTGRES.memory,
     resident=45 * MIB,
     ports=(patroni.POSTGRES_PORT, patroni.API_PORT),
 )
@@ -72,7 +74,13 @@ def place_database(settings: AppSettings, surroundings: Surroundings) -> AppDesi
             instances=hosts,
             coordinators=coordinators,
         ),
+        pods=(instances(_POSTGRES, len(hosts), _pod_size(surroundings)),),
     )
+
+
+def _pod_size(surroundings: Surroundings) -> Size:
+    """Return what a pod of the database requests: with object storage, what backs it up runs beside it."""
+    return POSTGRES if surroundings.object_store is None else POSTGRES + BACKUP_SIDECAR
 
 
 def _volume(host: str, pools: tuple[str, str], size: int) -> Volume:

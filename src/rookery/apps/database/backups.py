@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from rookery.apps.database.clients import API, CLUSTER, LABELS
-from rookery.apps.pods import GATEWAY, NAMESPACE, bound, bucket_claim, resources
+from rookery.apps.pods import GATEWAY, NAMESPACE, bound, bucket_claim, sized
+from rookery.apps.sizes import BACKUP_SIDECAR
 from rookery.manifest import Item, Objects, manifest
-from rookery.units import MIB
 
 BACKUPS = "database-backups"
 _PLUGIN = "barman-cloud.cloudnative-pg.io"
@@ -61,7 +61,7 @@ def _store() -> dict[str, Any]:
         "retentionPolicy": _KEPT,
         "instanceSidecarConfiguration": {
             "env": [{"name": name, "value": "when_required"} for name in checksums],
-            "resources": resources(memory=256 * MIB, cpu="20m"),
+            "resources": sized(BACKUP_SIDECAR),
         },
     }
 

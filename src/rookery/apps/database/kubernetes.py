@@ -15,7 +15,7 @@ from rookery.apps.database.clients import API, CLUSTER, LABELS, PODS, PORT, secr
 from rookery.apps.database.roles import RELOAD, first_database, needed_secrets, role_items
 from rookery.apps.database.settings import DatabaseSettings
 from rookery.apps.database.sizes import log_settings
-from rookery.apps.pods import BLOCK_CLASS, HOST_KEY, NAMESPACE, certificate, quantity, resources
+from rookery.apps.pods import BLOCK_CLASS, HOST_KEY, NAMESPACE, certificate, quantity, sized
 from rookery.apps.policies import (
     GATEWAYS,
     OPERATORS,
@@ -25,6 +25,7 @@ from rookery.apps.policies import (
     prometheus,
     to_api_server,
 )
+from rookery.apps.sizes import POSTGRES
 from rookery.design.model import AppDesign, Design
 from rookery.manifest import Item, Objects, Wait, manifest, selector
 from rookery.versions import POSTGRES_IMAGE
@@ -139,7 +140,6 @@ def _cluster(design: Design, app: AppDesign) -> dict[str, Any]:
     assert isinstance(app.settings, DatabaseSettings)
     assert app.service is not None
     first = first_database(design)
-    instance = next(one for _, one in app.placements if one.component == "postgres")
     return {
         "instances": len(app.service.instances),
         "imageName": POSTGRES_IMAGE,
@@ -169,7 +169,7 @@ def _cluster(design: Design, app: AppDesign) -> dict[str, Any]:
             "podAntiAffinityType": "required",
             "topologyKey": HOST_KEY,
         },
-        "resources": resources(memory=instance.memory, cpu="200m"),
+        "resources": sized(POSTGRES),
         **({"plugins": [backup_plugin()]} if design.object_store is not None else {}),
     }
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import PurePath
 
+from rookery.apps import sizes
 from rookery.apps.app import App, Making
 from rookery.apps.nginx import config_path, nginx_program
+from rookery.apps.sizes import single, work
 from rookery.apps.streaming.instances import CHANNEL, MEDIA_BUCKET, ORIGIN, PACKING_FOLDER, PROGRAM_FOLDER
 from rookery.apps.streaming.kubernetes import streaming_items
 from rookery.apps.streaming.media import RULES
@@ -16,6 +18,7 @@ from rookery.apps.streaming.settings import StreamingSettings
 from rookery.apps.streaming.volumes import space_claims
 from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import AppDesign, Bucket, Claim, Design, Host, Instance, Route, Share
+from rookery.design.pod import PodGroup, largest
 from rookery.design.stored import CephUser, FileSystem
 from rookery.files import File, Program, packaged
 from rookery.spec.model import AppSettings
@@ -52,6 +55,7 @@ def place_streaming(settings: AppSettings, surroundings: Surroundings) -> AppDes
         buckets=(Bucket(name=MEDIA_BUCKET, owner=_PUBLISHER, readers=readers),),
         makes=True,
         claims=_claims(settings, surroundings, given=given),
+        pods=_making_pods(given=given),
     )
     return _with_channel(design, settings, surroundings) if settings.channel else design
 
@@ -59,8 +63,15 @@ def place_streaming(settings: AppSettings, surroundings: Surroundings) -> AppDes
 def _claims(settings: StreamingSettings, surroundings: Surroundings, *, given: bool) -> tuple[Claim, ...]:
     if surroundings.platform != "kubernetes":
         return ()
-    work = "cephfs" if surroundings.block_pools is None else "rbd"
-    return space_claims(given=given, channel=settings.channel, work=work)
+    kept = "cephfs" if surroundings.block_pools is None else "rbd"
+    return space_claims(given=given, channel=settings.channel, work=kept)
+
+
+def _making_pods(*, given: bool) -> tuple[PodGroup, ...]:
+    """Return what makes and publishes films; a user's own come through a pod that waits for them."""
+    pack = sizes.PACK_GIVEN if given else sizes.PACK
+    packer = work("streaming-packager", largest(sizes.AWAIT_FILMS, pack, sizes.PUBLISH_FILMS))
+    return (packer, *((single("media-source", sizes.FILMS_DOOR),) if given else ()))
 
 
 def _with_channel(design: AppDesign, settings: StreamingSettings, surroundings: Surroundings) -> AppDesign:
@@ -81,6 +92,13 @@ def _with_channel(design: AppDesign, settings: StreamingSettings, surroundings: 
         routes=(*design.routes, Route(path="/live/", backends=hosts, port=ORIGIN_PORT)),
         shares=(share,),
         users=(_channel_user(system, names),),
+        pods=(
+            *design.pods,
+            *(
+                sizes.instances(one, len(hosts), size)
+                for one, size in ((ORIGIN, sizes.ORIGIN), (CHANNEL, sizes.CHANNEL))
+            ),
+        ),
     )
 
 

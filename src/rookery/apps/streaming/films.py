@@ -20,15 +20,15 @@ from rookery.apps.pods import (
     job,
     pod,
     quantity,
-    resources,
+    sized,
 )
 from rookery.apps.serving import render_rules
+from rookery.apps.sizes import AWAIT_FILMS, FILMS_DOOR, PACK, PACK_GIVEN, PUBLISH_FILMS
 from rookery.apps.streaming.instances import MEDIA_BUCKET, PACKING_FOLDER
 from rookery.apps.streaming.media import RULES
 from rookery.apps.streaming.volumes import GIVEN_SPACE, account, claim, claimed
 from rookery.design.model import Design
 from rookery.manifest import Manifest, Objects, common_labels, manifest
-from rookery.units import GIB, MIB
 
 PACKER = common_labels("streaming", component="packager", part_of=PART_OF)
 _SOURCE = "media-source"
@@ -40,9 +40,6 @@ _READY = f"{_GIVEN}/.ready"
 # The folder itself, the first component of each name, belongs to root and stays as it is.
 _UNPACK = f"tar -x -C {_GIVEN} -m --strip-components=1 --no-same-owner --no-same-permissions"
 _GENERATED_SPACE = "2Gi"
-# Generated films took 0.8 GiB on two cores, as measured. ffmpeg takes more for each core and for larger
-# pictures, so it gets four cores at most, and a user's films twice the memory.
-_PACKING_MEMORY, _PUBLISHING_MEMORY = 1 * GIB, 192 * MIB
 _CORES = ("taskset", "-c", "0-3")
 
 
@@ -52,7 +49,7 @@ def source_volume(given: str) -> Objects:
         "door",
         image_reference(),
         ["sleep", "infinity"],
-        size=resources(memory=32 * MIB, cpu="10m"),
+        size=sized(FILMS_DOOR),
         volumeMounts=[{"name": "source", "mountPath": _GIVEN}],
     )
     specification = pod(
@@ -120,7 +117,7 @@ def _packing(*, given: bool) -> dict[str, Any]:
         "pack",
         image_reference(),
         [*argv, *(("--media", _GIVEN) if given else ())],
-        size=resources(memory=_PACKING_MEMORY * (2 if given else 1), cpu="500m"),
+        size=sized(PACK_GIVEN if given else PACK),
         volumeMounts=[_OUT_MOUNT, *([_SOURCE_MOUNT] if given else [])],
     )
 
@@ -134,7 +131,7 @@ def _waiting() -> dict[str, Any]:
         "films-are-complete",
         image_reference(),
         ["sh", "-c", f"until test -e {_READY}; do sleep 2; done"],
-        size=resources(memory=32 * MIB, cpu="10m"),
+        size=sized(AWAIT_FILMS),
         volumeMounts=[_SOURCE_MOUNT],
     )
 
@@ -149,7 +146,7 @@ def _publishing() -> dict[str, Any]:
             *("--endpoint", f"https://{GATEWAY}:{GATEWAY_PORT}", "--ca", f"{_TLS}/ca.crt"),
             *("--rules", rules_file, "--prune", f"{_OUT}/made"),
         ],
-        size=resources(memory=_PUBLISHING_MEMORY, cpu="100m"),
+        size=sized(PUBLISH_FILMS),
         env=bucket_keys(MEDIA_BUCKET),
         volumeMounts=[
             {**_OUT_MOUNT, "readOnly": True},

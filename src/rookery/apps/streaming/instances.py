@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rookery.apps import sizes
 from rookery.apps.streaming.origin import ORIGIN_PORT
 from rookery.design.model import Instance
 from rookery.units import MIB
@@ -12,6 +13,8 @@ PROGRAM_FOLDER = "usr/lib/rookery/streaming"
 PACKING_FOLDER = "usr/lib/rookery/packing"
 
 ORIGIN = Instance(
-    app="streaming", component="origin", memory=64 * MIB, resident=10 * MIB, ports=(ORIGIN_PORT,)
+    app="streaming", component="origin", memory=sizes.ORIGIN.memory, resident=10 * MIB, ports=(ORIGIN_PORT,)
 )
-CHANNEL = Instance(app="streaming", component="channel", memory=192 * MIB, resident=50 * MIB, ports=())
+CHANNEL = Instance(
+    app="streaming", component="channel", memory=sizes.CHANNEL.memory, resident=50 * MIB, ports=()
+)

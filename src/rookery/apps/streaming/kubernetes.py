@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.apps import sizes
 from rookery.apps.image import image_reference
 from rookery.apps.pods import (
     NAMESPACE,
@@ -21,10 +22,10 @@ from rookery.apps.pods import (
     done,
     labels,
     pod,
-    resources,
     rolled_out,
     service,
     service_names,
+    sized,
 )
 from rookery.apps.policies import GATEWAYS, instances, network_policy, to_api_server
 from rookery.apps.streaming.films import PACKER, authority_certificate, packer, rules, source_volume
@@ -165,7 +166,7 @@ def _encoders(design: Design) -> Manifest:
             *("--host", "$(HOST)", "--identity", "$(POD)", "--namespace", NAMESPACE),
             *("--lease", "streaming-channel", "--folder", _LIVE, "--work", "/work/encoder"),
         ],
-        size=resources(memory=CHANNEL.memory, cpu="250m"),
+        size=sized(sizes.CHANNEL),
         env=[_field("HOST", "spec.nodeName"), _field("POD", "metadata.name")],
         volumeMounts=[{"name": "live", "mountPath": _LIVE}, {"name": "work", "mountPath": "/work"}],
     )
@@ -199,7 +200,7 @@ def _origins(design: Design) -> Manifest:
         "nginx",
         image_reference(),
         ["nginx", "-e", "stderr", "-c", f"{_CONFIG}/nginx.conf", "-g", "daemon off;"],
-        size=resources(memory=ORIGIN.memory, cpu="50m"),
+        size=sized(sizes.ORIGIN),
         ports=[port],
         # Without a channel an origin is well and serves nothing: it is not ready, and need not start again.
         readinessProbe={**health, "periodSeconds": 3, "timeoutSeconds": 2, "failureThreshold": 2},

@@ -78,13 +78,41 @@ def no_standby_mds(subject: Subject) -> Iterator[Remark]:
             "storage.file.mds.standby",
             f"All {count} metadata servers are active and none stands by. While a lost one is down, the file"
             " system stops.",
-            "Set it to 1.",
+            f"Set it to {file_system.active_mds if subject.design.platform == 'kubernetes' else 1}.",
         )
+
+
+def other_standbys(subject: Subject) -> Iterator[Remark]:
+    """Rook has a switch for standbys and no number: one for each active server, or none."""
+    file_system = subject.design.file_system
+    if subject.design.platform != "kubernetes" or file_system is None:
+        return
+    active, standby, hosts = file_system.active_mds, file_system.standby_mds, _hosts(subject)
+    if standby not in (0, active):
+        yield error(
+            "storage.file.mds.standby",
+            f"Rook starts one standby for each of {active} active metadata servers, or none; it does not"
+            f" start {standby}.",
+            _standbys_that_fit(active, hosts),
+        )
+
+
+def _standbys_that_fit(active: int, hosts: int) -> str:
+    if 2 * active <= hosts:
+        return f"Set it to {active}, or to 0."
+    return f"Set it to 0, or both it and active to {hosts // 2}." if hosts > 1 else "Set it to 0."
 
 
 def crowded_mds(subject: Subject) -> Iterator[Remark]:
     count, hosts = _count(subject, DaemonKind.MDS), _hosts(subject)
-    if count > hosts:
+    if count > hosts and subject.design.platform == "kubernetes":
+        yield error(
+            "storage.file.mds",
+            f"Rook starts {count} metadata servers, each on a host of its own, and there are {hosts} storage"
+            f" nodes. {count - hosts} would have none.",
+            f"Let active and standby together be at most {hosts}, or raise hosts.storage.count.",
+        )
+    elif count > hosts:
         yield warning(
             "storage.file.mds",
             f"{count} metadata servers on {hosts} storage nodes put two on one host. One loss takes both.",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rookery.design.capacity import Loss, room_after
 from rookery.design.checks.finding import Remark, Subject, error, info, warning
-from rookery.design.model import Design, Drive, Role
+from rookery.design.model import Design, Drive, Host, Role
 from rookery.design.stored import Pool
 from rookery.units import MIB, format_size
 
@@ -15,6 +15,13 @@ _LEAST_CONTROL_PLANE_CPUS = 2
 _LEAST_CONTROL_PLANE_MEMORY = 1700 * MIB
 
 _POOL_PATHS = {"rbd": "storage.block.pool", "cephfs": "storage.file.pool", "rgw": "storage.object.pool"}
+
+
+def section_of(host: Host) -> str:
+    """Return the path of the spec's section that sizes a host."""
+    if Role.STORAGE in host.roles:
+        return "hosts.storage"
+    return "hosts.workers" if Role.WORKER in host.roles else "hosts.controlPlane"
 
 
 def pool_path(pool: Pool) -> str:

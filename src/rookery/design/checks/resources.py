@@ -2,63 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rookery.design.checks.finding import Remark, Subject, error, warning
+from rookery.design.checks.fitting import short_node_memory
+from rookery.design.checks.hosts import section_of
 from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
-from rookery.design.placement import MEMORY_NEEDS, system_memory
-from rookery.spec.model import Platform
+from rookery.design.placement import MEMORY_NEEDS, SYSTEM_MEMORY
+from rookery.design.pods import CPU_NEEDS
+from rookery.design.sharing import GOOD_OSD_MEMORY
 from rookery.units import GIB, format_size
 
-# CPUs that each daemon may be busy with: the requests of Rook's chart (rook-ceph-cluster, values.yaml).
-CPU_NEEDS: Mapping[DaemonKind, float] = {
-    DaemonKind.MON: 1.0,
-    DaemonKind.MGR: 0.5,
-    DaemonKind.OSD: 1.0,
-    DaemonKind.MDS: 1.0,
-    DaemonKind.RGW: 1.0,
-}
-
-# https://docs.ceph.com/en/reef/start/hardware-recommendations/: below 2 GiB an OSD is not recommended.
-_LEAST_OSD_MEMORY = 2 * GIB
 _PRODUCTION = (
     "A production set-up would take 8 CPU and 16 GiB for a storage node with two drives, and 1 CPU and 4 GiB"
     " more for each further drive."
 )
 
 
-def _section(host: Host) -> str:
-    """Return the path of the spec's section that sizes a host."""
-    if Role.STORAGE in host.roles:
-        return "hosts.storage"
-    return "hosts.workers" if Role.WORKER in host.roles else "hosts.controlPlane"
-
-
 def _sections(design: Design) -> dict[str, list[Host]]:
     """Return the servers by the section that sizes them: findings are per role, not per host."""
     found: dict[str, list[Host]] = {}
     for host in design.servers:
-        found.setdefault(_section(host), []).append(host)
+        found.setdefault(section_of(host), []).append(host)
     return found
 
 
-def _given(host: Host, platform: Platform) -> int:
+def _given(host: Host) -> int:
     """Return the memory that a host's system, daemons and instances are given, in bytes."""
     daemons = sum(daemon.memory for daemon in host.daemons)
-    return system_memory(platform) + daemons + sum(instance.memory for instance in host.instances)
+    return SYSTEM_MEMORY + daemons + sum(instance.memory for instance in host.instances)
 
 
-def _least(host: Host, platform: Platform) -> int:
+def _least(host: Host) -> int:
     """Return the memory without which a host's daemons and instances do not work, in bytes."""
     daemons = sum(MEMORY_NEEDS[daemon.kind].least for daemon in host.daemons)
-    return system_memory(platform) + daemons + sum(instance.memory for instance in host.instances)
+    return SYSTEM_MEMORY + daemons + sum(instance.memory for instance in host.instances)
 
 
 def short_memory(subject: Subject) -> Iterator[Remark]:
-    platform = subject.design.platform
+    """On a cluster, where the scheduler decides, what pods request; elsewhere what programs are given."""
+    if subject.design.platform == "kubernetes":
+        yield from short_node_memory(subject)
+        return
     for section, hosts in _sections(subject.design).items():
-        least = {host.name: _least(host, platform) for host in hosts}
-        given = {host.name: _given(host, platform) for host in hosts}
+        least = {host.name: _least(host) for host in hosts}
+        given = {host.name: _given(host) for host in hosts}
         worst = max(hosts, key=lambda host: (least[host.name], given[host.name]))
         fullest = max(hosts, key=lambda host: given[host.name])
         if least[worst.name] > worst.memory:
@@ -95,7 +83,7 @@ def below_recommended_memory(subject: Subject) -> Iterator[Remark]:
     if not short:
         return
     osd = lowest[DaemonKind.OSD].memory
-    slow = " An OSD below 2 GiB is slow under load." if osd < _LEAST_OSD_MEMORY else ""
+    slow = " An OSD below 2 GiB is slow under load." if osd < GOOD_OSD_MEMORY else ""
     yield warning(
         "hosts.storage.memory",
         f"Some daemons get less than Ceph recommends: {', '.join(short)}. That does for light loads.{slow}",

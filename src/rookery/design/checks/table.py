@@ -7,7 +7,7 @@ their meaning; the first digit is the subject: 1 servers, 2 daemons, 3 pools, 4 
 
 from __future__ import annotations
 
-from rookery.design.checks import daemons, hosts, lab, network, pools, resources, room
+from rookery.design.checks import daemons, fitting, hosts, lab, network, pools, resources, room
 from rookery.design.checks.finding import Check, Finding, Remark, Severity, Subject
 from rookery.design.checks.table_bounds import CLUSTER_BOUNDS, NETWORK_BOUNDS
 from rookery.design.checks.table_kubernetes import KUBERNETES_CHECKS
@@ -74,6 +74,15 @@ CHECKS: tuple[Check, ...] = (
         function=hosts.unused_drives,
     ),
     Check(
+        code="RK107",
+        severities=_ERROR,
+        title="Drives too small for Rook",
+        why="Rook asks ceph-volume which drives a node has, and it rejects what is smaller than 5 GiB "
+        "(5,368,709,120 bytes): no OSD is made there. A drive of 5 GB is such a drive. It applies to "
+        "platform: kubernetes only; on the native platform OSDs are made without ceph-volume.",
+        function=fitting.small_drives,
+    ),
+    Check(
         code="RK110",
         severities=_WARNING,
         title="An even number of control planes",
@@ -96,6 +105,15 @@ CHECKS: tuple[Check, ...] = (
         why="kubeadm checks a control plane before it starts and refuses fewer than 2 CPUs or less "
         "than 1700 MiB of memory. It applies to platform: kubernetes only.",
         function=hosts.small_control_plane,
+    ),
+    Check(
+        code="RK113",
+        severities=_ERROR,
+        title="No node for operators",
+        why="Control planes and storage nodes are tainted, so that nothing else runs there. Operators, "
+        "cert-manager and monitoring tolerate no taint: they need a worker, or storage nodes that are "
+        "workers too. It applies to platform: kubernetes only.",
+        function=fitting.no_open_node,
     ),
     Check(
         code="RK120",
@@ -157,10 +175,11 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         code="RK207",
-        severities=_WARNING,
+        severities=(*_ERROR, *_WARNING),
         title="More metadata servers than storage nodes",
         why="Two metadata servers on one host are lost together, perhaps the active one with its "
-        "standby. Use at most as many as there are storage nodes.",
+        "standby. Use at most as many as there are storage nodes. On Kubernetes it is an error: no two of "
+        "them share a host there, so those that are too many would wait for good.",
         function=daemons.crowded_mds,
     ),
     Check(
@@ -177,6 +196,15 @@ CHECKS: tuple[Check, ...] = (
         title="More gateways than storage nodes",
         why="Gateways listen on a fixed port, so two do not fit on one host.",
         function=daemons.crowded_gateways,
+    ),
+    Check(
+        code="RK210",
+        severities=_ERROR,
+        title="Standbys that Rook does not start",
+        why="Rook's file system has a switch for standbys, `activeStandby`, and no number: with it there are "
+        "twice as many metadata servers as active ones, without it there is none that stands by. On "
+        "platform: kubernetes the number of standbys is that of the active ones, or 0.",
+        function=daemons.other_standbys,
     ),
     Check(
         code="RK301",
@@ -238,7 +266,12 @@ CHECKS: tuple[Check, ...] = (
         title="Not enough memory on a server",
         why="What runs on a server has to fit in its memory, or its daemons are killed: an error "
         "where not even the least they need fits, a warning where it fits but what they are given "
-        "does not.",
+        "does not. On Kubernetes every pod that lands on a node is counted by what it requests: daemons, "
+        "what Rook starts beside them, the pods of every node, operators, monitoring, applications. Pods may "
+        "have what a server shows of its memory (95 % of it, for its kernel keeps some), less 512 MiB for "
+        "the system and kubelet. A storage node keeps room for one daemon of each kind, so that wherever the "
+        "scheduler puts them, each finds a place, also after a node was lost. What fits on no node is an "
+        "error.",
         function=resources.short_memory,
     ),
     Check(
@@ -259,6 +292,15 @@ CHECKS: tuple[Check, ...] = (
         "half a one for a manager. With fewer, they wait for each other under load and while "
         "healing, which is when it matters.",
         function=resources.short_cpus,
+    ),
+    Check(
+        code="RK504",
+        severities=_ERROR,
+        title="Pods that no node has CPUs for",
+        why="A pod is placed where its requests of CPU are free. Daemons request less where a node has few "
+        "CPUs, but not less than 50m each. What fits on no node would wait for good. It applies to "
+        "platform: kubernetes only.",
+        function=fitting.short_node_cpus,
     ),
     Check(
         code="RK601",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.design.checks import cluster
+from rookery.design.checks import cluster, fitting
 from rookery.design.checks.finding import Check, Severity
 
 _ERROR = (Severity.ERROR,)
@@ -94,5 +94,14 @@ KUBERNETES_CHECKS: tuple[Check, ...] = (
         why="On the lab everything comes from a mirror, and servers have no way out: KubeOne fetches what it "
         "installs by itself, and wants containerd. A cluster that is there already has servers already.",
         function=cluster.other_bootstrap_on_a_lab,
+    ),
+    Check(
+        code="RK815",
+        severities=_INFO,
+        title="Figures that go with their pod",
+        why="Prometheus keeps its figures, and Alertmanager what it was told to be silent about, on a volume "
+        "of Ceph's: of block storage, or of the file system where there is none. Without either they have "
+        "their node's disk, and begin anew in a new pod.",
+        function=fitting.unkept_figures,
     ),
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from rookery.apps.pods import sized
 from rookery.design.model import Design
+from rookery.design.pods import DATABASE_OPERATOR
 from rookery.manifest import Item, Release, Stage
 from rookery.projections.kubernetes.namespaces import DATABASES
 from rookery.versions import BARMAN_PLUGIN, CLOUDNATIVE_PG
@@ -14,7 +14,7 @@ CloudNativePG runs PostgreSQL as Patroni does in the lab: one primary, followed 
 takes over when it is lost; Kubernetes' API server says who it is. Backups to S3 are a plugin of it; the way
 that was built in is deprecated."""
 
-_SMALL: dict[str, Any] = {"requests": {"cpu": "20m", "memory": "100Mi"}, "limits": {"memory": "256Mi"}}
+_SMALL = sized(DATABASE_OPERATOR)
 
 
 def databases_stage(design: Design) -> Stage:

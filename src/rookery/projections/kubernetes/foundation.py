@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.pods import ISSUER
+from rookery.apps.pods import ISSUER, sized
 from rookery.design.model import Design
+from rookery.design.pods import CERT_MANAGER as SIZE
 from rookery.manifest import Item, Manifest, Objects, Release, Remote, Stage, Wait, manifest
 from rookery.projections.kubernetes.namespaces import CERT_MANAGER
 from rookery.versions import CERT_MANAGER as CHART
@@ -57,7 +58,7 @@ def foundation_stage(design: Design) -> Stage:
 
 
 def _cert_manager_values() -> dict[str, Any]:
-    small = {"requests": {"cpu": "10m", "memory": "48Mi"}, "limits": {"memory": "256Mi"}}
+    small = sized(SIZE)
     return {
         "crds": {"enabled": True, "keep": True},
         "resources": small,

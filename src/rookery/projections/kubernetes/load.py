@@ -13,12 +13,12 @@ from typing import Any
 
 from rookery.activity.model import CA_FILE, FOLDER, SECRETS_FILE, USER
 from rookery.apps.image import LOAD, image_reference
-from rookery.apps.pods import NAMESPACE, container, pod, resources
+from rookery.apps.pods import NAMESPACE, container, pod, sized
 from rookery.apps.policies import LOAD_LABELS
 from rookery.design.model import Design
+from rookery.design.pods import LOAD_EYES, LOAD_GENERATOR
 from rookery.manifest import Manifest, manifest
 from rookery.projections.kubernetes.nodes import WORKER_LABEL
-from rookery.units import GIB, MIB
 from rookery.versions import DISTRIBUTIONS
 
 POD = "load"
@@ -90,7 +90,7 @@ def _generator() -> dict[str, Any]:
         GENERATOR,
         image_reference(),
         ["python3", "-m", "generator", f"{_TOLD}/{JOB_FILE}"],
-        size=resources(memory=GIB, cpu="100m"),
+        size=sized(LOAD_GENERATOR),
         workingDir=LOAD,
         volumeMounts=[_mount("told", _TOLD), {"name": "shared", "mountPath": FOLDER}],
     )
@@ -102,7 +102,7 @@ def _eyes(design: Design) -> dict[str, Any]:
         EYES,
         DISTRIBUTIONS[design.distribution].ceph_image,
         ["python3", "-c", program, _CEPH, USER, SEEN_FILE],
-        size=resources(memory=256 * MIB, cpu="20m"),
+        size=sized(LOAD_EYES),
         volumeMounts=[_mount("ceph", _CEPH), {"name": "shared", "mountPath": FOLDER}],
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.pods import NAMESPACE, quantity
+from rookery.apps.pods import BLOCK_CLASS, FILE_CLASS, NAMESPACE, quantity, sized
+from rookery.design import pods
 from rookery.design.cluster import ALERTMANAGER_VOLUME, PROMETHEUS_VOLUME, has_cilium
 from rookery.design.model import Design
 from rookery.manifest import Item, NeededSecret, Objects, Release, Secrets, Stage, manifest
@@ -13,9 +14,12 @@ from rookery.projections.kubernetes.namespaces import MONITORING
 from rookery.versions import PROMETHEUS
 
 _WHY = """\
-It comes before Ceph, because Ceph's charts bring ServiceMonitors and rules, whose definitions are here. Its
-own volumes are on Ceph: Prometheus' pod stays Pending until the storage classes are there, which is right.
+It comes before Ceph, because Ceph's charts bring ServiceMonitors and rules, whose definitions are here.{own}
 Ceph's alerts come with Rook's chart (`createPrometheusRules`); the dashboards are small ones of our own."""
+
+_OWN = """ Its
+own volumes are on Ceph ({name}): Prometheus' pod stays Pending until that storage class is there, which is
+right."""
 
 _GRAFANA_SECRET = "grafana-admin"  # noqa: S105 - the name of a secret
 
@@ -54,7 +58,9 @@ def monitoring_stage(design: Design) -> Stage:
     )
     if design.apps:
         items = (*items, _rules())
-    return Stage(name="40-monitoring", title="Monitoring", why=_WHY, items=items)
+    name = volume_class(design)
+    why = _WHY.format(own=_OWN.format(name=name) if name else "")
+    return Stage(name="40-monitoring", title="Monitoring", why=why, items=items)
 
 
 def prometheus_values(design: Design) -> dict[str, Any]:
@@ -69,20 +75,20 @@ def prometheus_values(design: Design) -> dict[str, Any]:
                 **nothing_by_helm,
                 "retention": "7d",
                 "retentionSize": "8GB",
-                "resources": _size(cpu=100, memory=512, limit=1024),
-                "storageSpec": {"volumeClaimTemplate": {"spec": _claim(PROMETHEUS_VOLUME)}},
+                "resources": sized(pods.PROMETHEUS),
+                **_volume(design, "storageSpec", PROMETHEUS_VOLUME),
             }
         },
         "alertmanager": {
             "alertmanagerSpec": {
-                "resources": _size(cpu=10, memory=48, limit=128),
-                "storage": {"volumeClaimTemplate": {"spec": _claim(ALERTMANAGER_VOLUME)}},
+                "resources": sized(pods.ALERTMANAGER),
+                **_volume(design, "storage", ALERTMANAGER_VOLUME),
             }
         },
         "grafana": _grafana(),
-        "prometheusOperator": {"resources": _size(cpu=20, memory=64, limit=256)},
-        "kube-state-metrics": {"resources": _size(cpu=10, memory=48, limit=256)},
-        "prometheus-node-exporter": {"resources": _size(cpu=10, memory=32, limit=64)},
+        "prometheusOperator": {"resources": sized(pods.PROMETHEUS_OPERATOR)},
+        "kube-state-metrics": {"resources": sized(pods.STATE_METRICS)},
+        "prometheus-node-exporter": {"resources": sized(pods.NODE_EXPORTER)},
         # Cilium does its work where it is.
         "kubeProxy": {"enabled": not has_cilium(design)},
     }
@@ -91,22 +97,28 @@ def prometheus_values(design: Design) -> dict[str, Any]:
 def _grafana() -> dict[str, Any]:
     # The password is made by whoever applies this tree; nothing here holds one.
     admin = {"existingSecret": _GRAFANA_SECRET, "userKey": "username", "passwordKey": "password"}
-    return {"admin": admin, "resources": _size(cpu=20, memory=128, limit=320)}
+    return {"admin": admin, "resources": sized(pods.GRAFANA)}
 
 
-def _size(*, cpu: int, memory: int, limit: int) -> dict[str, Any]:
-    return {
-        "requests": {"cpu": f"{cpu}m", "memory": f"{memory}Mi"},
-        "limits": {"memory": f"{limit}Mi"},
-    }
-
-
-def _claim(size: int) -> dict[str, Any]:
-    return {
-        "storageClassName": "ceph-block",
+def _volume(design: Design, key: str, size: int) -> dict[str, Any]:
+    """Return the setting `key` of a volume of Ceph's, or none where nothing of Ceph's makes volumes: then it
+    is a folder of the pod's own."""
+    name = volume_class(design)
+    if not name:
+        return {}
+    claim = {
+        "storageClassName": name,
         "accessModes": ["ReadWriteOnce"],
         "resources": {"requests": {"storage": quantity(size)}},
     }
+    return {key: {"volumeClaimTemplate": {"spec": claim}}}
+
+
+def volume_class(design: Design) -> str:
+    """Return the class of monitoring's volumes: block storage's, else CephFS', else none."""
+    if any(pool.application == "rbd" for pool in design.pools):
+        return BLOCK_CLASS
+    return FILE_CLASS if design.file_system is not None else ""
 
 
 def _rules() -> Objects:

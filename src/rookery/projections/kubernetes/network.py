@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.apps.pods import sized
 from rookery.design.cluster import CLOUD_CONTROLLERS, gateway_address, has_cilium
 from rookery.design.model import Design
+from rookery.design.pods import CILIUM_AGENT, CILIUM_OPERATOR, CLOUD_CONTROLLER, cilium_operators
 from rookery.manifest import Item, Manifest, Objects, Release, Remote, Stage, Wait, manifest
 from rookery.versions import CILIUM, GATEWAY_API, HCLOUD_CLOUD_CONTROLLER
 
@@ -91,15 +93,11 @@ def cilium_values(design: Design) -> dict[str, Any]:
         "MTU": design.network.mtu,
         "encryption": {"enabled": True, "type": "wireguard"},
         "gatewayAPI": {"enabled": True},
-        "operator": {"replicas": min(2, len(design.servers)), "resources": _small(cpu=20, memory=64)},
+        "operator": {"replicas": cilium_operators(design), "resources": sized(CILIUM_OPERATOR)},
         "hubble": {"enabled": True, "relay": {"enabled": False}, "ui": {"enabled": False}},
         "l2announcements": {"enabled": announces_addresses(design)},
-        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
+        "resources": sized(CILIUM_AGENT),
     }
-
-
-def _small(*, cpu: int, memory: int) -> dict[str, Any]:
-    return {"requests": {"cpu": f"{cpu}m", "memory": f"{memory}Mi"}}
 
 
 def _hetzner_secret() -> Wait:
@@ -121,7 +119,7 @@ def _hetzner(design: Design) -> Release:
             # conflict detected" (rook issue 16557).
             "HCLOUD_INSTANCES_ZONE_LABEL_ENABLED": {"value": "false"},
         },
-        "resources": _small(cpu=20, memory=50),
+        "resources": sized(CLOUD_CONTROLLER),
     }
     return Release(
         name="hcloud-cloud-controller-manager",

@@ -18,7 +18,7 @@ HOSTNAME = "kubernetes.io/hostname"
 
 def is_dedicated(host: Host) -> bool:
     """Whether a storage node runs nothing but storage, and is tainted so that nothing else comes there."""
-    return host.roles == (Role.STORAGE,)
+    return host.is_dedicated
 
 
 def storage_toleration() -> dict[str, Any]:

@@ -61,8 +61,7 @@ def node_taints(host: Host) -> list[str]:
     """
     if is_dedicated(host):
         return [STORAGE_LABEL]
-    shares = Role.WORKER in host.roles or Role.CONTROL_PLANE not in host.roles
-    return [] if shares else [CONTROL_PLANE_LABEL]
+    return [] if host.is_open else [CONTROL_PLANE_LABEL]
 
 
 def has_cloud_controller(design: Design) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rookery.design.cluster import has_cilium
 from rookery.design.model import Cluster, Design, Role
-from rookery.design.placement import KUBELET_RESERVE
+from rookery.design.node import EVICTION, RESERVED_CPU, RESERVED_MEMORY
 from rookery.projections.kubernetes.bootstrap.inventory import has_cloud_controller
 from rookery.projections.kubernetes.emit import dump
 from rookery.projections.kubernetes.nodes import STORAGE_LABEL
@@ -24,8 +24,6 @@ ENCRYPTION = f"{ETC}/encryption.yaml"
 _AUDIT_LOGS = "/var/log/kubernetes"
 _PATCHES = f"{ETC}/patches"
 
-# kubelet takes what evicts pods off a node's memory, beside what it is told to reserve.
-_EVICTION = 100 * MIB
 # Threads of a pod. OSDs and gateways have hundreds each and grow with their load; a fork bomb has more.
 _MOST_THREADS = 16384
 
@@ -179,7 +177,7 @@ def _kubelet() -> dict[str, Any]:
         "podPidsLimit": _MOST_THREADS,
         "systemReserved": system_reserved(),
         "evictionHard": {
-            "memory.available": f"{_EVICTION // MIB}Mi",
+            "memory.available": f"{EVICTION // MIB}Mi",
             "nodefs.available": "10%",
             "nodefs.inodesFree": "5%",
             "imagefs.available": "15%",
@@ -212,7 +210,7 @@ def _proxy(design: Design, cluster: Cluster) -> dict[str, Any]:
 
 def system_reserved() -> dict[str, str]:
     """Return what the system, kubelet and the runtime keep of every node for themselves."""
-    return {"cpu": "100m", "memory": f"{(KUBELET_RESERVE - _EVICTION) // MIB}Mi"}
+    return {"cpu": f"{RESERVED_CPU}m", "memory": f"{RESERVED_MEMORY // MIB}Mi"}
 
 
 def audit_policy() -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from rookery.apps.image import image_reference
 from rookery.design.model import Cluster, Design
+from rookery.design.node import SMALLEST_DRIVE
 from rookery.projections.kubernetes.bootstrap.inventory import has_cloud_controller
 from rookery.projections.kubernetes.emit import as_comment, dump
 from rookery.projections.kubernetes.sources import node_repositories
-from rookery.units import GB
 
 # Who one logs in as on a fresh Ubuntu server; root becomes itself everywhere else.
 _USERS = {"aws": "ubuntu", "gcp": "ubuntu"}
@@ -106,8 +106,9 @@ def _servers(design: Design) -> tuple[Variable, ...]:
         ),
         Variable(
             name="smallest_drive",
-            value=5 * GB,
-            why="In bytes; Ceph makes no OSD on less. Such a drive is refused before it is handed over.",
+            value=SMALLEST_DRIVE,
+            why="In bytes: 5 GiB. Rook makes no OSD on less, for ceph-volume rejects it. Such a"
+            " drive is refused before it is handed over.",
         ),
     )
 

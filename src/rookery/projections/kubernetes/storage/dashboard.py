@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.pods import certificate, container, done, job, pod, resources
+from rookery.apps.pods import certificate, container, done, job, pod, sized
 from rookery.design.model import Design
+from rookery.design.pods import DASHBOARD_JOB
 from rookery.manifest import Item, Objects, common_labels, manifest
-from rookery.units import MIB
 from rookery.versions import Distribution
 
 _NAME = "dashboard-certificate"
@@ -94,7 +94,7 @@ def _pod(image: str) -> dict[str, Any]:
         "hand-over",
         image,
         ["/bin/bash", "-c", _SCRIPT],
-        size=resources(memory=256 * MIB, cpu="50m"),
+        size=sized(DASHBOARD_JOB),
         env=[user, {"name": "HOME", "value": "/tmp"}],  # noqa: S108 - a volume of the pod's own
         volumeMounts=[*mounts, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - likewise
     )

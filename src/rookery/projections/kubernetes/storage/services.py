@@ -82,8 +82,9 @@ def file_systems(design: Design, namespace: str) -> list[dict[str, Any]]:
         "preserveFilesystemOnDelete": False,
         "metadataServer": {
             "activeCount": system.active_mds,
-            # Follows its active server's journal: it takes over in a second or two, not in a minute.
-            "activeStandby": True,
+            # One for each active server, which follows its journal: it takes over in a second or two, not in
+            # a minute. There is no number of them: all or none.
+            "activeStandby": system.standby_mds > 0,
             "priorityClassName": "system-cluster-critical",
             # Not inherited from the CephCluster: without this they would land on the workers.
             "placement": storage_placement(design) | apart({"app": "rook-ceph-mds"}),
@@ -160,9 +161,9 @@ def pool_spec(pool: Pool) -> dict[str, Any]:
     return found
 
 
-def snapshot_class(name: str, *, default: bool) -> dict[str, Any]:
+def snapshot_class(name: str, *, enabled: bool, default: bool) -> dict[str, Any]:
     """Return the chart's values of a VolumeSnapshotClass."""
-    return {"enabled": True, "name": name, "isDefault": default, "deletionPolicy": "Delete"}
+    return {"enabled": enabled, "name": name, "isDefault": default, "deletionPolicy": "Delete"}
 
 
 def _short(pool: str, system: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from rookery.activity.model import USER
-from rookery.apps.pods import certificate, service_names
+from rookery.apps.pods import certificate, service_names, sized
 from rookery.design.model import DaemonKind, Design
+from rookery.design.pods import ROOK_OPERATOR, TOOLBOX
 from rookery.manifest import Item, Manifest, Objects, Release, Stage, Wait, manifest
 from rookery.projections.kubernetes.storage.cluster import build_cluster_spec
 from rookery.projections.kubernetes.storage.csi import csi_drivers, kernel_mount_options
@@ -139,10 +140,7 @@ def operator_values(design: Design, distribution: Distribution) -> dict[str, Any
     """Return the values of the operator's chart."""
     values: dict[str, Any] = {
         "crds": {"enabled": True},
-        "resources": {
-            "requests": {"cpu": "50m", "memory": "128Mi"},
-            "limits": {"memory": "512Mi"},
-        },
+        "resources": sized(ROOK_OPERATOR),
         "monitoring": {"enabled": design.kubernetes is not None and design.kubernetes.monitoring},
         # Rook's own discovery of drives is not used: the design names them.
         "enableDiscoveryDaemon": False,
@@ -184,16 +182,14 @@ def cluster_values(design: Design, distribution: Distribution) -> dict[str, Any]
     """Return the values of the cluster's chart."""
     namespace = distribution.namespace
     monitored = design.kubernetes is not None and design.kubernetes.monitoring
+    block = any(pool.application == "rbd" for pool in design.pools)
     return {
         "operatorNamespace": namespace,
         "clusterName": "rook-ceph",
         "toolbox": {
             "enabled": True,
             "image": distribution.ceph_image,
-            "resources": {
-                "requests": {"cpu": "10m", "memory": "128Mi"},
-                "limits": {"memory": "1Gi"},
-            },
+            "resources": sized(TOOLBOX),
         },
         "monitoring": {"enabled": monitored, "createPrometheusRules": monitored},
         **_image(distribution),
@@ -201,9 +197,11 @@ def cluster_values(design: Design, distribution: Distribution) -> dict[str, Any]
         "cephBlockPools": block_pools(design, namespace),
         "cephFileSystems": file_systems(design, namespace),
         "cephObjectStores": object_stores(design),
-        "cephBlockPoolsVolumeSnapshotClass": snapshot_class(BLOCK_CLASS, default=True),
-        "cephFileSystemVolumeSnapshotClass": snapshot_class(FILE_CLASS, default=False)
-        | ({} if design.file_system is not None else {"enabled": False}),
+        # A class of a driver that is not there would take snapshots that nobody makes.
+        "cephBlockPoolsVolumeSnapshotClass": snapshot_class(BLOCK_CLASS, enabled=block, default=True),
+        "cephFileSystemVolumeSnapshotClass": snapshot_class(
+            FILE_CLASS, enabled=design.file_system is not None, default=not block
+        ),
     }
 
 
