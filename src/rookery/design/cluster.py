@@ -23,17 +23,25 @@ CLOUD_CONTROLLERS: frozenset[Provider] = frozenset({"hetzner"})
 # Where servers and the network between them are a cloud's.
 CLOUDS: frozenset[Provider] = frozenset({"hetzner", "aws", "gcp"})
 
-# What monitoring keeps its figures on: block volumes, of these sizes in bytes.
+# What monitoring keeps its figures on: volumes of these sizes in bytes.
 PROMETHEUS_VOLUME, ALERTMANAGER_VOLUME = 10 * GIB, GIB
+
+
+def monitoring_storage(design: Design) -> str:
+    """Return what monitoring's volumes are on: rbd, where there is none cephfs, or nothing."""
+    if any(pool.application == "rbd" for pool in design.pools):
+        return "rbd"
+    return "cephfs" if design.file_system is not None else ""
 
 
 def monitoring_claims(design: Design) -> tuple[Claim, ...]:
     """Return what monitoring on Kubernetes asks for; nothing where there is none."""
-    if design.kubernetes is None or not design.kubernetes.monitoring:
+    kept = monitoring_storage(design)
+    if design.kubernetes is None or not design.kubernetes.monitoring or not kept:
         return ()
     sizes = (("Prometheus", PROMETHEUS_VOLUME), ("Alertmanager", ALERTMANAGER_VOLUME))
     return tuple(
-        Claim(what=f"{name}'s volume", path="kubernetes.monitoring", size=size, application="rbd")
+        Claim(what=f"{name}'s volume", path="kubernetes.monitoring", size=size, application=kept)
         for name, size in sizes
     )
 

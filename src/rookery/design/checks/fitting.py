@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rookery.design.checks.finding import Remark, Subject, error, info
 from rookery.design.checks.hosts import section_of
+from rookery.design.cluster import monitoring_storage
 from rookery.design.model import Design, Host, Role
 from rookery.design.node import SMALLEST_DRIVE, allocatable_cpu, allocatable_memory
 from rookery.design.pod import Reach
@@ -71,7 +72,7 @@ def small_drives(subject: Subject) -> Iterator[Remark]:
 def unkept_figures(subject: Subject) -> Iterator[Remark]:
     """Without block storage and file system Prometheus has no volume."""
     design = subject.design
-    if design.kubernetes is None or not design.kubernetes.monitoring or _has_volumes(design):
+    if design.kubernetes is None or not design.kubernetes.monitoring or monitoring_storage(design):
         return
     yield info(
         "kubernetes.monitoring",
@@ -79,10 +80,6 @@ def unkept_figures(subject: Subject) -> Iterator[Remark]:
         " their node's disk, and lose it with their pod.",
         "Set storage.block.enabled to true to keep it.",
     )
-
-
-def _has_volumes(design: Design) -> bool:
-    return design.file_system is not None or any(pool.application == "rbd" for pool in design.pools)
 
 
 def _by_section(design: Design, what: str) -> dict[str, Unplaced]:

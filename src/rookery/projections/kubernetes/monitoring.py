@@ -6,7 +6,7 @@ from typing import Any
 
 from rookery.apps.pods import BLOCK_CLASS, FILE_CLASS, NAMESPACE, quantity, sized
 from rookery.design import pods
-from rookery.design.cluster import ALERTMANAGER_VOLUME, PROMETHEUS_VOLUME, has_cilium
+from rookery.design.cluster import ALERTMANAGER_VOLUME, PROMETHEUS_VOLUME, has_cilium, monitoring_storage
 from rookery.design.model import Design
 from rookery.manifest import Item, NeededSecret, Objects, Release, Secrets, Stage, manifest
 from rookery.projections.kubernetes.dashboards import dashboards
@@ -116,9 +116,8 @@ def _volume(design: Design, key: str, size: int) -> dict[str, Any]:
 
 def volume_class(design: Design) -> str:
     """Return the class of monitoring's volumes: block storage's, else CephFS', else none."""
-    if any(pool.application == "rbd" for pool in design.pools):
-        return BLOCK_CLASS
-    return FILE_CLASS if design.file_system is not None else ""
+    classes = {"rbd": BLOCK_CLASS, "cephfs": FILE_CLASS, "": ""}
+    return classes[monitoring_storage(design)]
 
 
 def _rules() -> Objects:

@@ -1,0 +1,191 @@
+"""What `plan` accepts, Kubernetes' scheduler places: every pod of a rendered tree has a node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from rookery.apps.table import PLACERS, SETTINGS
+from rookery.design.build import build_design
+from rookery.design.checks import check_design
+from rookery.design.checks.finding import Severity
+from rookery.design.model import Design
+from rookery.design.pods import pod_groups
+from rookery.errors import InputError
+from rookery.spec.load import read_pattern
+from rookery.spec.parse import parse_spec
+from tests.scheduler import place, requests
+from tests.tree_pods import nodes_of, pods_of
+
+PATTERNS = (
+    "compact",
+    "database",
+    "file-heavy",
+    "ha-control-plane",
+    "hyperconverged",
+    "object-heavy",
+    "production-minimum",
+)
+PROVIDERS = ("existing", "hetzner", "aws", "gcp", "lab")
+NO_APPS = {"database": None, "streaming": None, "catalogue": None, "cdn": None}
+
+
+def design(**data: Any) -> Design:
+    whole = {"apiVersion": "rookery/v1", "platform": "kubernetes", "pattern": "production-minimum", **data}
+    spec = parse_spec(
+        yaml.safe_dump({"provider": "existing", **whole}),
+        file="demo.yaml",
+        settings=SETTINGS,
+        read_pattern=lambda name: read_pattern(name, relative_to=Path()),
+    )
+    return build_design(spec, placers=PLACERS)
+
+
+def errors(of: Design) -> list[str]:
+    return [one.code for one in check_design(of) if one.severity is Severity.ERROR]
+
+
+def pending(of: Design) -> dict[str, Any]:
+    """Return the pods that find no node, whichever of nodes that are equally good is taken."""
+    nodes, pods = nodes_of(of), pods_of(of)
+    return place(nodes, pods).pending | place(nodes, pods, reverse=True).pending
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_pattern_fits_its_nodes(pattern: str, provider: str) -> None:
+    of = design(pattern=pattern, provider=provider)
+    assert pending(of) == {}
+    assert errors(of) == []
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_the_table_has_the_pods_of_the_tree(pattern: str, provider: str) -> None:
+    """Nothing lands on a node that the table does not know, and nothing there is of another size."""
+    of = design(pattern=pattern, provider=provider)
+    sizes = [requests(pod.spec) for pod in pods_of(of)]
+    rendered = sorted(one for one in sizes if one != (0, 0))
+    nodes = len(of.servers)
+    planes = sum("control-plane" in host.roles for host in of.servers)
+    counted = []
+    for group in pod_groups(of):
+        every = nodes if group.reach == "every node" else planes
+        counted += [(group.size.cpu, group.size.memory)] * (every if group.count is None else group.count)
+    assert sorted(counted) == rendered
+
+
+def test_a_user_s_own_films_fit_too() -> None:
+    of = design(apps={"streaming": {"media": "films"}})
+    assert (pending(of), errors(of)) == ({}, [])
+
+
+def test_a_lost_storage_node_s_daemons_find_a_place() -> None:
+    of = design()
+    nodes, pods = nodes_of(of), pods_of(of)
+    left = tuple(node for node in nodes if node.name != "storage-k")
+    bound = {"kubernetes.io/hostname": "storage-k"}
+    rest = [pod for pod in pods if (pod.spec.get("nodeSelector") or {}) != bound]
+    assert place(left, rest).pending == {}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "code"),
+    [
+        ({"storage": {"memory": "3GiB"}}, "RK501"),
+        ({"storage": {"drives": [{"count": 3}]}}, "RK501"),
+        ({"workers": {"memory": "2GiB"}}, "RK501"),
+        ({"workers": {"cpus": 1}}, "RK504"),
+        ({"storage": {"cpus": 1, "memory": "64GiB", "drives": [{"count": 20}]}}, "RK504"),
+    ],
+)
+def test_what_does_not_fit_is_refused(hosts: dict[str, Any], code: str) -> None:
+    of = design(hosts=hosts)
+    assert code in errors(of)
+    assert pending(of) != {}
+
+
+def test_without_a_worker_operators_have_no_node() -> None:
+    of = design(hosts={"workers": {"count": 0}}, apps=NO_APPS)
+    assert errors(of) == ["RK113"]
+    assert {"cert-manager", "rook-ceph-operator", "toolbox", "prometheus"} <= pending(of).keys()
+    shared = design(hosts={"workers": {"count": 0}, "storage": {"also": ["worker"]}}, apps=NO_APPS)
+    assert "RK113" not in errors(shared)
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> dict[str, Any]:
+    def size(*gib: int) -> str:
+        return f"{draw(st.sampled_from(gib))}GiB"
+
+    drives = st.fixed_dictionaries(
+        {"count": st.integers(1, 6), "class": st.sampled_from(["hdd", "ssd", "nvme"])}
+    )
+    also = draw(st.sampled_from([[], [], ["worker"], ["worker", "control-plane"], ["control-plane"]]))
+    hosts = {
+        "storage": {
+            "count": draw(st.integers(3, 6)),
+            "cpus": draw(st.integers(1, 16)),
+            "memory": size(4, 6, 8, 12, 16, 24, 32, 64),
+            "drives": draw(st.lists(drives, min_size=1, max_size=2)),
+            "also": also,
+        },
+        "workers": {
+            "count": draw(st.integers(0, 4)),
+            "cpus": draw(st.integers(1, 8)),
+            "memory": size(2, 3, 4, 8, 16),
+        },
+        "controlPlane": {
+            "count": draw(st.sampled_from([0, 1, 3])),
+            "cpus": draw(st.integers(2, 4)),
+            "memory": size(2, 4),
+        },
+    }
+    active = draw(st.integers(1, 3))
+    storage = {
+        "mons": draw(st.integers(1, 5)),
+        "mgrs": draw(st.integers(1, 3)),
+        "dashboard": draw(st.booleans()),
+        "block": {"enabled": draw(st.booleans())},
+        "file": {
+            "enabled": draw(st.booleans()),
+            "mds": {"active": active, "standby": draw(st.sampled_from([0, active]))},
+        },
+        "object": {"enabled": draw(st.booleans()), "gateways": draw(st.integers(1, 6))},
+    }
+    kubernetes = {
+        "monitoring": draw(st.booleans()),
+        "network": draw(st.sampled_from([None, "bridge", "cilium"])),
+    }
+    streaming = draw(st.sampled_from([None, {}, {"channel": False}, {"media": "films"}]))
+    apps = {
+        "database": draw(st.sampled_from([None, {}])),
+        "streaming": streaming,
+        "catalogue": draw(st.sampled_from([None, {}])),
+        "cdn": draw(st.sampled_from([None, {}])),
+    }
+    provider = draw(st.sampled_from(["existing", "hetzner", "lab"]))
+    return {"hosts": hosts, "storage": storage, "kubernetes": kubernetes, "apps": apps, "provider": provider}
+
+
+def made(data: dict[str, Any]) -> Design:
+    try:
+        return design(**data)
+    except InputError:
+        assume(False)
+        raise
+
+
+@given(specs())
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+)
+def test_what_plan_accepts_the_scheduler_places(data: dict[str, Any]) -> None:
+    of = made(data)
+    assume(not errors(of))
+    assert pending(of) == {}
