@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rookery.design.model import Design
 from rookery.manifest import Manifest, NeededSecret, Objects, Release, Secrets
 from rookery.projections.kubernetes import build_stages
 from tests.kubernetes_objects import pod_templates
-from tests.test_pods import NO_APPS, design, made
+from tests.test_pods import NO_APPS, apps_of, design, storage_of
 
 # Every cluster has these.
 _NAMESPACES = {"kube-system", "default"}
@@ -105,22 +105,16 @@ def test_monitoring_asks_for_a_class_that_is_there(block: bool, file: bool, clas
 @st.composite
 def partly(draw: st.DrawFn) -> dict[str, Any]:
     """Draw specs with parts of them switched off."""
-    on = {kind: {"enabled": draw(st.booleans())} for kind in ("block", "file", "object")}
-    apps: dict[str, Any] = {
-        name: draw(st.sampled_from([None, {}])) for name in ("database", "catalogue", "cdn")
-    }
-    apps["streaming"] = draw(st.sampled_from([None, {}, {"channel": False}, {"media": "films"}]))
+    storage = draw(storage_of(4))
     return {
-        "storage": {**on, "dashboard": draw(st.booleans())},
+        "storage": storage,
         "kubernetes": {"monitoring": draw(st.booleans())},
-        "apps": apps,
+        "apps": draw(apps_of(storage)),
         "provider": draw(st.sampled_from(["existing", "hetzner", "lab"])),
     }
 
 
 @given(partly())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=60, deadline=None)
 def test_what_a_tree_names_is_in_it(data: dict[str, Any]) -> None:
-    of = made(data)
-    assume(of.kubernetes is not None)
-    assert missing(of) == []
+    assert missing(design(**data)) == []

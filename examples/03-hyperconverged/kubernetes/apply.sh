@@ -132,9 +132,9 @@ if wanted 50-storage; then
     release rook-ceph-cluster rook-ceph rook-ceph-cluster v1.20.6 https://charts.rook.io/release 50-storage/04-rook-ceph-cluster.values.yaml
     wait_for --namespace=rook-ceph cephcluster rook-ceph 'jsonpath={.status.storage.osd.storeType.bluestore}=8' 1200
     wait_for --namespace=rook-ceph cephcluster rook-ceph 'jsonpath={.status.ceph.health}=HEALTH_OK' 1200
-    only rook-ceph dashboard-certificate dashboard-certificate-2b32a953ba
+    only rook-ceph dashboard-certificate dashboard-certificate-1036b8a9b0
     apply -f 50-storage/07-dashboard-certificate.yaml
-    wait_for --namespace=rook-ceph job dashboard-certificate-2b32a953ba condition=Complete 600
+    wait_for --namespace=rook-ceph job dashboard-certificate-1036b8a9b0 condition=Complete 600
     wait_for --namespace=rook-ceph cephfilesystem cephfs 'jsonpath={.status.phase}=Ready' 600
     wait_for --namespace=rook-ceph cephobjectstore store 'jsonpath={.status.phase}=Ready' 600
     apply -f 50-storage/11-verification-user.yaml
@@ -183,13 +183,13 @@ if wanted 72-streaming; then
     apply -f 72-streaming/10-network-policies.yaml
     apply -f 72-streaming/20-bucket.yaml
     wait_for --namespace=media objectbucketclaim media 'jsonpath={.status.phase}=Bound' 300
-    only media streaming-packager streaming-packager-d05199a641
+    only media streaming-packager streaming-packager-e6a9e7f045
     apply -f 72-streaming/40-films.yaml
     apply -f 72-streaming/50-channel.yaml
     apply -f 72-streaming/60-origins.yaml
     wait_for --namespace=media deployment streaming-channel 'rolled out' 600
     wait_for --namespace=media deployment streaming-origin 'rolled out' 600
-    wait_for --namespace=media job streaming-packager-d05199a641 condition=Complete 1800
+    wait_for --namespace=media job streaming-packager-e6a9e7f045 condition=Complete 1800
 fi
 
 if wanted 73-catalogue; then

@@ -132,9 +132,9 @@ if wanted 50-storage; then
     release rook-ceph-cluster rook-ceph rook-ceph-cluster v1.20.6 https://charts.rook.io/release 50-storage/04-rook-ceph-cluster.values.yaml
     wait_for --namespace=rook-ceph cephcluster rook-ceph 'jsonpath={.status.storage.osd.storeType.bluestore}=8' 1200
     wait_for --namespace=rook-ceph cephcluster rook-ceph 'jsonpath={.status.ceph.health}=HEALTH_OK' 1200
-    only rook-ceph dashboard-certificate dashboard-certificate-2b32a953ba
+    only rook-ceph dashboard-certificate dashboard-certificate-1036b8a9b0
     apply -f 50-storage/07-dashboard-certificate.yaml
-    wait_for --namespace=rook-ceph job dashboard-certificate-2b32a953ba condition=Complete 600
+    wait_for --namespace=rook-ceph job dashboard-certificate-1036b8a9b0 condition=Complete 600
     wait_for --namespace=rook-ceph cephobjectstore store 'jsonpath={.status.phase}=Ready' 600
     apply -f 50-storage/10-verification-user.yaml
     apply -f 50-storage/11-load-user.yaml
