@@ -41,11 +41,21 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def problems(document: Mapping[str, Any], version: str = KUBERNETES) -> Iterator[str]:
-    """Yield what is wrong with an object, strictly: a field that its kind does not have is an error.
+def problems(document: Mapping[str, Any], version: str = KUBERNETES) -> tuple[str, ...]:
+    """Return what is wrong with an object, strictly: a field that its kind does not have is an error.
 
-    Built-in kinds are those of that minor version of Kubernetes.
+    Built-in kinds are those of that minor version of Kubernetes. Most designs have most objects in common:
+    each is looked at once.
     """
+    return _problems(json.dumps(document, sort_keys=True), version)
+
+
+@cache
+def _problems(text: str, version: str) -> tuple[str, ...]:
+    return tuple(_look_for_problems(json.loads(text), version))
+
+
+def _look_for_problems(document: Mapping[str, Any], version: str) -> Iterator[str]:
     api, kind = document["apiVersion"], document["kind"]
     group = api.rpartition("/")[0]
     where = f"{kind}/{document['metadata']['name']}"
@@ -55,7 +65,7 @@ def problems(document: Mapping[str, Any], version: str = KUBERNETES) -> Iterator
         yield from (f"{where}: {text}" for text in _custom_problems(document))
         return
     try:
-        kubernetes_validate.validate(plain(document), version, strict=True)
+        kubernetes_validate.validate(document, version, strict=True)
     except kubernetes_validate.SchemaNotFoundError:
         yield from (f"{where}: {text}" for text in _custom_problems(document))
     except kubernetes_validate.ValidationError as error:
@@ -124,6 +134,7 @@ def _closed(schema: Any) -> Any:
     return closed
 
 
+@cache
 def chart_values(chart: str) -> dict[str, Any]:
     """Return the default values of a chart."""
     data: dict[str, Any] = json.loads((folder() / "helm" / f"{chart}.values.json").read_text())
@@ -132,6 +143,7 @@ def chart_values(chart: str) -> dict[str, Any]:
     return values
 
 
+@cache
 def chart_schema(chart: str) -> dict[str, Any] | None:
     """Return the schema of a chart's values, None where the chart has none."""
     path = folder() / "helm" / f"{chart}.schema.json"

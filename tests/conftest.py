@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ def pytest_configure() -> None:
     os.umask(0o022)
     os.environ["LC_ALL"] = "C.UTF-8"
     os.environ.pop("LANGUAGE", None)
+    # Beside a lab nothing has a speed: an example that takes long is none that is wrong.
+    slow = hypothesis.HealthCheck.too_slow
+    hypothesis.settings.register_profile("rookery", deadline=None, suppress_health_check=[slow])
+    hypothesis.settings.load_profile("rookery")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

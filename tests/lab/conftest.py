@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +29,10 @@ UP_LIMIT = 1500  # seconds; the first one on a machine builds the image
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here starts servers; where that cannot be, it is skipped by name and with the reason.
 
-    Modules that share the default lab run last and one after the other, so that it runs no longer than they.
+    Modules that share the default lab run last and one after the other, so that it runs no longer than they;
+    the very last is the one that makes another lab of it.
     """
-    items.sort(key=lambda item: Path(__file__).parent in item.path.parents and _shares_the_lab(item))
+    items.sort(key=_turn)
     reason = ""
     try:
         require_lab_machine()
@@ -61,8 +66,21 @@ class Done:
         return self.err + self.out
 
 
+# Users may close whatever they make to others, and have files made where nobody else may go: servers have to
+# come out the same.
+STRICTEST = 0o077
+
+
 def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(SOURCE), "COLUMNS": "100"}
+    return {**os.environ, "PYTHONPATH": str(SOURCE), "COLUMNS": "100", "TMPDIR": _closed_folder()}
+
+
+@functools.cache
+def _closed_folder() -> str:
+    """Return a folder that only its owner may enter."""
+    folder = tempfile.mkdtemp(prefix="test-closed-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def rookery(*arguments: str, limit: float = UP_LIMIT) -> Done:
@@ -75,6 +93,7 @@ def rookery(*arguments: str, limit: float = UP_LIMIT) -> Done:
         check=False,
         env=environment(),
         stdin=subprocess.DEVNULL,
+        umask=STRICTEST,
     )
     return Done(code=done.returncode, out=done.stdout, err=done.stderr)
 
@@ -113,6 +132,12 @@ def bring_up(folder: Path, name: str, text: str) -> Iterator[Lab]:
         gone = rookery("down", name)
     assert gone.code == 0, gone.out + gone.err
     assert find_leftovers(LabPaths(name=name)) == ()
+
+
+def _turn(item: pytest.Item) -> int:
+    if Path(__file__).parent not in item.path.parents or not _shares_the_lab(item):
+        return 0
+    return 2 if item.path.stem == "test_change" else 1
 
 
 def _shares_the_lab(item: pytest.Item) -> bool:

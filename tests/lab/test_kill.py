@@ -15,7 +15,7 @@ import pytest
 from rookery.drivers.network import delete_namespaces, ensure_namespace
 from rookery.systems.native.leftovers import find_leftovers
 from rookery.systems.native.paths import LabPaths
-from tests.lab.conftest import environment, rookery, write_spec
+from tests.lab.conftest import STRICTEST, environment, rookery, write_spec
 
 NAME = "test-kill"
 NOTHING_HAPPENS_LIMIT = 300.0
@@ -35,6 +35,7 @@ def kill_up(spec: Path, *, after_steps: int, then_seconds: float = 0.0) -> int:
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
+        umask=STRICTEST,
     )
     assert process.stderr is not None
     done = 0

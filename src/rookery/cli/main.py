@@ -6,6 +6,7 @@ is shown with -v only.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 
@@ -26,6 +27,11 @@ from rookery.cli.running import down, open_service, shell, status, up, verify
 from rookery.cli.terminal import soften_output
 from rookery.cli.testing import test
 from rookery.errors import ExitCode, RookeryError
+
+# These lay files that others read: the users of Ceph, nginx, PostgreSQL, apt, those in pods. What is secret
+# among them has a mode of its own, so the umask of whoever calls, which may close all of them, is not asked.
+_FOR_OTHERS = frozenset({"up", "status", "drift", "verify", "open", "shell", "load", "down", "plan", "image"})
+_UMASK = 0o022
 
 
 class _Commands(click.Group):
@@ -60,6 +66,8 @@ def cli(ctx: click.Context, *, verbose: bool) -> None:
     rookery up my.yaml
     """
     ctx.ensure_object(dict)["verbose"] = verbose
+    if ctx.invoked_subcommand in _FOR_OTHERS:
+        os.umask(_UMASK)
 
 
 @click.command()

@@ -27,11 +27,18 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         raise
 
 
+def make_open_folder(path: Path) -> None:
+    """Make a folder that everybody may enter, and what is missing above it, whatever the umask is."""
+    for folder in reversed([one for one in (path, *path.parents) if not one.exists()]):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+
+
 def write_files(root: Path, files: Iterable[File], *, users: Mapping[str, tuple[int, int]]) -> None:
     """Write files below `root`; `users` gives uid and gid of each owner where the files will be used."""
     for file in files:
         path = root / file.path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_open_folder(path.parent)
         path.write_bytes(file.content)
         path.chmod(file.mode)
         uid, gid = users[file.owner]

@@ -191,7 +191,8 @@ def build_config(container: Container) -> dict[str, Any]:
         "hostname": container.hostname,
         "root": {"path": str(container.root)},
         "process": {
-            "user": {"uid": 0, "gid": 0},
+            # runc would pass on the umask of whoever calls it.
+            "user": {"uid": 0, "gid": 0, "umask": 0o022},
             "args": list(container.argv),
             "env": [_PATH, "HOME=/root", "LANG=C.UTF-8"],
             "cwd": container.cwd,

@@ -294,6 +294,7 @@ def _locked(path: Path, owner: tuple[int, int]) -> Iterator[int]:
     while True:
         try:
             handle = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o644)
+            os.fchmod(handle, 0o644)  # whatever the umask is: it may be another user's
             os.fchown(handle, *owner)
         except FileExistsError:
             handle = os.open(path, flags)

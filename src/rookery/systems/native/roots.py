@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rookery.drivers import mounts
-from rookery.drivers.files import read_users, write_files, write_whole
+from rookery.drivers.files import make_open_folder, read_users, write_files, write_whole
 from rookery.files import File
 from rookery.systems.native.image_build import image_root
 from rookery.systems.native.paths import ServerPaths
@@ -23,7 +23,7 @@ def lay_root(
     What an earlier life changed of its root is kept, what it left mounted is unmounted.
     """
     for folder in (place.upper, place.work, place.root):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_open_folder(folder)  # the upper one's mode is that of the container's root folder
     for point in mounts.mount_points(place.root):
         mounts.unmount(point)
     lower = image_root() if image is None else image
