@@ -612,7 +612,7 @@ def test_down_writes_what_it_left(
     found = tuple(Leftover(kind="mount", name=name) for name in ("x", "y"))
     departure = Departure(found=found, left=tuple(item for item in found if item.name in left), seconds=1.0)
     monkeypatch.setattr("rookery.run.preflight.require_root", lambda: None)
-    monkeypatch.setattr("rookery.run.down.bring_down", lambda name, _report: departure)
+    monkeypatch.setattr("rookery.run.down.bring_down", lambda *_, **_must: departure)
     result = run_command(down, "mine", "--journal", str(tmp_path))
     assert result.return_value == code
     entry = only_entry(tmp_path)
@@ -625,7 +625,7 @@ def test_down_of_nothing_is_no_matter_for_the_journal(
 ) -> None:
     monkeypatch.setattr("rookery.run.preflight.require_root", lambda: None)
     nothing = Departure(found=(), left=(), seconds=1.0)
-    monkeypatch.setattr("rookery.run.down.bring_down", lambda name, _report: nothing)
+    monkeypatch.setattr("rookery.run.down.bring_down", lambda *_, **_must: nothing)
     assert run_command(down, "mine", "--journal", str(tmp_path)).return_value == 0
     assert Journal(tmp_path).months() == ()
 
