@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import yaml
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.checks import CHECKS, Finding, Severity, check_design, render_findings_document
-from rookery.design.checks.lab import expected_memory
+from rookery.design.checks.lab import expected_disk, expected_memory
 from rookery.design.machine import Machine
 from rookery.design.model import DaemonKind, Design
 from rookery.spec.load import read_pattern
 from rookery.spec.parse import parse_spec
-from rookery.units import GB, GIB, MIB
+from rookery.units import GB, GIB, MIB, format_size
 
 ROOT = Path(__file__).parent.parent
 ROOMY = Machine(
@@ -488,6 +489,29 @@ def test_the_expected_memory_is_near_what_a_lab_was_measured_to_take() -> None:
     kubernetes = expected_memory(design({**streaming, "platform": "kubernetes"}))
     assert 3.2 * GIB < kubernetes < 4.0 * GIB
     assert expected_memory(design(storage(count=5))) - expected_memory(design({})) == (2 * 60 + 25) * MIB
+
+
+def test_the_expected_disk_is_near_what_labs_were_measured_to_take() -> None:
+    """The default lab took 1,494 MiB after `up`; 256 MiB more are left for Ceph to work in."""
+    assert 1494 * MIB < expected_disk(design({})) < 1494 * MIB * 1.4
+    # Each volume has PostgreSQL's files, in three copies.
+    without = {"apps": {"database": None, "catalogue": None}}
+    assert expected_disk(design({})) - expected_disk(design(without)) == 2 * 3 * 200 * MIB
+
+
+def test_too_little_disk_is_said_with_the_figures() -> None:
+    machine = replace(FULL, disk_free=GIB, image_built=False)
+    needed = expected_disk(design({}))
+    together = format_size(needed + 2 * GIB)
+    assert text_of("RK602", {}, machine) == (
+        f"RK602 error: hosts.storage.drives: 1 GiB are free where labs live, and {together} are needed"
+        f" before anything is stored (the lab {format_size(needed)}, its image 2 GiB). Free some"
+        " disk, or set ROOKERY_HOME to a folder on a larger one."
+    )
+    # What a killed `up` left counts; what is free has to do for the rest.
+    assert text_of("RK602", {}, replace(machine, image_built=True, disk_taken=2 * GIB)).startswith(
+        "RK602 warning: hosts.storage.drives: The drives add up to 160 GB"
+    )
 
 
 def test_the_document_is_current() -> None:

@@ -16,6 +16,7 @@ from rookery.design.survival import survival
 from rookery.plan.step import Step
 from rookery.run.down import Departure
 from rookery.run.engine import phase_seconds
+from rookery.run.fullness import Look
 from rookery.run.state import State
 from rookery.run.up import Arrival
 from rookery.run.verify.result import Outcome, Result
@@ -41,13 +42,16 @@ def plan_data(design: Design, findings: Sequence[Finding], steps: Sequence[Step]
     return {"design": design, "findings": findings, "survival": survival(design), "steps": steps}
 
 
-def status_data(design: Design, state: State, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
+def status_data(
+    design: Design, state: State, endpoints: Sequence[Endpoint], fullness: Look
+) -> dict[str, Any]:
     # Passwords are for people at a terminal; a script asks for them by name.
     return {
         "name": design.name,
         "health": state.health,
         "hosts": state.hosts,
         "apps": state.instances,
+        "fullness": fullness,
         "endpoints": [{"name": endpoint.name, "url": endpoint.url} for endpoint in endpoints],
     }
 

@@ -22,6 +22,7 @@ from rookery.cli.image import image
 from rookery.cli.journaling import journal
 from rookery.cli.loading import load
 from rookery.cli.mirroring import mirror
+from rookery.cli.patience import start_watching
 from rookery.cli.rendering import render
 from rookery.cli.running import down, open_service, shell, status, up, verify
 from rookery.cli.terminal import soften_output
@@ -96,6 +97,7 @@ for command in (*_RUNNING, *_DESIGNING, completion, test):
 def main() -> None:
     """Run the command line and exit with its status."""
     soften_output()
+    start_watching()
     try:
         code = cli(prog_name="rookery", standalone_mode=False)
         sys.exit(int(code) if isinstance(code, int) else ExitCode.DONE)

@@ -88,6 +88,7 @@ def _bring_up(
 ) -> Arrival:
     """Say what is about to be done, then do it."""
     from rookery.cli import show
+    from rookery.cli.patience import quiet
     from rookery.cli.progress import ConsoleProgress
     from rookery.run.up import bring_up, findings_here, steps_left
 
@@ -102,7 +103,7 @@ def _bring_up(
         (f"{len(steps)} steps", show.steps_view(steps)),
     )
     talk.print()
-    with ConsoleProgress(talk, len(steps)) as progress:
+    with quiet(), ConsoleProgress(talk, len(steps)) as progress:
         return bring_up(workspace, progress, mirror=mirror, mirror_url=mirror_url)
 
 
@@ -137,6 +138,7 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     """
     from rookery.cli import show
     from rookery.cli.data import status_data, to_json
+    from rookery.run.fullness import read_fullness
     from rookery.run.preflight import require_root
     from rookery.run.state import read_state
     from rookery.run.up import find_system
@@ -149,8 +151,9 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     try:
         while True:
             state = read_state(running)
+            fullness = read_fullness(running)
             if output == "json":
-                click.echo(to_json(status_data(running.design, state, running.endpoints())))
+                click.echo(to_json(status_data(running.design, state, running.endpoints(), fullness)))
             else:
                 if watch and console.is_terminal:
                     console.clear()
@@ -158,6 +161,7 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
                     console,
                     (f"{running.design.name}: {state.health}", show.status_view(state.hosts, running.design)),
                     ("Applications", show.apps_view(state.instances)),
+                    ("How full", show.fullness_view(fullness)),
                     ("Where to go", show.endpoints_view(running.endpoints())),
                 )
             if not watch:

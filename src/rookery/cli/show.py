@@ -14,6 +14,7 @@ from rookery.design.model import Design, Host
 from rookery.design.survival import Survives, survival
 from rookery.plan.step import Step
 from rookery.run.engine import phase_seconds
+from rookery.run.fullness import NEARLY_FULL, Look
 from rookery.run.state import AppInstance
 from rookery.run.up import Arrival
 from rookery.run.verify.result import Outcome, Result
@@ -163,6 +164,18 @@ def status_view(statuses: Sequence[HostStatus], design: Design) -> RenderableTyp
             parts = [(f"{p.name} ", "" if p.running else "bold red") for p in status.programs]
             programs = Text.assemble(*parts)
         table.add_row(status.name, addresses[status.name], memory, programs)
+    return table
+
+
+def fullness_view(look: Look) -> RenderableType:
+    """Return how full volumes, drives and the disk are, the fullest first; red where writes stop soon."""
+    table = _table("what", "name", "used", "of", "full")
+    for one in sorted(look.seen, key=lambda one: -one.part):
+        full = Text(f"{one.part:.0%}", style="bold red" if one.part >= NEARLY_FULL else "")
+        used, size = (format_size(part // 2**20 * 2**20) for part in (one.used, one.size))
+        table.add_row(one.kind, one.name, used, size, full)
+    for name in look.unseen:
+        table.add_row("", name, "", "", Text("not seen", style="dim"))
     return table
 
 

@@ -19,6 +19,7 @@ from itertools import count
 from typing import Any
 
 from rookery.drivers.process import plain_environment
+from rookery.drivers.waiting import awaited
 from rookery.errors import RookeryError
 
 _DEFAULT_LIMIT = 90.0  # seconds; above the agent's own limits, so that its error comes first
@@ -191,7 +192,9 @@ class _Agent:
             except (OSError, ValueError):  # it ended, or was closed by whoever saw that first
                 self._gone()
         try:
-            return future.result(timeout=_DEFAULT_LIMIT)
+            asked = request.get("command", {}).get("prefix", request["op"])
+            with awaited(f"Ceph's answer to `{asked}`"):
+                return future.result(timeout=_DEFAULT_LIMIT)
         except TimeoutError:
             raise CephError(request["op"], code=errno.ETIMEDOUT, status="no answer from the agent") from None
 

@@ -9,6 +9,8 @@ from typing import Self
 
 import httpx
 
+from rookery.drivers.waiting import awaited
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -50,7 +52,8 @@ class Browser:
             sent["Host"], told = target.netloc.decode(), {"sni_hostname": target.host}
             target = target.copy_with(host=self._addresses[target.host])
         try:
-            response = client.request(method, target, headers=sent, content=body or None, extensions=told)
+            with awaited(f"an answer of {url}"):
+                response = client.request(method, target, headers=sent, content=body or None, extensions=told)
         except httpx.HTTPError as error:
             return Answer(status=0, headers={}, body=b"", error=f"{type(error).__name__}: {error}")
         return Answer(status=response.status_code, headers=response.headers, body=response.content)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from rookery.drivers.waiting import awaited
 from rookery.errors import RookeryError
 
 
@@ -49,16 +50,8 @@ def plain_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 def run(argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> str:
     """Run a command and return its standard output; raises CommandError."""
     try:
-        done = subprocess.run(
-            (*ENDS_WITH_US, *argv),
-            input=stdin,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout,
-            check=False,
-            env=plain_environment(),
-        )
+        with awaited(f"`{shlex.join(argv)[:60]}`"):
+            done = _run(argv, stdin, timeout)
     except subprocess.TimeoutExpired as error:
         # Whatever `text` says, what was read before the limit comes as bytes.
         parts: list[bytes] = [part for part in (error.stdout, error.stderr) if part]
@@ -69,6 +62,19 @@ def run(argv: Sequence[str], *, stdin: str = "", timeout: float = 60.0) -> str:
     if done.returncode != 0:
         raise CommandError(argv, exit_code=done.returncode, output=done.stdout + done.stderr)
     return done.stdout
+
+
+def _run(argv: Sequence[str], stdin: str, timeout: float) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        (*ENDS_WITH_US, *argv),
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout,
+        check=False,
+        env=plain_environment(),
+    )
 
 
 def run_fed(argv: Sequence[str], write: Callable[[IO[bytes]], None], *, timeout: float) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
 
+from rookery.drivers import waiting as waiting_for
 from rookery.errors import RookeryError
 from rookery.plan.step import Step
+
+_LOOK = 1.0  # seconds
 
 Apply = Callable[[Step, Callable[[str], None]], None]
 
@@ -36,11 +39,17 @@ class Timing:
 
 
 def apply_steps(
-    steps: Sequence[Step], apply: Apply, progress: Progress, *, at_once: int = 12
+    steps: Sequence[Step],
+    apply: Apply,
+    progress: Progress,
+    *,
+    at_once: int = 12,
+    hindrance: Callable[[], RookeryError | None] | None = None,
 ) -> tuple[Timing, ...]:
     """Carry out every step; return when each ran.
 
     The first failure stops new steps from starting; those under way are waited for, then it is raised.
+    `hindrance` is asked every second: what it returns ends all waits of the steps under way, and is raised.
     """
     origin = time.monotonic()
     timings: list[Timing] = []
@@ -65,7 +74,9 @@ def apply_steps(
                 running[pool.submit(work, step)] = step
             if not running:
                 break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            ended = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED).done
+            failure = failure or _hindered(hindrance, running.values())
+            for future in ended:
                 step = running.pop(future)
                 error = future.exception()
                 if error is None:
@@ -74,6 +85,7 @@ def apply_steps(
                 elif failure is None:
                     failure = (step, error)
                     progress.failed(step, error)
+    waiting_for.give_up(None)
     if failure is not None:
         _raise(*failure)
     if waiting:
@@ -81,6 +93,17 @@ def apply_steps(
             f"the plan has steps that nothing leads to: {', '.join(step.id for step in waiting)}"
         )
     return tuple(timings)
+
+
+def _hindered(
+    hindrance: Callable[[], RookeryError | None] | None, running: Iterable[Step]
+) -> tuple[Step, BaseException] | None:
+    """Ask what is in the way; end all waits where something is, and name a step that it met."""
+    found = hindrance() if hindrance is not None else None
+    if found is None:
+        return None
+    waiting_for.give_up(found)
+    return next(iter(running)), found
 
 
 def phase_seconds(timings: Sequence[Timing]) -> tuple[tuple[str, float, float], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from rookery.design.checks import Finding, Severity, check_design
 from rookery.design.model import Design
 from rookery.drivers.machine import read_machine
 from rookery.drivers.mirror import Mirror
-from rookery.errors import InputError, NotPossibleError
+from rookery.drivers.process import CommandError, run
+from rookery.errors import InputError, NotPossibleError, RookeryError
 from rookery.files import File
 from rookery.plan.kubernetes import BOOTSTRAP
 from rookery.plan.step import Step, plan_rest
@@ -39,9 +41,14 @@ from rookery.run.workspace import (
     saved_spec,
 )
 from rookery.systems.kubernetes.cluster import KubernetesSystem
+from rookery.systems.native.image_build import image_root
 from rookery.systems.native.lab import NativeSystem
 from rookery.systems.native.paths import LabPaths, home
 from rookery.systems.protocol import System
+from rookery.units import MIB, format_size
+
+# Free bytes below which nothing more is begun: what is under way still has some room to end in.
+_LEAST_FREE = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +118,31 @@ def findings_here(design: Design) -> tuple[Finding, ...]:
     if design.provider != "lab":
         return check_design(design)
     links = LabPaths(name=design.name).link_prefix
-    return check_design(design, read_machine(labs=home(), without_links=links))
+    machine = read_machine(labs=home(), without_links=links)
+    folder = LabPaths(name=design.name).folder
+    built = design.platform != "native" or image_root().is_dir()
+    return check_design(design, replace(machine, disk_taken=_taken(folder), image_built=built))
+
+
+def _taken(folder: Path) -> int:
+    """Return the bytes that a lab takes already; its drives are sparse, and count as what was written."""
+    if not folder.is_dir():
+        return 0
+    try:
+        return int(run(("du", "-sx", "--block-size=1", str(folder))).split()[0])
+    except CommandError:  # files go while they are counted
+        return 0
+
+
+def _disk_is_full() -> RookeryError | None:
+    """Return the error for a disk that a lab has filled while it came up; None while there is room."""
+    free = shutil.disk_usage(home()).free
+    if free >= _LEAST_FREE:
+        return None
+    return NotPossibleError(
+        f"{home()} is full: {format_size(free)} are left, and Ceph stops where it cannot write",
+        hint="Free some disk, or take the lab down (`rookery down`) and set ROOKERY_HOME to a larger one.",
+    )
 
 
 def steps_left(system: System) -> tuple[Step, ...]:
@@ -140,7 +171,12 @@ def bring_up(
             require_installer(design)
         note_system(workspace, mirror=mirror, mirror_url=mirror_url)
         try:
-            timings = apply_steps(left, system.apply, progress)
+            timings = apply_steps(
+                left,
+                system.apply,
+                progress,
+                hindrance=_disk_is_full if design.provider == "lab" else None,
+            )
             looking = time.monotonic()
             results = verify(system, mark=new_mark())
             ended = time.monotonic()
@@ -161,6 +197,12 @@ def _refuse_errors(findings: tuple[Finding, ...], system: System) -> None:
     errors = [
         f for f in findings if f.severity is Severity.ERROR and not (running and f.code.startswith("RK6"))
     ]
+    if errors and all(error.code.startswith("RK6") for error in errors):
+        raise NotPossibleError(
+            f"this machine cannot run {system.design.name}",
+            details=tuple(str(finding) for finding in errors),
+            hint="A design with fewer or smaller servers may fit; `rookery plan` shows what each costs.",
+        )
     if errors:
         count = "an error" if len(errors) == 1 else f"{len(errors)} errors"
         raise InputError(

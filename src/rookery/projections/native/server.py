@@ -91,10 +91,35 @@ def _pieces(design: Design, host: Host) -> Iterator[_Piece]:
 
 def _ceph_files(design: Design, host: Host, fsid: str) -> tuple[File, ...]:
     conf = File.text("etc/ceph/ceph.conf", render_ceph_conf(design, fsid=fsid))
+    found = [conf]
+    if host.name != design.admin_host.name:
+        found.append(File.text("usr/local/bin/ceph", _signpost(design), mode=0o755))
     if not host.daemons_of(DaemonKind.MON):
-        return (conf,)
+        return tuple(found)
     lines = (f"{name} {addresses}\n" for name, addresses in mon_addresses(design))
-    return (conf, File.text("etc/rookery/monitors", "".join(lines)))
+    return (*found, File.text("etc/rookery/monitors", "".join(lines)))
+
+
+# Without a key `ceph` says in nine lines that it found none. Who names a user or a key, or asks a daemon of
+# the host by its socket, is let through.
+_SIGNPOST = """\
+#!/bin/sh
+for word; do
+    case $word in
+        -n* | -k* | -h | -v | --name* | --id | --id=* | --user* | --keyring* | --key* | --admin-daemon* | \\
+            --help | --version | -c* | --conf* | daemon | daemonperf)
+            exec /usr/bin/ceph "$@" ;;
+    esac
+done
+[ ! -e /etc/ceph/ceph.client.admin.keyring ] || exec /usr/bin/ceph "$@"
+echo "ceph: the administrator's key is on ADMIN only: \\`rookery shell ADMIN -- ceph $*\\`" >&2
+exit 1
+"""
+
+
+def _signpost(design: Design) -> str:
+    """Return what stands before `ceph` on hosts that have no administrator's key: it says which host has."""
+    return _SIGNPOST.replace("ADMIN", design.admin_host.name)
 
 
 def _app_piece(design: Design, app: AppDesign, host: Host, instance: Instance) -> _Piece:

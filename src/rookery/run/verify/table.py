@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from rookery.design.cluster import has_cilium
 from rookery.design.model import Design
 from rookery.drivers.http import Browser
-from rookery.run.verify import cluster, database, kubernetes, media, storage, web
+from rookery.drivers.waiting import awaited
+from rookery.run.verify import cluster, database, kubernetes, media, room, storage, web
 from rookery.run.verify.result import NATIVE, ON_KUBERNETES, Check, Outcome, Result, Subject
 from rookery.systems.protocol import System
 
@@ -106,6 +107,7 @@ CHECKS: tuple[Check, ...] = (
         applies=lambda design: bool(design.frontends),
         platforms=NATIVE,
     ),
+    Check(name="room", title="volumes and drives have room", look=room.room_left),
     Check(name="site", title="site through the balancer", look=web.site_served, applies=_has_app("cdn")),
     Check(
         name="instances",
@@ -235,7 +237,8 @@ def verify(system: System, *, mark: str, checks: Sequence[Check] = CHECKS) -> tu
 def _run(check: Check, subject: Subject) -> Result:
     began = time.monotonic()
     try:
-        evidence = check.look(subject)
+        with awaited(f"the check `{check.title}`"):
+            evidence = check.look(subject)
         outcome, seen = evidence.outcome, evidence.seen
     except Exception as error:  # noqa: BLE001 - a broken check is a result: nothing was observed
         outcome, seen = Outcome.NOT_OBSERVED, f"{type(error).__name__}: {str(error).splitlines()[0]}"

@@ -17,7 +17,7 @@ from rookery.drivers.postgres import Door
 from rookery.drivers.process import run
 from rookery.drivers.runc import Runc
 from rookery.drivers.supervisor import Supervisor
-from rookery.drivers.waiting import Look, wait_for
+from rookery.drivers.waiting import Look, awaited, wait_for
 from rookery.errors import InputError, RookeryError
 from rookery.plan.native import plan_native
 from rookery.plan.step import Observation, Step
@@ -277,7 +277,8 @@ class NativeSystem:
             return HostStatus(name=name, running=False, programs=(), memory=None)
         host = self._design.host(name)
         try:
-            states = Supervisor(pid).programs()
+            with awaited(f"the supervisor of {name}"):
+                states = Supervisor(pid).programs()
         except OSError:
             states = ()
         seen = {state.name: state for state in states}

@@ -1,0 +1,148 @@
+"""How full what a system stands on is: its volumes, its drives, and the disk of a lab's machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rookery.activity.fullness import parse_use
+from rookery.drivers.ceph import CephError
+from rookery.drivers.process import CommandError
+from rookery.systems.kubernetes.cluster import KubernetesSystem
+from rookery.systems.native.lab import NativeSystem
+from rookery.systems.native.paths import home
+from rookery.systems.protocol import System
+
+_LIMIT = 3.0  # seconds for one look; a file system whose device hangs may never answer
+
+# From here on something soon refuses writes: Ceph's nearfull is 0.85 and full 0.95 of an OSD, XFS and a
+# database on it need some room to work in.
+NEARLY_FULL = 0.85
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fullness:
+    """One thing that can be full: its kind (volume, drive, disk), its name, and bytes."""
+
+    kind: str
+    name: str
+    used: int
+    size: int
+
+    @property
+    def part(self) -> float:
+        """How full it is, 0 to 1; of XFS, ext4 and BlueStore alike used over what can be used."""
+        return self.used / self.size if self.size else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What was seen, and what could not be looked at, in words."""
+
+    seen: tuple[Fullness, ...]
+    unseen: tuple[str, ...]
+
+
+def read_fullness(system: System) -> Look:
+    """Look at everything that can fill up. What does not answer is named and not waited for."""
+    seen: list[Fullness] = []
+    unseen: list[str] = []
+    looks: tuple[tuple[str, Callable[[], tuple[Fullness, ...]]], ...] = (
+        ("the volumes", lambda: tuple(_volumes(system, unseen))),
+        ("the drives", lambda: _drives(system)),
+        ("this machine's disk", lambda: _disk(system)),
+    )
+    for what, look in looks:
+        try:
+            seen += look()
+        except (OSError, CephError, CommandError, LookupError, ValueError):
+            unseen.append(what)
+    return Look(seen=tuple(seen), unseen=tuple(unseen))
+
+
+def _volumes(system: System, unseen: list[str]) -> Iterator[Fullness]:
+    if isinstance(system, KubernetesSystem):
+        yield from _claims(system)
+    elif isinstance(system, NativeSystem):
+        running = system.runc.running()
+        for volume in system.design.volumes:
+            pid = running.get(system.paths.container(volume.host))
+            place = Path(f"/proc/{pid}/root{volume.path}")
+            use = _within(place) if pid is not None else None
+            if use is None:
+                unseen.append(f"{volume.host}:{volume.path}")
+            else:
+                yield Fullness(kind="volume", name=f"{volume.host}:{volume.path}", used=use[0], size=use[1])
+
+
+def _use_of(place: Path) -> tuple[int, int] | None:
+    """Return used and usable bytes of the file system that is mounted at a place; None where none is."""
+    if place.stat().st_dev == place.parent.stat().st_dev:
+        return None
+    found = shutil.disk_usage(place)
+    return found.used, found.used + found.free
+
+
+def _within(place: Path) -> tuple[int, int] | None:
+    """Return `_use_of` within its limit, else None; a thread that hangs ends with the process."""
+    found: list[tuple[int, int] | None] = []
+
+    def try_it() -> None:
+        try:
+            found.append(_use_of(place))
+        except OSError:
+            found.append(None)
+
+    thread = threading.Thread(target=try_it, daemon=True)
+    thread.start()
+    thread.join(_LIMIT)
+    return found[0] if found else None
+
+
+def _claims(system: KubernetesSystem) -> Iterator[Fullness]:
+    """Yield the volumes of all pods as each kubelet counts them (its summary of statistics)."""
+    told: set[tuple[str, str]] = set()
+    for host in system.design.servers:
+        path = f"/api/v1/nodes/{host.name}/proxy/stats/summary"
+        summary = json.loads(system.kubectl.run("get", "--raw", path))
+        for pod in summary.get("pods", ()):
+            for volume in pod.get("volume", ()):
+                claim = volume.get("pvcRef")
+                if claim is None or (claim["namespace"], claim["name"]) in told:
+                    continue
+                told.add((claim["namespace"], claim["name"]))
+                used, free = int(volume.get("usedBytes", 0)), int(volume.get("availableBytes", 0))
+                name = f"{claim['namespace']}/{claim['name']}"
+                yield Fullness(kind="volume", name=name, used=used, size=used + free)
+
+
+def _drives(system: System) -> tuple[Fullness, ...]:
+    ceph = system.ceph_or_none()
+    if ceph is None:
+        raise LookupError("no monitor answers")
+    found = parse_use(ceph.mgr("osd df"))
+    return tuple(Fullness(kind="drive", name=osd.name, used=osd.used, size=osd.size) for osd in found)
+
+
+def _disk(system: System) -> tuple[Fullness, ...]:
+    if system.design.provider != "lab":
+        return ()
+    use = shutil.disk_usage(home())
+    return (Fullness(kind="disk", name=str(home()), used=use.used, size=use.used + use.free),)
+
+
+def summary_words(look: Look) -> str:
+    """Return one line: the fullest of each kind, and what could not be looked at."""
+    words = []
+    for kind in ("volume", "drive", "disk"):
+        fullest = max((one for one in look.seen if one.kind == kind), key=lambda one: one.part, default=None)
+        if fullest is not None:
+            rank = "" if kind == "disk" else "fullest "
+            words.append(f"{rank}{kind} {fullest.name} {fullest.part:.0%}")
+    if look.unseen:
+        words.append(f"not seen: {', '.join(look.unseen)}")
+    return "; ".join(words)
