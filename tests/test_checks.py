@@ -285,6 +285,15 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
     ("RK822", "error", "kubernetes.services", {**CLUSTER, "kubernetes": {"services": "127.0.0.0/16"}}, None),
     ("RK822", "error", "kubernetes.pods", {**CLUSTER, "kubernetes": {"pods": "239.0.0.0/16"}}, None),
     ("RK823", "error", "kubernetes.bootstrap", KSD, None),
+    ("RK824", "error", "storage.mons", {**CLUSTER, **storage(count=12), "storage": {"mons": 11}}, None),
+    ("RK824", "error", "storage.mgrs", {**CLUSTER, **storage(count=12), "storage": {"mgrs": 6}}, None),
+    (
+        "RK824",
+        "error",
+        "storage.file.mds.active",
+        {**CLUSTER, **storage(count=52), "storage": {"file": {"mds": {"active": 51}}}},
+        None,
+    ),
     (
         "RK823",
         "error",

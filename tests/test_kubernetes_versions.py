@@ -8,10 +8,11 @@ import pytest
 
 from rookery.design.checks import check_design
 from rookery.design.checks.kubeadm import PODS, SERVICES
+from rookery.design.checks.rook import MOST_ACTIVE_MDS, MOST_MGRS, MOST_MONS
 from rookery.design.model import Design
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.versions import DISTRIBUTIONS
-from tests.cluster_schemas import is_custom, problems
+from tests.cluster_schemas import definitions, is_custom, needs_schemas, problems
 from tests.kubernetes_objects import objects_of
 from tests.test_design import design
 
@@ -65,3 +66,14 @@ def test_bounds_of_networks_are_those_of_kubeadm() -> None:
     """20 bits of Services and at least 10 of them; 16 bits between the pods' network and a node's /24."""
     assert (32 - SERVICES[0], 2 ** (32 - SERVICES[1]) >= 10 > 2 ** (31 - SERVICES[1])) == (20, True)
     assert (PODS[1] - PODS[0], PODS[1]) == (16, 24)
+
+
+@needs_schemas
+def test_bounds_of_daemons_are_those_of_rook_s_definitions() -> None:
+    def of(kind: str) -> Any:
+        return definitions()["ceph.rook.io/v1", kind]["properties"]["spec"]["properties"]
+
+    cluster, system = of("CephCluster"), of("CephFilesystem")
+    assert cluster["mon"]["properties"]["count"]["maximum"] == MOST_MONS
+    assert cluster["mgr"]["properties"]["count"]["maximum"] == MOST_MGRS
+    assert system["metadataServer"]["properties"]["activeCount"]["maximum"] == MOST_ACTIVE_MDS

@@ -30,12 +30,14 @@ _VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
 
 pools = st.one_of(
     st.fixed_dictionaries({"replicas": st.integers(2, 4)}),
-    st.just({"erasureCoding": {"k": 2, "m": 2}}),
+    st.builds(lambda: {"erasureCoding": {"k": 2, "m": 2}}),
 )
 
 
 def _kind(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries({"enabled": st.booleans()}, optional={"pool": pools, **more})
+    return st.fixed_dictionaries(
+        {"enabled": st.sampled_from([True, True, True, False])}, optional={"pool": pools, **more}
+    )
 
 
 specs = st.fixed_dictionaries(
@@ -49,7 +51,7 @@ specs = st.fixed_dictionaries(
                     {"count": st.integers(4, 30), "cpus": st.just(16), "memory": st.just("64GiB")},
                     optional={"also": st.sampled_from([[], ["worker"]])},
                 ),
-                "workers": st.fixed_dictionaries({"count": st.integers(0, 30), "memory": st.just("64GiB")}),
+                "workers": st.fixed_dictionaries({"count": st.integers(2, 30), "memory": st.just("64GiB")}),
                 "controlPlane": st.just({"count": 3, "memory": "16GiB", "cpus": 8}),
             }
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.design.checks import kubeadm, provided
+from rookery.design.checks import kubeadm, provided, rook
 from rookery.design.checks.finding import Check, Severity
 
 _ERROR = (Severity.ERROR,)
@@ -72,5 +72,13 @@ CLUSTER_BOUNDS: tuple[Check, ...] = (
         "at 1.28: it goes on a cluster that is there already (`kubernetes.bootstrap: none`), whose objects "
         "are written as 1.28 reads them.",
         function=kubeadm.unreadable_configuration,
+    ),
+    Check(
+        code="RK824",
+        severities=_ERROR,
+        title="More daemons than Rook's definitions take",
+        why="Rook's custom resources say how many monitors (9), managers (5) and active metadata servers (50)"
+        " there may be. Ceph itself has other bounds, and on the native platform these do not hold.",
+        function=rook.too_many_for_rook,
     ),
 )
