@@ -253,7 +253,13 @@ def test_the_distribution_decides_charts_and_ceph() -> None:
     assert "security" not in values["cephClusterSpec"]
     assert "csi" not in values["cephClusterSpec"]
     operator = next(one for one in releases(of) if one.name == "rook-ceph").values
-    assert operator["csi"] == {"cephFSKernelMountOptions": "ms_mode=prefer-crc"}
+    assert operator["csi"] == {
+        "cephFSKernelMountOptions": "ms_mode=prefer-crc",
+        "csiRBDProvisionerResource": "",
+        "csiRBDPluginResource": "",
+        "csiCephFSProvisionerResource": "",
+        "csiCephFSPluginResource": "",
+    }
 
 
 def test_monitoring_can_be_left_out() -> None:

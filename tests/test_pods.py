@@ -85,6 +85,16 @@ def test_a_user_s_own_films_fit_too() -> None:
     assert (pending(of), errors(of)) == ({}, [])
 
 
+def test_the_older_distribution_fits_too() -> None:
+    of = design(
+        storage={"distribution": "ksd"},
+        kubernetes={"version": "1.28", "bootstrap": "none"},
+        provider="existing",
+    )
+    assert pending(of) == {}
+    assert "RK501" not in errors(of)
+
+
 def test_a_lost_storage_node_s_daemons_find_a_place() -> None:
     of = design()
     nodes, pods = nodes_of(of), pods_of(of)

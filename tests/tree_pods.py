@@ -171,6 +171,14 @@ def _rook(values: Manifest, nodes: tuple[Node, ...]) -> Iterator[Pod]:
     yield _pod("rook-ceph-operator", values["resources"])
     if "csi" not in values:  # since Rook 1.20: the chart of CSI's operator is part of this one
         yield _pod("ceph-csi-controller-manager", _wants(10, 64))
+        return
+    for kind in ("RBD", "CephFS"):
+        # The chart has requests of its own for these where nothing is said.
+        assert values["csi"][f"csi{kind}PluginResource"] == ""
+        assert values["csi"][f"csi{kind}ProvisionerResource"] == ""
+        yield from _everywhere(nodes, f"{kind}-plugin", {}, tolerates=[])
+        for number in (1, 2):
+            yield _pod(f"{kind}-provisioner-{number}", {}, affinity=_apart(f"{kind}-provisioner"))
 
 
 def _drivers(values: Manifest, nodes: tuple[Node, ...]) -> Iterator[Pod]:

@@ -25,6 +25,12 @@ from rookery.projections.kubernetes.storage.services import (
 from rookery.versions import DISTRIBUTIONS, Distribution
 
 VERIFIER = "verify"
+_OLD_DRIVERS = (
+    "csiRBDProvisionerResource",
+    "csiRBDPluginResource",
+    "csiCephFSProvisionerResource",
+    "csiCephFSPluginResource",
+)
 
 _WHY = """\
 Rook's operator turns custom resources into Ceph's daemons. Since Rook 1.20 the drivers of CSI are a chart of
@@ -152,7 +158,12 @@ def operator_values(design: Design, distribution: Distribution) -> dict[str, Any
         # A bucket may then come with a policy: who may read it without credentials.
         values["obcAllowAdditionalConfigFields"] = "maxObjects,maxSize,bucketPolicy"
     else:
-        values["csi"] = {"cephFSKernelMountOptions": kernel_mount_options(design)}
+        # For each driver the chart requests 768 MiB on each worker and 1.1 GiB or more for each controller;
+        # the drivers of newer charts request nothing.
+        values["csi"] = {
+            "cephFSKernelMountOptions": kernel_mount_options(design),
+            **dict.fromkeys(_OLD_DRIVERS, ""),
+        }
     return values
 
 
