@@ -388,3 +388,38 @@ def test_a_leader_that_publishes_nothing_leaves_the_lead_to_others(term: Any, to
     channel._publisher = term
     channel._go_on(term)
     assert lead.told == told
+
+
+class _Asks(_Lead):
+    """A lease that somebody else holds, or nobody tells of."""
+
+    def __init__(self, *answers: str) -> None:
+        super().__init__()
+        self._answers = list(answers)
+        self.unknown = ""
+
+    def take(self) -> bool:
+        self.unknown = self._answers.pop(0)
+        return False
+
+
+def test_who_does_not_lead_says_what_is_known_and_once(caplog: pytest.LogCaptureFixture) -> None:
+    """An object whose OSD hangs does not tell who holds the lock: "another host encodes" was said then."""
+    lease: Any = _Asks("", "", "RADOS: timed out", "RADOS: timed out", "")
+    channel = guest("channel").Channel(host="worker-a", lease=lease, share=lease, encoder=lease)
+    with caplog.at_level(logging.INFO):
+        for _ in range(5):
+            channel._follow()
+    assert caplog.messages == [
+        "following: another host holds the lease",
+        "waiting: who holds the lease is not known: RADOS: timed out",
+        "following: another host holds the lease",
+    ]
+
+
+def test_a_pod_tells_a_lease_that_is_held_from_one_it_cannot_ask_for(pods: Pods) -> None:
+    one, other = pods.lease("one"), pods.lease("other")
+    assert one.take()
+    assert (other.take(), other.unknown) == (False, "")
+    stranger = pods.lease("stranger", account=Path("/nowhere"))
+    assert (stranger.take(), stranger.unknown.partition(":")[0]) == (False, "the API server")

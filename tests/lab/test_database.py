@@ -13,6 +13,7 @@ import pytest
 
 from rookery.drivers.postgres import DatabaseError, query
 from rookery.run.ledger import Ledger
+from rookery.run.state import read_state
 from rookery.run.workspace import open_running
 from rookery.systems.native.lab import NativeSystem
 from tests.lab.conftest import Lab, bring_up, rookery, write_spec
@@ -77,6 +78,27 @@ def test_a_killed_postgres_comes_back_with_all_that_was_acknowledged(system: Nat
         system.execute(primary(system), ("pkill", "-KILL", "-x", "postgres"))
         until(lambda: ledger.acknowledged > before + 50, "rows after the kill")
     assert ledger.account().lost == ()
+
+
+def test_a_killed_postmaster_leaves_nothing_that_keeps_its_instance_down(system: NativeSystem) -> None:
+    """A backend that waits for the replica's confirmation outlives its postmaster, with its shared memory."""
+    old = primary(system)
+    other = next(member.name for member in system.members() if member.name != old)
+    receiver = system.execute(other, ("pgrep", "-f", "walreceiver")).split()[0]
+    with Ledger(system.database_door("load"), "postmaster-killed") as ledger:
+        until(lambda: ledger.acknowledged > 50, "the first rows")
+        before = ledger.acknowledged
+        system.execute(other, ("kill", "-STOP", receiver))
+        try:
+            time.sleep(1)  # the next commit waits now
+            own = "$(head -n 1 /var/lib/postgresql/17/main/postmaster.pid)"
+            system.execute(old, ("sh", "-c", f'kill -KILL "{own}"'))
+        finally:
+            system.execute(other, ("kill", "-CONT", receiver))
+        until(lambda: ledger.acknowledged > before + 50, "rows after the kill")
+    assert ledger.account().lost == ()
+    until(lambda: sum(member.follows for member in system.members()) == 1, "the killed instance to follow")
+    assert not any(instance.trouble for instance in read_state(system).instances)
 
 
 def test_the_volume_grows_under_writes(lab: Lab, system: NativeSystem, tmp_path: Path) -> None:

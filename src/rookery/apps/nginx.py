@@ -30,9 +30,6 @@ def pid_file(instance: Instance) -> str:
 
 def nginx_program(instance: Instance, *, gated: bool = False) -> Program:
     """Return the program that keeps an nginx running; its configuration must name `pid_file`."""
-    pid = pid_file(instance)
-    # A master that dies leaves workers behind that hold the port; the next one could never take it. They are
-    # in its process group, which has its number.
-    clear = f'[ ! -s {pid} ] || pkill -KILL -g "$(cat {pid})" -x nginx'
-    start = f"exec nginx -e stderr -c /{config_path(instance)} -g 'daemon off;'"
-    return Program(name=instance.name, argv=("sh", "-c", f"{clear}; {start}"), gated=gated, told="HUP")
+    # A master that dies leaves workers that hold the port; whoever starts it again ends them first.
+    argv = ("nginx", "-e", "stderr", "-c", f"/{config_path(instance)}", "-g", "daemon off;")
+    return Program(name=instance.name, argv=argv, gated=gated, told="HUP")

@@ -143,11 +143,12 @@ def apps_view(instances: Sequence[AppInstance]) -> RenderableType:
         rows.setdefault((instance.app, instance.component), []).append(instance)
     table = _table("app", "component", "up", "where")
     for (app, component), group in rows.items():
-        up = sum(instance.running for instance in group)
+        up = sum(instance.running and not instance.trouble for instance in group)
         where = []
         for instance in group:
-            note = "down" if not instance.running else instance.note
-            style = "" if instance.running else "bold red"
+            words = [word for word in (instance.note, instance.trouble) if word]
+            note = ", ".join(words) if instance.running else "down"
+            style = "" if instance.running and not instance.trouble else "bold red"
             where.append((f"{instance.host}{f' ({note})' if note else ''}  ", style))
         style = "green" if up == len(group) else "bold red"
         table.add_row(app, component, Text(f"{up}/{len(group)}", style=style), Text.assemble(*where))
@@ -162,7 +163,8 @@ def status_view(statuses: Sequence[HostStatus], design: Design) -> RenderableTyp
         programs = Text("off", style="bold red")
         if status.running:
             parts = [(f"{p.name} ", "" if p.running else "bold red") for p in status.programs]
-            programs = Text.assemble(*parts)
+            trouble = [(f"{status.trouble}: ", "bold red")] if status.trouble else []
+            programs = Text.assemble(*trouble, *parts)
         table.add_row(status.name, addresses[status.name], memory, programs)
     return table
 

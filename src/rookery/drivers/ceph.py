@@ -169,7 +169,7 @@ class _Agent:
         assert self._process.stdin is not None
         try:
             self._process.stdin.close()
-            self._process.wait(timeout=3)
+            self._process.wait(timeout=1)
         except (OSError, subprocess.TimeoutExpired):
             self._process.kill()
             self._process.wait(timeout=5)

@@ -25,7 +25,10 @@ class Answer:
 class Browser:
     """A client that trusts one authority. It finds the hosts in `addresses` there, whatever DNS says."""
 
-    def __init__(self, ca_file: str, addresses: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, ca_file: str, addresses: Mapping[str, str] | None = None, *, limit: float = 10.0
+    ) -> None:
+        self._limit = limit  # seconds for each part of an answer
         self._addresses = dict(addresses or {})
         self._context = ssl.create_default_context(cafile=ca_file)
         self._client = self._new_client()
@@ -34,7 +37,9 @@ class Browser:
         self._named = {name: self._new_client() for name in self._addresses}
 
     def _new_client(self) -> httpx.Client:
-        return httpx.Client(verify=self._context, timeout=10, follow_redirects=False, trust_env=False)
+        return httpx.Client(
+            verify=self._context, timeout=self._limit, follow_redirects=False, trust_env=False
+        )
 
     def get(self, url: str, *, headers: Mapping[str, str] | None = None, method: str = "GET") -> Answer:
         """Ask for `url`; a refused or broken connection is an answer with status 0."""

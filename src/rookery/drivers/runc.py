@@ -169,6 +169,10 @@ class Runc:
             return None
         return pid if fields[19] == started and fields[0] not in "ZX" else None
 
+    def command(self, *words: str) -> list[str]:
+        """Return a command of runc's on this state, for people."""
+        return [*self._base, *words]
+
     def exec_argv(self, container_id: str, argv: Sequence[str], *, terminal: bool = False) -> list[str]:
         """Return the command that runs `argv` inside a container."""
         options = ["--tty", "--env", f"TERM={os.environ.get('TERM', 'xterm')}"] if terminal else []

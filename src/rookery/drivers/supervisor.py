@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SOCKET = "run/supervisor.sock"
+_LIMIT = 15.0  # seconds for an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +27,8 @@ class ProgramState:
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=15)
+    def __init__(self, path: str, limit: float) -> None:
+        super().__init__("localhost", timeout=limit)
         self._path = path
 
     def connect(self) -> None:
@@ -37,20 +38,21 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class _UnixTransport(xmlrpc.client.Transport):
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, limit: float) -> None:
         super().__init__()
         self._path = path
+        self._limit = limit
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002 - the base's signature
-        return _UnixConnection(self._path)
+        return _UnixConnection(self._path, self._limit)
 
 
 class Supervisor:
-    """The supervisor of the server whose init process has `pid` on the machine."""
+    """The supervisor of the server whose init process has `pid` on the machine; `limit` is in seconds."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, limit: float = _LIMIT) -> None:
         path = f"/proc/{pid}/root/{SOCKET}"
-        self._proxy = xmlrpc.client.ServerProxy("http://localhost", transport=_UnixTransport(path))
+        self._proxy = xmlrpc.client.ServerProxy("http://localhost", transport=_UnixTransport(path, limit))
 
     def is_awake(self) -> bool:
         """Tell whether the supervisor answers. Being asked also ends its first, idle second: it looks at its

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
+from rookery.design.model import Design, Host, Instance
+from rookery.errors import RookeryError
 from rookery.systems.native.bootstrap import health_of
-from rookery.systems.protocol import HostStatus, System
+from rookery.systems.protocol import HostStatus, Member, System
+
+T = TypeVar("T")
+_SHORT, _LONG = 3.0, 30.0  # seconds for an answer, with a server that hangs and without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppInstance:
-    """One instance of an application as it is; `note` is what it is among its peers (`leader`)."""
+    """One instance of an application as it is; `note` is what it is among its peers (`leader`).
+
+    `trouble` says why one whose program runs does not do its part; empty where it does.
+    """
 
     app: str
     component: str
     host: str
     running: bool
     note: str
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +48,20 @@ class State:
 
 def read_state(system: System) -> State:
     """Look at a system now; a cluster that does not answer is a health of its own."""
+    cluster = _Asked(lambda: _health(system))
+    members = _Asked(system.members) if system.design.database else None
     hosts = system.hosts()
-    instances = app_instances(system, hosts)
-    running = all(host.running and all(program.running for program in host.programs) for host in hosts)
-    ceph = system.ceph_or_none()
-    if ceph is None:
+    # What hangs is named already; who waits for it would only learn late that it hangs.
+    limit = _SHORT if any(host.trouble for host in hosts) else _LONG
+    instances = app_instances(system.design, hosts, members.result(limit) if members else ())
+    running = all(host.running and not host.trouble for host in hosts)
+    running = running and all(program.running for host in hosts for program in host.programs)
+    running = running and not any(instance.trouble for instance in instances)
+    told = cluster.result(limit)
+    if told is None:
         health = "the cluster does not answer"
         return State(hosts=hosts, instances=instances, health=health, complete=False)
-    health, clean, total = health_of(ceph.mon("status"))
+    health, clean, total = told
     return State(
         hosts=hosts,
         instances=instances,
@@ -51,20 +70,61 @@ def read_state(system: System) -> State:
     )
 
 
-def app_instances(system: System, hosts: Sequence[HostStatus]) -> tuple[AppInstance, ...]:
-    """Return every instance of the design, by application and component, as the hosts' programs show it."""
+def _health(system: System) -> tuple[str, int, int] | None:
+    ceph = system.ceph_or_none()
+    return None if ceph is None else health_of(ceph.mon("status"))
+
+
+class _Asked(Generic[T]):
+    """A question that is under way beside others, and not waited for beyond a limit."""
+
+    def __init__(self, question: Callable[[], T | None]) -> None:
+        self._answer: T | None = None
+        self._thread = threading.Thread(target=self._ask, args=(question,), daemon=True)
+        self._began = time.monotonic()
+        self._thread.start()
+
+    def _ask(self, question: Callable[[], T | None]) -> None:
+        # What fails has no answer, which is what is said then.
+        with contextlib.suppress(RookeryError):
+            self._answer = question()
+
+    def result(self, limit: float) -> T | None:
+        """Return the answer, None where there is none `limit` seconds after it was asked for."""
+        self._thread.join(max(0.0, self._began + limit - time.monotonic()))
+        return self._answer
+
+
+def app_instances(
+    design: Design, hosts: Sequence[HostStatus], members: Sequence[Member] | None
+) -> tuple[AppInstance, ...]:
+    """Return every instance of the design, by application and component, as the hosts' programs show it.
+
+    `members` are the database's, None where they are not known.
+    """
     running = {(p.host, p.name) for status in hosts for p in status.programs if p.running}
-    roles = {m.name: m.role.replace("_", " ") for m in system.members()} if system.design.database else {}
+    seen = {member.name: member for member in members or ()}
+    # On Kubernetes the operator chooses the nodes, and a pod that is not ready is no program that runs.
+    component = "postgres" if design.platform == "native" else ""
     found = [
         AppInstance(
             app=instance.app,
             component=instance.component,
             host=host.name,
             running=(host.name, instance.name) in running,
-            note=roles.get(host.name, "") if instance.component == "postgres" else "",
+            note=seen[host.name].role.replace("_", " ") if _is_member(instance, host, seen) else "",
+            trouble=_trouble(seen.get(host.name)) if instance.component == component else "",
         )
-        for host in system.design.hosts
+        for host in design.hosts
         for instance in host.instances
     ]
-    order = [app.name for app in system.design.apps]
+    order = [app.name for app in design.apps]
     return tuple(sorted(found, key=lambda entry: (order.index(entry.app), entry.component)))
+
+
+def _is_member(instance: Instance, host: Host, seen: Mapping[str, Member]) -> bool:
+    return instance.component == "postgres" and host.name in seen
+
+
+def _trouble(member: Member | None) -> str:
+    return "no instance tells of it" if member is None else member.trouble

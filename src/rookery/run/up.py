@@ -166,6 +166,8 @@ def bring_up(
     with hold(design.name):
         refuse_other_home(design.name)
         _refuse_changes(workspace)
+        if isinstance(system, NativeSystem):
+            system.require_answers()
         left = steps_left(system)
         if any(step.id == BOOTSTRAP for step in left):
             require_installer(design)

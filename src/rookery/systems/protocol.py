@@ -56,12 +56,16 @@ class ProgramStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostStatus:
-    """One host as it is. `memory` is what it uses, in bytes, None where that cannot be told."""
+    """One host as it is. `memory` is what it uses, in bytes, None where that cannot be told.
+
+    `trouble` says why one that runs serves nobody (`does not answer`), empty where it does.
+    """
 
     name: str
     running: bool
     programs: tuple[ProgramStatus, ...]
     memory: int | None
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,13 @@ class Member:
     @property
     def follows(self) -> bool:
         return self.role != "leader" and self.state == "streaming"
+
+    @property
+    def trouble(self) -> str:
+        """Why it is neither a primary that takes writes nor follows one; empty where it is."""
+        if self.is_primary or self.follows:
+            return ""
+        return f"does not follow: {self.state}" if self.role != "leader" else f"takes no writes: {self.state}"
 
 
 class DeviationKind(StrEnum):

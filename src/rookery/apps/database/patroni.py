@@ -155,6 +155,8 @@ def _postgres(design: Design, app: AppDesign, host: Host) -> dict[str, Any]:
         "connect_address": f"{host.address}:{POSTGRES_PORT}",
         "data_dir": _DATA,
         "bin_dir": f"/usr/lib/postgresql/{VERSION}/bin",
+        # An absolute name stands as it is: what a killed postmaster left is ended before another starts.
+        "bin_name": {"postgres": "/usr/lib/rookery/start-postgres"},
         "pgpass": "/run/postgresql/pgpass",
         # Copying the primary begins with a checkpoint: at once, not spread over minutes.
         "basebackup": [{"checkpoint": "fast"}],

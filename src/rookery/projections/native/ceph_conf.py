@@ -62,6 +62,10 @@ def _global(design: Design, fsid: str) -> tuple[str, ...]:
         "# A monitor that does not answer yet is tried again soon: all start in the same second.",
         "mon_client_hunt_interval = 0.3",
         "mon_client_hunt_interval_backoff = 1.2",
+        "# A monitor that hangs is left for another after 10 s, not 30: what was asked of it waits as long,",
+        "# reports of OSDs that hang with it too.",
+        "mon_client_ping_interval = 2",
+        "mon_client_ping_timeout = 10",
     ]
     if design.network.cluster:
         lines.append(f"cluster_network = {design.network.cluster}")
@@ -85,6 +89,11 @@ def _mon(design: Design) -> tuple[str, ...]:
         "paxos_min_wait = 0.01",
         "# Monitors a bridge apart answer in a millisecond: an election waits 1 s for the last, not 5.",
         "mon_election_timeout = 1",
+        "# A monitor that was lost holds every change up for twice its lease, 5 s otherwise.",
+        "mon_lease = 2",
+        "# A metadata server that was lost together with a monitor is succeeded as soon as any other, not",
+        "# after a minute in which its silence is put down to the monitors.",
+        "mds_beacon_mon_down_grace = 15",
         "# The small pools of a demo have few PGs on purpose, and much per PG once they fill.",
         "mon_pg_warn_max_object_skew = 0",
         "mon_max_pg_per_osd = 500",
@@ -117,8 +126,17 @@ def _mds(file_system: str) -> tuple[str, ...]:
     return (
         "# A free MDS joins the one file system there is.",
         f"mds_join_fs = {file_system}",
+        "# Who takes over waits so long for clients to come back, not 45 s: those that live do within a",
+        "# moment, and one that was lost never does.",
+        "mds_reconnect_timeout = 10",
     )
 
 
 def _client() -> tuple[str, ...]:
-    return ("# Who used how much of S3, for `radosgw-admin usage show`.", "rgw_enable_usage_log = true")
+    return (
+        "# Who used how much of S3, for `radosgw-admin usage show`.",
+        "rgw_enable_usage_log = true",
+        "# Who waits for an OSD asks after 2 s whether another leads the object now, not after 10 to 15.",
+        "objecter_timeout = 2",
+        "objecter_tick_interval = 1",
+    )

@@ -6,6 +6,9 @@ import shlex
 
 from rookery.files import Program
 
+# Through which every program starts: it gets no input, and what an earlier life of it left is ended.
+_START = "/usr/lib/rookery/run-program"
+
 _HEAD = """\
 [supervisord]
 nodaemon=true
@@ -38,9 +41,10 @@ def render_supervisor_conf(programs: tuple[Program, ...]) -> str:
 
 def _program(program: Program) -> str:
     environment = ",".join(f'{name}="{value}"' for name, value in program.environment)
+    argv = (_START, program.name, program.user or "root", *program.argv)
     lines = [
         f"[program:{program.name}]",
-        f"command={shlex.join(program.argv).replace('%', '%%')}",
+        f"command={shlex.join(argv).replace('%', '%%')}",
         f"priority={program.priority}",
         f"autostart={'false' if program.gated else 'true'}",
         "autorestart=true",
@@ -55,8 +59,6 @@ def _program(program: Program) -> str:
         "stdout_logfile_maxbytes=2MB",
         "stdout_logfile_backups=1",
     ]
-    if program.user:
-        lines.append(f"user={program.user}")
     if environment:
         lines.append(f"environment={environment}")
     return "\n".join(lines) + "\n"

@@ -188,6 +188,9 @@ def _profile_of(pool: Pool) -> list[str]:
 # Seconds, the least that CephFS takes; its default is 60. Who reads a file keeps its next writer waiting when
 # its host is lost, for so long: the live channel stands still meanwhile.
 _SESSION_TIMEOUT = 30
+# Seconds after which a client that is silent is ended though nobody waits for it; the default is 300. Whoever
+# takes over as metadata server would wait for it.
+_SESSION_AUTOCLOSE = 60
 
 
 def create_file_system(ceph: CephSession, design: Design, report: Report) -> None:
@@ -199,7 +202,12 @@ def create_file_system(ceph: CephSession, design: Design, report: Report) -> Non
     for pool in wanted.data_pools[1:]:
         ceph.mon("fs add_data_pool", fs_name=wanted.name, pool=pool, accept=(errno.EEXIST,))
     there = ceph.mon("fs get", fs_name=wanted.name)["mdsmap"]
-    for name, value in (("max_mds", wanted.active_mds), ("session_timeout", _SESSION_TIMEOUT)):
+    settings = {
+        "max_mds": wanted.active_mds,
+        "session_timeout": _SESSION_TIMEOUT,
+        "session_autoclose": _SESSION_AUTOCLOSE,
+    }
+    for name, value in settings.items():
         if int(there[name]) != value:
             ceph.mon("fs set", fs_name=wanted.name, var=name, val=str(value))
     _wait_mds(ceph, wanted, len(design.with_daemon(DaemonKind.MDS)), report)

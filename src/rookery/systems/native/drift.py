@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from rookery.design.model import DaemonKind, Design, Host
 from rookery.drivers.ceph import CephError, CephSession
-from rookery.drivers.supervisor import Supervisor
 from rookery.projections.native.server import server_programs
 from rookery.systems.native.bootstrap import designed_classes
 from rookery.systems.native.identity import Identity, cephx_entities
+from rookery.systems.native.looks import Seen, look_at
 from rookery.systems.native.servers import server_files
 from rookery.systems.protocol import Deviation, DeviationKind
 
@@ -25,7 +25,7 @@ _OTHER_CONTAINERS = ("volume", "load")
 
 def find_drift(system: NativeSystem) -> tuple[Deviation, ...]:
     """Return what is missing, extra or different, servers first, then the cluster."""
-    found = list(_servers(system))
+    found = [*_servers(system), *_databases(system)]
     ceph = system.ceph_or_none()
     if ceph is None:
         return (*found, Deviation(kind=_MISSING, subject="cluster", what="no monitor answers"))
@@ -35,12 +35,14 @@ def find_drift(system: NativeSystem) -> tuple[Deviation, ...]:
 def _servers(system: NativeSystem) -> Iterator[Deviation]:
     design, paths, identity = system.design, system.paths, system.identity
     pids = system.runc.running()
+    up = {host: pid for host in design.hosts if (pid := pids.get(paths.container(host.name))) is not None}
+    seen = look_at(up)
     for host in design.hosts:
-        pid = pids.get(paths.container(host.name))
-        if pid is None:
+        if host not in up:
             yield Deviation(kind=_MISSING, subject=host.name, what="does not run")
             continue
-        yield from _programs(design, host, pid)
+        pid = up[host]
+        yield from _programs(design, host, seen[host.name])
         yield from _drives(host, pid)
         yield from _files(design, host, identity, paths.server(host.name).root)
     designed = {paths.container(host.name) for host in design.hosts}
@@ -50,12 +52,12 @@ def _servers(system: NativeSystem) -> Iterator[Deviation]:
             yield Deviation(kind=_EXTRA, subject=name, what="runs")
 
 
-def _programs(design: Design, host: Host, pid: int) -> Iterator[Deviation]:
-    try:
-        states = {state.name: state for state in Supervisor(pid).programs()}
-    except OSError:
-        yield Deviation(kind=_DIFFERENT, subject=host.name, what="its supervisor is silent")
-        return
+def _programs(design: Design, host: Host, seen: Seen) -> Iterator[Deviation]:
+    if seen.trouble:
+        yield Deviation(kind=_DIFFERENT, subject=host.name, what=seen.trouble)
+        if not seen.programs:
+            return
+    states = {state.name: state for state in seen.programs}
     designed = {program.name for program in server_programs(design, host)}
     for name in sorted(designed):
         if name not in states:
@@ -65,6 +67,18 @@ def _programs(design: Design, host: Host, pid: int) -> Iterator[Deviation]:
             yield Deviation(kind=_MISSING, subject=host.name, item=name, what=said)
     for name in sorted(states.keys() - designed):
         yield Deviation(kind=_EXTRA, subject=host.name, item=name, what=states[name].state.lower())
+
+
+def _databases(system: NativeSystem) -> Iterator[Deviation]:
+    """An instance whose program runs may follow nobody."""
+    if system.design.database is None:
+        return
+    seen = {member.name: member for member in system.members()}
+    for name, _ in system.design.database.instances:
+        if name not in seen:
+            yield Deviation(kind=_MISSING, subject=name, item="postgres", what="no instance tells of it")
+        elif trouble := seen[name].trouble:
+            yield Deviation(kind=_DIFFERENT, subject=name, item="postgres", what=trouble)
 
 
 def _drives(host: Host, pid: int) -> Iterator[Deviation]:

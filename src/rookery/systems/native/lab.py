@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from rookery.design.model import DaemonKind, Design
+from rookery.design.model import DaemonKind, Design, Host
 from rookery.drivers.ceph import CephError, CephSession
 from rookery.drivers.files import read_users, write_files, write_whole
 from rookery.drivers.http import Browser
@@ -17,7 +18,7 @@ from rookery.drivers.postgres import Door
 from rookery.drivers.process import run
 from rookery.drivers.runc import Runc
 from rookery.drivers.supervisor import Supervisor
-from rookery.drivers.waiting import Look, awaited, wait_for
+from rookery.drivers.waiting import Look, wait_for
 from rookery.errors import InputError, RookeryError
 from rookery.plan.native import plan_native
 from rookery.plan.step import Observation, Step
@@ -28,6 +29,7 @@ from rookery.systems.native.drift import find_drift
 from rookery.systems.native.identity import Identity, ensure_identity, keep_secrets, load_identity
 from rookery.systems.native.image_build import ensure_image, image_root
 from rookery.systems.native.load import NativeActivity
+from rookery.systems.native.looks import SILENT, Seen, look_at
 from rookery.systems.native.observe import observe_native
 from rookery.systems.native.paths import LabPaths
 from rookery.systems.native.refresh import refresh_server
@@ -46,6 +48,7 @@ from rookery.systems.protocol import (
 )
 
 _ANSWER_LIMIT = 60.0
+_MEMBER_LIMIT = 2.0  # seconds
 
 
 class NativeSystem:
@@ -110,6 +113,20 @@ class NativeSystem:
     def identity(self) -> Identity:
         return load_identity(self.paths.secrets)
 
+    def require_answers(self) -> None:
+        """Raise where a server hangs: what is to be done would wait for it."""
+        hung = [host.name for host in self.hosts() if host.trouble == SILENT]
+        if hung:
+            container = self.paths.container(hung[0])
+            resume = shlex.join(self.runc.command("resume", container))
+            end = shlex.join(self.runc.command("delete", "--force", container))
+            raise RookeryError(
+                f"{', '.join(hung)} {'does' if len(hung) == 1 else 'do'} not answer",
+                hint="A server that hangs may go on at any moment, so it is not started again unasked."
+                f" Let it go on (`{resume}` where it is paused), or end it as a power cut would"
+                f" (`{end}`), and run the command again.",
+            )
+
     def steps(self) -> tuple[Step, ...]:
         return plan_native(self._design)
 
@@ -120,8 +137,14 @@ class NativeSystem:
         self._actions[step.id.partition(":")[0]](step, report)
 
     def hosts(self) -> tuple[HostStatus, ...]:
-        pids = self.runc.running()
-        return tuple(self._host_status(host.name, pids) for host in self._design.hosts)
+        running = self.runc.running()
+        pids = {
+            host: pid
+            for host in self._design.hosts
+            if (pid := running.get(self.paths.container(host.name))) is not None
+        }
+        seen = look_at(pids)
+        return tuple(self._host_status(host, seen.get(host.name)) for host in self._design.hosts)
 
     def drift(self) -> tuple[Deviation, ...]:
         return find_drift(self)
@@ -154,7 +177,8 @@ class NativeSystem:
         )
 
     def members(self) -> tuple[Member, ...]:
-        with Browser(str(self.ca_file)) as browser:
+        # An instance that hangs is not waited for: another tells of all.
+        with Browser(str(self.ca_file), limit=_MEMBER_LIMIT) as browser:
             return database.members(self._design, browser)
 
     def ceph(self, user: str = "admin", host: str = "") -> CephSession:
@@ -271,27 +295,24 @@ class NativeSystem:
             return Credentials(user="load", password=self.identity["database.user.load"])
         return None
 
-    def _host_status(self, name: str, pids: dict[str, int]) -> HostStatus:
-        pid = pids.get(self.paths.container(name))
-        if pid is None:
-            return HostStatus(name=name, running=False, programs=(), memory=None)
-        host = self._design.host(name)
-        try:
-            with awaited(f"the supervisor of {name}"):
-                states = Supervisor(pid).programs()
-        except OSError:
-            states = ()
-        seen = {state.name: state for state in states}
+    def _host_status(self, host: Host, seen: Seen | None) -> HostStatus:
+        if seen is None:
+            return HostStatus(name=host.name, running=False, programs=(), memory=None)
+        states = {state.name: state for state in seen.programs}
+        missing = seen.trouble or "its supervisor lacks it"
         programs = tuple(
             ProgramStatus(
-                host=name,
+                host=host.name,
                 name=program.name,
-                running=program.name in seen and seen[program.name].state == "RUNNING",
-                detail=seen[program.name].description if program.name in seen else "its supervisor is silent",
+                running=program.name in states and states[program.name].state == "RUNNING",
+                detail=states[program.name].description if program.name in states else missing,
             )
             for program in server_programs(self._design, host)
         )
-        return HostStatus(name=name, running=True, programs=programs, memory=self._memory(name))
+        memory = self._memory(host.name)
+        return HostStatus(
+            name=host.name, running=True, programs=programs, memory=memory, trouble=seen.trouble
+        )
 
     def _memory(self, name: str) -> int | None:
         """Return what a server's processes take of the machine's memory, without the page cache."""

@@ -44,7 +44,7 @@ class Channel:
         self._encoder = encoder
         self._publisher: Publisher | None = None
         self._not_before = 0.0
-        self._following = False
+        self._said = ""
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -62,16 +62,25 @@ class Channel:
         if time.monotonic() < self._not_before:
             return
         if self._lease.take():
-            self._following = False
+            self._said = ""
             log.info("leading: this host encodes from now on")
             self._encoder.start()
             self._publisher = Publisher(
                 host=self._host, source=self._encoder.folder, share=self._share, lease=self._lease
             )
             self._publisher.start()
-        elif not self._following:
-            self._following = True
-            log.info("following: another host encodes")
+        else:
+            self._say(
+                f"waiting: who holds the lease is not known: {self._lease.unknown}"
+                if self._lease.unknown
+                else "following: another host holds the lease"
+            )
+
+    def _say(self, what: str) -> None:
+        """Say what this host does, once for as long as it is so."""
+        if what != self._said:
+            self._said = what
+            log.info(what)
 
     def _go_on(self, publisher: Publisher) -> None:
         """Renew, unless there is a reason to leave the lead to others."""

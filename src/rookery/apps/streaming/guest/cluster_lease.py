@@ -136,13 +136,18 @@ class ClusterLease:
         self._trouble = ""
 
     @property
+    def unknown(self) -> str:
+        """Why the last try did not tell who holds it; empty where it did."""
+        return f"the API server: {self._trouble}" if self._trouble else ""
+
+    @property
     def held(self) -> bool:
         """Whether this pod may write: its last renewal is younger than the lease less the margin."""
         renewed = self._renewed
         return renewed is not None and self._clock() < renewed + LEASE - MARGIN
 
     def take(self) -> bool:
-        """Take or renew the Lease; False where another holds it, or the API server gives no answer."""
+        """Take or renew the Lease; False where another holds it, or `unknown` says why that is not known."""
         try:
             taken = self._take()
         except ApiError as error:

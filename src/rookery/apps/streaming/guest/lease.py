@@ -17,6 +17,9 @@ import rados
 LEASE = 5  # seconds that the lock outlives its last renewal
 MARGIN = 1.0  # seconds before the lease's end at which its holder has stopped
 _LIMIT = "2"  # seconds; an operation without an answer by then fails
+# librados asks for a newer map of the OSDs when an operation waits for longer than this: 10 s unless told,
+# looked at every 5 s. Who gives up earlier never does, and goes on asking an OSD that hangs or is gone.
+_ASKS_FOR_MAP = {"objecter_timeout": "0.5", "objecter_tick_interval": "0.25"}  # seconds
 _OBJECT = "live-channel"
 _LOCK = "encoder"
 _MAY_RENEW = 1  # LIBRADOS_LOCK_FLAG_MAY_RENEW
@@ -45,11 +48,14 @@ class Lease:
         self._cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name=f"client.{user}")
         for option in ("rados_mon_op_timeout", "rados_osd_op_timeout"):
             self._cluster.conf_set(option, _LIMIT)
+        for option, seconds in _ASKS_FOR_MAP.items():
+            self._cluster.conf_set(option, seconds)
         self._cluster.connect(timeout=30)
         self._objects = self._cluster.open_ioctx(pool)
         self._objects.set_namespace(namespace)
         self._host = host
         self._renewed: float | None = None
+        self.unknown = ""
 
     @property
     def held(self) -> bool:
@@ -58,13 +64,18 @@ class Lease:
         return renewed is not None and time.monotonic() < renewed + LEASE - MARGIN
 
     def take(self) -> bool:
-        """Take or renew the lock; False where another holds it or RADOS gives no answer in time."""
+        """Take or renew the lock; False where another holds it, or `unknown` says why that is not known."""
         asked = time.monotonic()
         try:
             # The description is what `rados lock info` shows a person.
             self._objects.lock_exclusive(_OBJECT, _LOCK, self._host, self._host, LEASE, _MAY_RENEW)
-        except rados.Error:
+        except rados.ObjectBusy:
+            self.unknown = ""
             return False
+        except rados.Error as error:
+            self.unknown = f"RADOS: {error}"
+            return False
+        self.unknown = ""
         # From when it was asked, not from when it was answered: the OSD's time began in between.
         self._renewed = asked
         return True

@@ -1,0 +1,77 @@
+"""Looks at servers that may hang or be cut off: all at once, each with a short limit."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rookery.design.model import Host
+from rookery.drivers.supervisor import ProgramState, Supervisor
+
+SILENT = "does not answer"
+WAKING = "has no supervisor yet"
+CUT_OFF = "is cut off from the network"
+_LIMIT = 2.5  # seconds; a supervisor that is well answers in milliseconds
+_UNUSED = 1  # tcpmux: nothing listens there, so a host that is there refuses at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was seen of a server that runs: its programs, and why it serves nobody, empty where it does."""
+
+    programs: tuple[ProgramState, ...] = ()
+    trouble: str = ""
+
+
+def look_at(hosts: Mapping[Host, int]) -> dict[str, Seen]:
+    """Look at servers, each given with its first process' id on this machine; by their names."""
+    if not hosts:
+        return {}
+    with ThreadPoolExecutor(max_workers=2 * len(hosts), thread_name_prefix="look") as pool:
+        asked = {host.name: pool.submit(_programs, pid) for host, pid in hosts.items()}
+        reached = {host.name: pool.submit(is_reachable, host.address) for host in hosts}
+        found = {}
+        for name, look in asked.items():
+            seen = look.result()
+            cut_off = not seen.trouble and not reached[name].result()
+            found[name] = replace(seen, trouble=CUT_OFF) if cut_off else seen
+        return found
+
+
+def is_reachable(address: str) -> bool:
+    """Tell whether a host answers on the network: it refuses a connection that nobody waits for."""
+    try:
+        with socket.create_connection((address, _UNUSED), timeout=_LIMIT):
+            return True
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+
+
+def _programs(pid: int) -> Seen:
+    """Ask a server's supervisor. One that was just started has no socket yet, or not for long."""
+    try:
+        states = Supervisor(pid, limit=_LIMIT).programs()
+    except (FileNotFoundError, ConnectionError):
+        return Seen(trouble=WAKING)
+    except (OSError, http.client.HTTPException):
+        return Seen(trouble=SILENT)
+    return Seen(programs=tuple(_as_it_is(state, pid) for state in states))
+
+
+def _as_it_is(state: ProgramState, init: int) -> ProgramState:
+    """A supervisor counts a program as running that was stopped by a signal and does nothing."""
+    if state.state != "RUNNING":
+        return state
+    try:
+        fields = Path(f"/proc/{init}/root/proc/{state.pid}/stat").read_text(errors="replace")
+    except OSError:
+        return state  # it ended meanwhile
+    if fields.rpartition(")")[2].split()[0] not in "Tt":
+        return state
+    return replace(state, state="STOPPED", description="stopped by a signal (SIGCONT lets it go on)")

@@ -1,0 +1,89 @@
+"""The live channel while a storage node hangs, and after one was lost: it moves again by itself.
+
+For how long it stands still is measured in bench/live.py; here it is bounded generously.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from rookery.design.model import DaemonKind
+from rookery.drivers.http import Browser
+from rookery.run.workspace import open_running
+from rookery.systems.native.lab import NativeSystem
+from tests.lab.conftest import Lab, rookery
+
+LIMIT = 120.0  # seconds; an OSD that hangs is marked down after some 25
+TOLD = 8.0  # seconds for `status` with a server that hangs: five are aimed at, on a machine of its own
+_SEQUENCE = re.compile(rb"#EXT-X-MEDIA-SEQUENCE:(\d+)")
+
+
+@pytest.fixture
+def system(lab: Lab) -> Iterator[NativeSystem]:
+    system = NativeSystem(open_running(lab.name).design)
+    yield system
+    system.close()
+
+
+def newest(lab: Lab) -> int:
+    with Browser(lab.ca) as browser:
+        body = browser.get(f"{lab.url}live/live.m3u8").body
+    found = _SEQUENCE.search(body)
+    return int(found[1]) + body.count(b"#EXTINF") if found else 0
+
+
+def moves(lab: Lab, *, segments: int) -> bool:
+    """Whether as many new segments come within the limit."""
+    deadline = time.monotonic() + LIMIT
+    first = newest(lab)
+    while newest(lab) < first + segments or not first:
+        if time.monotonic() > deadline:
+            return False
+        first = first or newest(lab)
+        time.sleep(0.5)
+    return True
+
+
+def lock_leader(system: NativeSystem) -> str:
+    """Return the host of the OSD that leads the object of the channel's lock."""
+    assert system.design.file_system is not None
+    pool = system.design.file_system.data_pools[0]
+    told = system.ceph().mon("osd map", pool=pool, object="live-channel", nspace="live")
+    name = f"osd.{told['acting_primary']}"
+    return next(host.name for host, osd in system.design.with_daemon(DaemonKind.OSD) if osd.name == name)
+
+
+def test_it_moves_again_while_the_node_that_leads_its_lock_hangs(lab: Lab, system: NativeSystem) -> None:
+    host = lock_leader(system)
+    container = system.paths.container(host)
+    base = ("runc", "--root", str(system.runc.state))
+    assert moves(lab, segments=1)
+    subprocess.run((*base, "pause", container), check=True, timeout=30)
+    try:
+        began = time.monotonic()
+        told = rookery("status", lab.name, "--output", "json")
+        took = time.monotonic() - began
+        assert told.code == 1
+        assert {seen["name"]: seen["trouble"] for seen in told.data["hosts"] if seen["trouble"]} == {
+            host: "does not answer"
+        }
+        assert took < TOLD
+        # What was listed before is still handed out: more than that are new ones.
+        assert moves(lab, segments=8)
+    finally:
+        subprocess.run((*base, "resume", container), check=True, timeout=30)
+    up = rookery("up", str(lab.spec), "--output", "json")
+    assert up.code == 0, up.trouble
+
+
+def test_it_moves_again_after_the_node_that_leads_its_lock_was_lost(lab: Lab, system: NativeSystem) -> None:
+    system.runc.delete(system.paths.container(lock_leader(system)))
+    assert moves(lab, segments=8)
+    up = rookery("up", str(lab.spec), "--output", "json")
+    assert up.code == 0, up.trouble
+    assert moves(lab, segments=2)
