@@ -6,8 +6,6 @@ import json
 import time
 from collections.abc import Callable
 
-import pytest
-
 from rookery.drivers.http import Browser
 from rookery.systems.native.paths import LabPaths
 from tests.lab.conftest import Lab, rookery
@@ -86,28 +84,31 @@ def test_up_again_finds_nothing_broken_and_is_quick_about_it(lab: Lab) -> None:
     assert {step["step"] for step in done.data["steps"]} == always
 
 
-@pytest.mark.parametrize(
-    ("host", "program"),
-    [
-        ("storage-k", "osd.0"),
-        ("storage-k", "rgw.storage-k"),
-        ("storage-l", "mds.storage-l"),
-        ("storage-m", "mon.storage-m"),
-        ("storage-n", "mgr.storage-n"),
-        ("worker-a", "cdn-edge"),
-    ],
+# One program of each kind that a system has several of.
+VICTIMS = (
+    ("storage-k", "osd.0"),
+    ("storage-k", "rgw.storage-k"),
+    ("storage-l", "mds.storage-l"),
+    ("storage-m", "mon.storage-m"),
+    ("storage-n", "mgr.storage-n"),
+    ("worker-a", "cdn-edge"),
 )
-def test_a_killed_program_comes_back(lab: Lab, host: str, program: str) -> None:
-    shell = ("shell", host, "--system", lab.name, "--")
 
-    def pid() -> int:
-        answer = rookery(*shell, "supervisorctl", "pid", program).out.strip()
+
+def test_killed_programs_come_back(lab: Lab) -> None:
+    def pid(victim: tuple[str, str]) -> int:
+        host, program = victim
+        answer = rookery(
+            "shell", host, "--system", lab.name, "--", "supervisorctl", "pid", program
+        ).out.strip()
         return int(answer) if answer.isdigit() else 0
 
-    victim = pid()
-    assert victim > 0
-    assert rookery(*shell, "kill", "-KILL", str(victim)).code == 0
-    assert until(lambda: pid() not in (0, victim)), f"{program} did not come back"
+    before = {victim: pid(victim) for victim in VICTIMS}
+    assert 0 not in before.values()
+    for (host, _), number in before.items():
+        assert rookery("shell", host, "--system", lab.name, "--", "kill", "-KILL", str(number)).code == 0
+    for victim, number in before.items():
+        assert until(lambda v=victim, n=number: pid(v) not in (0, n)), f"{victim} did not come back"  # type: ignore[misc]
     assert until(lambda: rookery("status", lab.name).code == 0), "the system did not recover"
 
 
