@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +24,7 @@ import pytest
 
 from rookery.apps.catalogue.schema import render_schema
 from rookery.apps.catalogue.seed import Title, render_seed
+from rookery.drivers.postgres import DatabaseError, Door, connected, query
 from rookery.drivers.tls import issue_certificate, make_authority, make_key
 from rookery.systems.native.image_build import image_root
 from tests.servers_image import MISSING, entering, user_ids
@@ -296,6 +297,22 @@ def test_plays_are_spread_over_ninety_days_and_the_hours_of_a_day(postgres: Post
     assert viewers > 90
     assert evening > 8 * night > 0
     assert postgres.rows(COUNTED) == postgres.rows(ACTUAL)
+
+
+def test_a_refusal_has_its_sqlstate_whatever_the_servers_words(postgres: Postgres) -> None:
+    """That is what tells a replica from a server that fails otherwise: its text may be of any language."""
+    door = Door(
+        host="127.0.0.1", port=postgres.port, database=DATABASE, user="postgres", password="pass",
+        ca_file=str(postgres.folder / "ca.crt"),
+    )  # fmt: skip
+    with pytest.raises(DatabaseError) as refused, connected(door) as connection:  # noqa: PT012 - two statements of one session
+        connection.execute(b"SET default_transaction_read_only = on")
+        connection.execute(b"CREATE TABLE not_here (n int)")
+    assert refused.value.state == "25006"
+    assert refused.value.what == "cannot execute CREATE TABLE in a read-only transaction"
+    with pytest.raises(DatabaseError) as closed:
+        query(replace(door, port=free_port()), "SELECT 1")
+    assert closed.value.state == ""
 
 
 def test_seeding_again_changes_titles_and_nothing_else(postgres: Postgres) -> None:

@@ -16,7 +16,15 @@ _LIMIT = 5  # seconds to connect, and for a silent network to be noticed
 
 
 class DatabaseError(RookeryError):
-    """The database refused or did not answer; says what it said."""
+    """The database refused or did not answer; says what it said.
+
+    `state` is its SQLSTATE, whatever language it speaks; empty where no server answered a statement.
+    https://www.postgresql.org/docs/17/errcodes-appendix.html
+    """
+
+    def __init__(self, what: str, *, state: str = "") -> None:
+        super().__init__(what)
+        self.state = state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +72,7 @@ def connected(door: Door) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         with connection:
             yield connection
     except psycopg.Error as error:
-        raise DatabaseError(" ".join(str(error).split())) from None
+        raise DatabaseError(" ".join(str(error).split()), state=error.sqlstate or "") from None
 
 
 def query(door: Door, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -16,6 +16,7 @@ _LAG_LIMIT = 10.0  # seconds; a replica further behind than that is behind
 # Two that make the same table at once collide in spite of IF NOT EXISTS; one waits for the other.
 _PROBE = "SELECT pg_advisory_xact_lock(1); CREATE TABLE IF NOT EXISTS probe (mark text PRIMARY KEY)"
 _REFUSED = "password authentication failed"
+_READ_ONLY = "25006"  # read_only_sql_transaction
 
 
 def primary(subject: Subject) -> Evidence:
@@ -67,10 +68,10 @@ def replica_reads(subject: Subject) -> Evidence:
                     return failed(f"{host} is more than {_LAG_LIMIT:.0f} s behind")
                 time.sleep(0.001)
             behind = (time.monotonic() - began) * 1000
-    refusal = _refusal(door, "CREATE TABLE not_here (n int)")
-    good = "read-only" in refusal
+    refusal = _refused(door, "CREATE TABLE not_here (n int)")
+    good = refusal is not None and refusal.state == _READ_ONLY
     seen = f"{host}, {behind:.0f} ms behind, refuses to write"
-    return judged(good, seen if good else f"a write on a replica: {refusal or 'accepted'}")
+    return judged(good, seen if good else f"a write on a replica: {refusal.what if refusal else 'accepted'}")
 
 
 @contextmanager
@@ -104,11 +105,17 @@ def strangers_refused(subject: Subject) -> Evidence:
 
 def _refusal(door: Door, sql: str) -> str:
     """Return why a statement is refused, empty where it is not."""
+    error = _refused(door, sql)
+    return error.what if error else ""
+
+
+def _refused(door: Door, sql: str) -> DatabaseError | None:
+    """Return the error by which a statement is refused, None where it is not."""
     try:
         query(door, sql)
     except DatabaseError as error:
-        return error.what
-    return ""
+        return error
+    return None
 
 
 def _host_at(subject: Subject, address: str) -> str:
