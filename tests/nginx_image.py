@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import socket
 import subprocess
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +55,42 @@ def check_configuration(folder: Path, text: str, place: Place, *, names: set[str
         )  # fmt: skip
     text = (folder / "said").read_text()
     return text or ("" if done.returncode == 0 else f"exit status {done.returncode}")
+
+
+@contextlib.contextmanager
+def running_nginx(folder: Path, text: str, place: Place, *, port: int) -> Iterator[Path]:
+    """Run nginx by a configuration until the test ends; it listens on this machine's loopback at `port`.
+
+    Yields the file that has the certificate of who vouches for it. It runs as root, for it drops no rights.
+    """
+    inside = entering(folder)
+    if not inside:
+        pytest.skip(f"there is no nginx: {MISSING}")
+    for part in ("laid", "made"):
+        (folder / part).mkdir(exist_ok=True)
+    _lay(folder, text, place, set())
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(
+            (*inside, "sh", "-c", _LAID, "sh", "/usr/sbin/nginx", "-e", "stderr", "-c", place.path,
+             "-g", "daemon off;"),
+            stdout=said, stderr=said, start_new_session=True,
+        )  # fmt: skip
+    try:
+        _await(port, process, folder / "said")
+        yield folder / "made" / "ca.crt"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+def _await(port: int, process: subprocess.Popen[bytes], said: Path) -> None:
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        assert process.poll() is None, said.read_text()
+        time.sleep(0.05)
+    raise AssertionError(f"nginx does not listen: {said.read_text()}")
 
 
 def _lay(folder: Path, text: str, place: Place, names: set[str]) -> None:

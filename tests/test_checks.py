@@ -13,6 +13,7 @@ from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.checks import CHECKS, Finding, Severity, check_design, render_findings_document
 from rookery.design.checks.lab import expected_disk, expected_memory
+from rookery.design.content import Content
 from rookery.design.machine import Machine
 from rookery.design.model import DaemonKind, Design
 from rookery.spec.load import read_pattern
@@ -333,8 +334,94 @@ def test_a_check_is_silent_where_all_is_well(check: Any) -> None:
     assert check.code not in {finding.code for finding in findings(QUIET.get(check.code, {}))}
 
 
+FILMS = Content(app="streaming", key="media", folder="/films", names=("a.mp4", "b.mp4"))
+PAGES = Content(app="cdn", key="site", folder="/site", names=("index.html",))
+BEHIND = ("api", "index.html", *(f"media/{number}.txt" for number in range(7)), "medial/x")
+OTHER_NAME = "Give the folder another name, or leave that application out."
+MEND = "Mend it, or move it out of the folder."
+# Code, severity, what was seen of a folder, and what is said of it.
+SEEN: list[tuple[str, str, Content, tuple[str, ...]]] = [
+    ("RK901", "error", replace(FILMS, problems=("a.mp4: is empty",)), (f"a.mp4: is empty. {MEND}",)),
+    ("RK902", "info", replace(FILMS, remarks=("a.mp4: is HDR (PQ)",)), ("a.mp4: is HDR (PQ).",)),
+    (
+        "RK903",
+        "info",
+        replace(FILMS, unlooked=True),
+        (
+            (
+                "Whether ffmpeg can play the 2 files in /films is not known here: `up` looks at them before "
+                "it makes anything else. Install ffmpeg on this machine to know it now."
+            ),
+        ),
+    ),
+    ("RK911", "error", replace(PAGES, problems=("B\\xfc: is old",)), (f"B\\xfc: is old. {MEND}",)),
+    (
+        "RK912",
+        "warning",
+        replace(PAGES, names=BEHIND),
+        (
+            f"api cannot be reached: /api/ is where catalogue answers. {OTHER_NAME}",
+            (
+                "media/0.txt, media/1.txt, media/2.txt, media/3.txt, media/4.txt and 2 more cannot be "
+                f"reached: /media/ is where streaming answers. {OTHER_NAME}"
+            ),
+        ),
+    ),
+    (
+        "RK913",
+        "warning",
+        replace(PAGES, dead=("x: is a socket, not a file",)),
+        ("x: is a socket, not a file. It is left out. Mend the link, or remove it.",),
+    ),
+    (
+        "RK914",
+        "warning",
+        replace(PAGES, names=("Index.HTM", "docs/index.html")),
+        (
+            (
+                "There is no index.html in /site: the site's address alone answers 404. "
+                "Rename Index.HTM to index.html."
+            ),
+        ),
+    ),
+    (
+        "RK915",
+        "info",
+        replace(PAGES, names=("_headers", "index.html"), hidden=(".git", ".env")),
+        (
+            "Hidden, and not published: .git, .env. Of what begins with a dot, .well-known alone is.",
+            (
+                "Published like any file, and obeyed by no edge: _headers. apps.cdn.headers sets headers; "
+                "there are no redirects."
+            ),
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "severity", "content", "texts"), SEEN)
+def test_what_a_user_brings_is_judged(
+    code: str, severity: str, content: Content, texts: tuple[str, ...]
+) -> None:
+    found = [one for one in check_design(design({}), None, (content,)) if one.code == code]
+    assert {(one.path, str(one.severity)) for one in found} == {(content.path, severity)}
+    assert sorted(f"{one.message} {one.hint}".strip() for one in found) == sorted(texts)
+    assert code not in {one.code for one in check_design(design({}), None, (FILMS, PAGES))}
+
+
+def test_where_nobody_brings_up_the_job_is_the_first_to_look() -> None:
+    unlooked = replace(FILMS, names=("a.mp4",), unlooked=True)
+    found = check_design(design(CLUSTER), None, (unlooked,))
+    assert [one.message for one in found if one.code == "RK903"] == [
+        (
+            "Whether ffmpeg can play the file in /films is not known here: the Job that packs them is "
+            "the first to look."
+        )
+    ]
+
+
 def test_every_check_and_every_severity_is_triggered() -> None:
-    tried = {(code, severity) for code, severity, *_ in TRIGGERS}
+    tried = {(code, severity) for code, severity, *_ in (*TRIGGERS, *SEEN)}
     assert tried == {(check.code, str(severity)) for check in CHECKS for severity in check.severities}
 
 

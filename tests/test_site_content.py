@@ -21,7 +21,7 @@ from rookery.apps.cdn.publishing import publish_argv
 from rookery.apps.cdn.sending import SENDER, sending_command, sending_job
 from rookery.apps.cdn.site import RULES, render_site
 from rookery.apps.pods import NAMESPACE
-from rookery.apps.serving import Rules, parse_rules
+from rookery.apps.serving import Rules, parse_rules, told_by_ending
 from rookery.design.model import Design
 from rookery.drivers.process import CommandError, run_fed
 from rookery.drivers.s3 import Item
@@ -238,7 +238,7 @@ def test_the_system_has_it_as_its_last_step(tmp_path: Path, monkeypatch: pytest.
     assert unpacked(kubectl.fed[0])["document.html"] == b"one"
 
 
-def test_the_guide_says_how_it_comes_by_hand() -> None:
+def test_the_guide_says_how_it_comes_by_hand(tmp_path: Path) -> None:
     def guide(of: Design) -> str:
         return next(file for file in render_kubernetes(of) if file.path == "README.md").content.decode()
 
@@ -246,8 +246,35 @@ def test_the_guide_says_how_it_comes_by_hand() -> None:
     domain = "https://s3.production-minimum.internal"
     assert "rookery render SPEC -o out --only document" in ours
     assert f"aws --endpoint-url {domain} --region default s3 cp \\\n    out/design.html s3://site/" in ours
-    assert "s3 sync \\\n    '/my site' s3://site --delete \\\n" in own
     assert "--only document" not in own
+    asked = by_hand(own, tmp_path)
+    start = f"--endpoint-url {domain} --region default s3"
+    copy = f"{start} cp /my site s3://site --recursive --content-type"
+    assert asked[0] == f"{start} sync /my site s3://site --delete {chosen('*')}"
+    assert f"{copy} application/gzip {chosen('*.gz')}" in asked
+    assert f"{copy} text/html; charset=utf-8 {chosen('*.html')}" in asked
+    assert asked[-1] == f"{copy} image/svg+xml --content-encoding gzip {chosen('*.svgz')}"
+    assert len(asked) == 2 + sum(len(endings) for _, endings, encoding in told_by_ending() if not encoding)
+
+
+def chosen(pattern: str) -> str:
+    """Return how aws is told which files are meant: no hidden ones but those in .well-known."""
+    return (
+        f"--exclude * --include {pattern} --exclude .* --exclude */.* --include .well-known/{pattern} "
+        "--exclude .well-known/.* --exclude .well-known/*/.* --cache-control public, max-age=60"
+    )
+
+
+def by_hand(guide: str, folder: Path) -> list[str]:
+    """Run what the guide says of the site, with programs that note what they are asked."""
+    section = guide.partition("## The site: what is in no tree")[2]
+    script = section.partition("```sh\n")[2].partition("\n```")[0]
+    for name, text in (("aws", f'printf "%s\\n" "$*" >> {folder}/asked'), ("kubectl", "echo a2V5")):
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    environment = {"PATH": f"{folder}:/usr/bin:/bin"}
+    subprocess.run(("sh", "-eu", "-c", script), cwd=folder, env=environment, check=True, timeout=60)
+    return (folder / "asked").read_text().splitlines()
 
 
 # Feeding a command

@@ -31,6 +31,7 @@ def design(provider: str = "hetzner") -> Design:
 
 def changed(folder: Path, text: str) -> Design:
     spec = folder / "spec.yaml"
+    (folder / "films").mkdir()
     spec.write_text(f"apiVersion: rookery/v1\npattern: production-minimum\nname: demo\n{text}\n")
     return open_spec(str(spec), as_new=True, provider="hetzner").design
 
@@ -260,7 +261,7 @@ def test_films_of_ones_own_come_from_a_volume_and_wait_until_it_is_complete(tmp_
     door = one(of, "Deployment", "media-source")["spec"]
     assert (door["replicas"], door["template"]["spec"]["serviceAccountName"]) == (1, "streaming-source")
     assert one(of, "PersistentVolumeClaim", "media-source")["spec"]["accessModes"] == ["ReadWriteMany"]
-    assert f"tar -C {tmp_path / 'films'} -c . | kubectl -n media exec -i deploy/media-source -- tar -x " in (
+    assert f"tar -C {tmp_path / 'films'} -ch . | kubectl -n media exec -i deploy/media-source -- tar -x " in (
         source.why
     )
     waits = [item for item in items(of) if isinstance(item, Wait) and item.kind == "job"]

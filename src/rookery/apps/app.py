@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
 
+from rookery.apps.serving import NO_RULES, Rules
 from rookery.design.app import Place
 from rookery.design.change import Obstacle
 from rookery.design.model import AppDesign, Design, Host, Instance
@@ -43,13 +44,15 @@ class Making:
     """Content that is not written but made, by a program that runs in the servers' root image.
 
     `files` are the program, laid into one folder; `argv` runs in it, and finds its output folder as `{out}`
-    and the folder `source` of the user (None: there is none) as `{source}`.
+    and the folder `source` of the user (None: there is none) as `{source}`. `look` makes nothing: it writes,
+    as JSON, the `problems` that the source has, lines that name each file by `{source}`.
     """
 
     bucket: str
     files: tuple[File, ...]
     argv: tuple[str, ...]
     source: str | None
+    look: tuple[str, ...] = ()
 
 
 def _no_files(_design: Design, _app: AppDesign, _host: Host, _instance: Instance) -> tuple[File, ...]:
@@ -68,14 +71,6 @@ def _no_secrets(_design: Design, _app: AppDesign) -> tuple[Secret, ...]:
 
 def _no_content(_design: Design, _app: AppDesign) -> Iterable[tuple[str, tuple[File, ...]]]:
     return ()
-
-
-def _as_it_is(settings: AppSettings, _base: PurePath) -> AppSettings:
-    return settings
-
-
-def _no_folder(_app: AppDesign) -> str | None:
-    return None
 
 
 def _nothing_made(_app: AppDesign) -> Making | None:
@@ -98,14 +93,6 @@ def _nothing_in_the_image() -> tuple[File, ...]:
     return ()
 
 
-def _fresh_for_a_minute(_path: str) -> str:
-    return "public, max-age=60"
-
-
-def _unknown_type(_path: str) -> str:
-    return "application/octet-stream"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """One application.
@@ -113,9 +100,9 @@ class App:
     `server_files` and `server_programs` say what an instance of it needs on its host, `private_files` what of
     it holds secrets, `packages` which Debian packages.
 
-    What it publishes to its buckets is `content`, as (bucket, files); or the user's own `folder`, which the
-    spec may give relative to itself (`located` makes it absolute); or what `making` makes. Each file comes
-    with its `cache_control`, and what is made with its `media_type`.
+    What it publishes to its buckets is `content`, as (bucket, files), or what `making` makes, by its `rules`;
+    or a folder of the user's own, as it lies there. `folder_key` is the setting that names the folder, which
+    it publishes or makes something of; the spec may give it relative to itself.
 
     `schema` is SQL for its database, which may run again. It gets the index of what other applications
     made (`index.json` among their content), by their names.
@@ -137,13 +124,24 @@ class App:
     )
     secrets: Callable[[Design, AppDesign], tuple[Secret, ...]] = _no_secrets
     content: Callable[[Design, AppDesign], Iterable[tuple[str, tuple[File, ...]]]] = _no_content
-    cache_control: Callable[[str], str] = _fresh_for_a_minute
-    media_type: Callable[[str], str] = _unknown_type
-    located: Callable[[AppSettings, PurePath], AppSettings] = _as_it_is
-    folder: Callable[[AppDesign], str | None] = _no_folder
+    rules: Rules = NO_RULES
+    folder_key: str = ""
     making: Callable[[AppDesign], Making | None] = _nothing_made
     schema: Callable[[Design, AppDesign, Mapping[str, str]], str] = _no_schema
     cluster_items: Callable[[Design, AppDesign], tuple[Item, ...]] = _no_items
     image_files: Callable[[], tuple[File, ...]] = _nothing_in_the_image
     packages: tuple[str, ...] = ()
     obstacle: Obstacle = _any_change
+
+    def folder(self, settings: AppSettings) -> str | None:
+        """Return the user's own folder that settings name, None where they name none."""
+        given = getattr(settings, self.folder_key) if self.folder_key else None
+        assert given is None or isinstance(given, str)
+        return given
+
+    def located(self, settings: AppSettings, base: PurePath) -> AppSettings:
+        """Return settings whose folder is absolute: what the spec at `base` calls it by."""
+        given = self.folder(settings)
+        if given is None:
+            return settings
+        return settings.model_copy(update={self.folder_key: str(base / given)})

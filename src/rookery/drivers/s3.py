@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rookery.apps.serving import turn
 from rookery.errors import RookeryError
@@ -88,12 +88,16 @@ def digests(client: S3Client, bucket: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """Something to publish: its key, what it holds (bytes, or a file), its type and its Cache-Control."""
+    """Something to publish: its key, what it holds (bytes, or a file), and its headers.
+
+    They are Content-Type, Cache-Control and, where it is not empty, Content-Encoding.
+    """
 
     path: str
     source: bytes | Path
     media_type: str
     cache_control: str
+    encoding: str = ""
 
     @property
     def turn(self) -> int:
@@ -119,12 +123,14 @@ def publish(client: S3Client, bucket: str, items: Iterable[Item], *, there: dict
     def put(item: Item) -> None:
         with contextlib.ExitStack() as stack:
             source = item.source
+            encoded: dict[str, Any] = {"ContentEncoding": item.encoding} if item.encoding else {}
             client.put_object(
                 Bucket=bucket,
                 Key=item.path,
                 Body=source if isinstance(source, bytes) else stack.enter_context(source.open("rb")),
                 ContentType=item.media_type,
                 CacheControl=item.cache_control,
+                **encoded,
             )
 
     with ThreadPoolExecutor(max_workers=_UPLOADS_AT_ONCE) as pool:

@@ -6,6 +6,7 @@ cluster must be told, in the order in which they become possible.
 
 from __future__ import annotations
 
+from rookery.apps import table
 from rookery.design.model import AppDesign, DaemonKind, Design, Host
 from rookery.plan.step import Step
 
@@ -14,6 +15,8 @@ MACHINE, SERVERS, CEPH, APPS = "machine", "servers", "ceph", "apps"
 
 def plan_native(design: Design) -> tuple[Step, ...]:
     """Return every step for `design`, each after those it needs."""
+    looks = _looks(design)
+    looked = tuple(step.id for step in looks)
     servers = tuple(
         Step(
             id=f"server:{host.name}",
@@ -26,13 +29,32 @@ def plan_native(design: Design) -> tuple[Step, ...]:
     )
     return (
         Step(id="image", phase=MACHINE, title="root image of the servers"),
-        Step(id="identity", phase=MACHINE, title="keys and certificates"),
-        Step(id="network", phase=MACHINE, title="network of the servers"),
+        *looks,
+        Step(id="identity", phase=MACHINE, title="keys and certificates", after=looked),
+        Step(id="network", phase=MACHINE, title="network of the servers", after=looked),
         *(step for step in servers if "quorum" not in step.needs),
         _quorum(design),
         *(step for step in servers if "quorum" in step.needs),
         *_ceph(design),
         *_apps(design),
+    )
+
+
+def _looks(design: Design) -> tuple[Step, ...]:
+    """Return the steps that look at what a user brings, before anything but the image is made: one file that
+    cannot be published is named, and nothing has to be taken down."""
+    given = (
+        app.name for app in design.apps if app.makes and table.APPS[app.name].folder(app.settings) is not None
+    )
+    return tuple(
+        Step(
+            id=f"looked:{name}",
+            phase=MACHINE,
+            title=f"{name}: your files can be played",
+            needs=("image",),
+            target=name,
+        )
+        for name in given
     )
 
 
@@ -122,6 +144,7 @@ def _made(design: Design) -> tuple[Step, ...]:
             phase=APPS,
             title=f"{name}: content made",
             needs=("image",),
+            after=(f"looked:{name}",),
             target=name,
         )
         for name in (app.name for app in design.apps if app.makes)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rookery.apps.cdn.nginx import DOCUMENT
-from rookery.apps.table import APPS, OBSTACLES
+from rookery.apps.table import OBSTACLES
 from rookery.design.change import Change, changes
 from rookery.design.checks import Finding, Severity, check_design
 from rookery.design.model import Design
@@ -20,6 +20,7 @@ from rookery.errors import InputError, NotPossibleError, RookeryError
 from rookery.files import File
 from rookery.plan.kubernetes import BOOTSTRAP
 from rookery.plan.step import Step, plan_rest
+from rookery.run.content import look_at_content
 from rookery.run.engine import Progress, Timing, apply_steps
 from rookery.run.homes import refuse_other_home
 from rookery.run.lock import hold
@@ -114,14 +115,16 @@ def _document(name: str) -> File:
 
 
 def findings_here(design: Design) -> tuple[Finding, ...]:
-    """Return what the checks say of a design, on this machine where it is to run here."""
+    """Return what the checks say of a design and of the folders that it publishes, on this machine where it
+    is to run here."""
+    content = look_at_content(design)
     if design.provider != "lab":
-        return check_design(design)
+        return check_design(design, content=content)
     links = LabPaths(name=design.name).link_prefix
     machine = read_machine(labs=home(), without_links=links)
     folder = LabPaths(name=design.name).folder
     built = design.platform != "native" or image_root().is_dir()
-    return check_design(design, replace(machine, disk_taken=_taken(folder), image_built=built))
+    return check_design(design, replace(machine, disk_taken=_taken(folder), image_built=built), content)
 
 
 def _taken(folder: Path) -> int:
@@ -162,7 +165,6 @@ def bring_up(
     system = find_system(design, mirror=mirror, mirror_url=mirror_url)
     require_machine(design, mirror=mirror)
     _refuse_errors(findings_here(design), system)
-    _require_content(design)
     with hold(design.name):
         refuse_other_home(design.name)
         _refuse_changes(workspace)
@@ -232,15 +234,3 @@ def _refuse_changes(workspace: Workspace) -> None:
             details=tuple(f"{change}: {change.obstacle}" for change in blocked),
             hint=f"Give the new spec another name, or run `rookery down {name}` first (its data goes too).",
         )
-
-
-def _require_content(design: Design) -> None:
-    """Raise InputError for content that the spec names and that is not there, before anything is made."""
-    for app in design.apps:
-        making = APPS[app.name].making(app)
-        folder = making.source if making is not None else APPS[app.name].folder(app)
-        if folder is not None and not Path(folder).is_dir():
-            raise InputError(
-                f"apps.{app.name}: there is no folder {folder} to publish",
-                hint="Correct the path in the spec.",
-            )

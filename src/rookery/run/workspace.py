@@ -15,6 +15,7 @@ from rookery.design.model import Design
 from rookery.drivers.files import write_whole
 from rookery.drivers.network import namespace_names
 from rookery.errors import InputError
+from rookery.run.content import folder_problems
 from rookery.run.homes import note_home, other_home, refuse_other_home
 from rookery.spec.load import load_pattern, load_spec, pattern_names
 from rookery.spec.model import Spec
@@ -56,18 +57,25 @@ def open_changed(target: str, before: Design) -> Workspace:
     return _workspace(spec.model_copy(update={"name": before.name}), source, keep(before))
 
 
-def _read_spec(target: str | None) -> tuple[Spec, str]:
-    """Return a spec with its paths made absolute, and where it came from."""
+def _read_spec(target: str | None, *, judged: bool = True) -> tuple[Spec, str]:
+    """Return a spec with its paths made absolute, and where it came from.
+
+    The folders that it names must be there where it is `judged`; who asks only which system it is of need
+    not have them.
+    """
     if target is None:
         target = str(_DEFAULT_SPEC) if _DEFAULT_SPEC.exists() else _DEFAULT_PATTERN
     if target in pattern_names() and not Path(target).exists():
-        spec, source, base = load_pattern(target, settings=SETTINGS), f"pattern {target}", Path()
+        base = Path().absolute()
+        spec, source = load_pattern(target, settings=SETTINGS), f"pattern {target}"
     else:
         path = Path(target)
         if path.is_dir():
             path /= "demo.yaml"
-        spec, source, base = load_spec(path, settings=SETTINGS), str(path), path.parent
-    located = {name: APPS[name].located(settings, base.absolute()) for name, settings in spec.apps.chosen()}
+        base = path.parent.absolute()
+        judge = (lambda data: folder_problems(data, base)) if judged else (lambda _data: ())
+        spec, source = load_spec(path, settings=SETTINGS, judge=judge), str(path)
+    located = {name: APPS[name].located(settings, base) for name, settings in spec.apps.chosen()}
     return spec.model_copy(update={"apps": spec.apps.model_copy(update=located)}), source
 
 
@@ -170,7 +178,7 @@ def name_of(target: str | None) -> str:
     if target is None and len(names) > 1:
         raise InputError(f"there are several: {', '.join(names)}", hint="Name one, or use --all.")
     named = target is not None and (target in names or not is_spec(target))
-    name = str(target) if named else open_spec(target).spec.name
+    name = str(target) if named else _read_spec(target, judged=False)[0].name
     refuse_other_home(name)
     return name
 
@@ -180,7 +188,7 @@ def _name_in(target: str) -> str:
     if not is_spec(target):
         refuse_other_home(target)
         raise no_such_system(target)
-    return open_spec(target).spec.name
+    return _read_spec(target, judged=False)[0].name
 
 
 def no_such_system(name: str) -> InputError:

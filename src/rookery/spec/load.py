@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rookery.errors import InputError
 from rookery.spec.model import Spec
-from rookery.spec.parse import SettingsTable, parse_spec
+from rookery.spec.parse import Judge, SettingsTable, parse_spec
 
 _LIBRARY = files("rookery.spec") / "patterns"
 
@@ -34,13 +34,14 @@ def read_pattern(name: str, *, relative_to: Path) -> tuple[str, str]:
     )
 
 
-def load_spec(path: Path, *, settings: SettingsTable) -> Spec:
-    """Read and parse the spec at `path`; raises InputError with every problem found."""
+def load_spec(path: Path, *, settings: SettingsTable, judge: Judge = lambda _data: ()) -> Spec:
+    """Read and parse the spec at `path`; raises InputError with every problem found, `judge`'s included."""
     return parse_spec(
         _read(path),
         file=str(path),
         settings=settings,
         read_pattern=lambda name: read_pattern(name, relative_to=path.parent),
+        judge=judge,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -67,6 +67,10 @@ ReadPattern = Callable[[str], tuple[str, str]]
 """Given a pattern's name as the spec writes it, return the name of its file and its text."""
 
 
+Judge = Callable[[Mapping[str, Any]], Iterable[tuple[Path, str]]]
+"""Given a spec as plain data, yield what is wrong with what it names outside itself: path and message."""
+
+
 def spec_model(settings: SettingsTable) -> type[Spec]:
     """Return the model of a spec whose `apps` are those of the table."""
     fields: dict[str, Any] = {name: (kind | None, None) for name, kind in settings.items()}
@@ -74,19 +78,33 @@ def spec_model(settings: SettingsTable) -> type[Spec]:
     return create_model("Spec", __base__=Spec, __doc__=Spec.__doc__, apps=(apps, apps()))
 
 
-def parse_spec(text: str, *, file: str, settings: SettingsTable, read_pattern: ReadPattern) -> Spec:
+def parse_spec(
+    text: str,
+    *,
+    file: str,
+    settings: SettingsTable,
+    read_pattern: ReadPattern,
+    judge: Judge = lambda _data: (),
+) -> Spec:
     """Parse a spec and the patterns it builds on.
 
-    Raises SpecError with every problem found.
+    Raises SpecError with every problem found, those that `judge` sees included.
     """
     document = _with_pattern(parse_document(text, file=file), read_pattern, seen=(file,))
     model = spec_model(settings)
+    problems = [
+        _at(*_nearest_place(path, document, file), _dotted(path), message)
+        for path, message in judge(document.data)
+    ]
+    spec = None
     try:
-        return model.model_validate(document.data, by_alias=True, by_name=False)
+        spec = model.model_validate(document.data, by_alias=True, by_name=False)
     except ValidationError as error:
         items = _without_echoes([dict(item) for item in error.errors()])
-        problems = tuple(_problem(item, document, model, file) for item in items)
+        problems += [_problem(item, document, model, file) for item in items]
+    if spec is None or problems:
         raise SpecError(tuple(sorted(problems, key=lambda p: (p.file, p.line, p.path)))) from None
+    return spec
 
 
 def parse_document(text: str, *, file: str) -> Document:

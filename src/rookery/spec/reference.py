@@ -94,6 +94,8 @@ def _kind(node: Node, places: dict[str, list[str]]) -> str:
         return _kind(options[0], places)
     if node.get("type") == "array":
         return f"list of {_kind(node['items'], places)}"
+    if node.get("type") == "object":  # of what has no keys of its own, but any
+        return f"mapping of names to {_kind(node['additionalProperties'], places)}"
     choice = node.get("enum", [node["const"]] if "const" in node else [])
     return " or ".join(f"`{value}`" for value in choice) or _KINDS[node["type"]] + _limits(node)
 
@@ -115,7 +117,7 @@ def _is_size(node: Node) -> bool:
 
 def _default(node: Node, schema: Node) -> str:
     value = node.get("default")
-    if value in (None, "", []):
+    if value in (None, "", [], {}):
         return "none"
     if isinstance(value, dict):
         return "see its keys"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import PurePath
 
 from rookery.apps.app import App
 from rookery.apps.cdn.kubernetes import cdn_items
-from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PATH, HEALTH_PORT, render_nginx
+from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PATH, HEALTH_PORT, render_nginx, site_of
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site import IMAGE_SITE, IMAGE_WATCH, RULES, SITE_BUCKET, render_assets, render_site
 from rookery.apps.nginx import config_path, nginx_program
@@ -63,7 +62,7 @@ def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
 
 def _server_files(design: Design, app: AppDesign, host: Host, instance: Instance) -> tuple[File, ...]:
     assert isinstance(app.settings, CdnSettings)
-    text = render_nginx(design, host, instance, cache_bytes=int(app.settings.cache))
+    text = render_nginx(design, host, instance, site_of(app.settings))
     return (File.text(config_path(instance), text),)
 
 
@@ -76,18 +75,6 @@ def _server_programs(
 def _content(design: Design, app: AppDesign) -> Iterable[tuple[str, tuple[File, ...]]]:
     assert app.name == "cdn"
     yield SITE_BUCKET, render_site(design)
-
-
-def _located(settings: AppSettings, base: PurePath) -> AppSettings:
-    assert isinstance(settings, CdnSettings)
-    if settings.site is None:
-        return settings
-    return settings.model_copy(update={"site": str(base / settings.site)})
-
-
-def _folder(app: AppDesign) -> str | None:
-    assert isinstance(app.settings, CdnSettings)
-    return app.settings.site
 
 
 def _image_files() -> tuple[File, ...]:
@@ -107,9 +94,8 @@ CDN = App(
     server_files=_server_files,
     server_programs=_server_programs,
     content=_content,
-    cache_control=RULES.cache_control,
-    located=_located,
-    folder=_folder,
+    rules=RULES,
+    folder_key="site",
     cluster_items=cdn_items,
     image_files=_image_files,
     packages=("nginx-light",),

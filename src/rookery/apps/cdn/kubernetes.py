@@ -16,6 +16,7 @@ from rookery.apps.cdn.nginx import (
     Origin,
     origin_name,
     render_edge,
+    site_of,
 )
 from rookery.apps.cdn.publishing import AUTHORITY, publishing_items, publishing_policy
 from rookery.apps.cdn.settings import CdnSettings
@@ -157,7 +158,7 @@ def _edges(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
     _, instance = app.placements[0]
     pod_labels = labels(instance)
     cache = int(app.settings.cache)
-    text = render_edge(edge_place(design), design.routes, cache_bytes=cache)
+    text = render_edge(edge_place(design), design.routes, site_of(app.settings))
     data = {"nginx.conf": text}
     config = manifest("v1", "ConfigMap", _NAME, namespace=NAMESPACE, labels=pod_labels, data=data)
     return (

@@ -1,7 +1,8 @@
 """The configuration of one CDN edge.
 
 nginx terminates TLS, caches what its origins serve, compresses text, answers range requests from its cache
-and goes on serving what it has when an origin fails. Origins (the gateways, and what other applications put
+and goes on serving what it has when an origin fails. A folder that is asked for without its slash is sent to
+where it has one, as other web servers do. Origins (the gateways, and what other applications put
 under the site's paths) are reached over TLS directly: the edge balances itself, so the load balancer carries
 no traffic twice.
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.nginx import TLS, pid_file
 from rookery.design.model import DaemonKind, Design, Host, Instance, Route
 
@@ -26,13 +28,25 @@ HEALTH_PATH = "/.edge/health"
 DOCUMENT = "document.html"
 
 # What nginx compresses: text and fonts' and images' text forms. Pictures and WOFF2 are compressed already.
-_COMPRESSED = "text/css text/plain text/javascript application/javascript application/json image/svg+xml"
+COMPRESSED = (
+    *("text/html", "text/css", "text/plain", "text/javascript", "text/xml", "text/csv", "text/markdown"),
+    *("text/calendar", "text/vtt", "text/vcard", "image/svg+xml", "image/bmp", "image/x-icon"),
+    *("font/ttf", "font/otf", "application/vnd.ms-fontobject"),
+    *(
+        f"application/{name}"
+        for name in (
+            *("javascript", "json", "ld+json", "geo+json", "manifest+json", "wasm", "yaml", "toml"),
+            *("xml", "xhtml+xml", "rss+xml", "atom+xml", "vnd.apple.mpegurl", "dash+xml"),
+        )
+    ),
+)
 
-# Everything on the site comes from the site itself: no script, style or frame from elsewhere.
+# Everything on our own site comes from the site itself: no script, style or frame from elsewhere.
 POLICY = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; worker-src 'self' blob:; \
 object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 
-# What comes with every answer.
+# What comes with every answer of a site that is ours. Pages of a user's own may have scripts within, frames,
+# fonts from elsewhere, maps that ask for the place: what a policy refuses them, only they know.
 HEADERS = (
     ("Strict-Transport-Security", "max-age=31536000"),
     ("Content-Security-Policy", POLICY),
@@ -87,6 +101,9 @@ _FRESH_CACHE = """\
             proxy_cache_background_update off;"""
 
 
+# Where an edge asks itself whether a folder has a page; nobody else may.
+_FOLDER_PAGE = "/.edge/folder"
+
 # The upstream that serves objects: the gateways.
 OBJECTS = "objects"
 
@@ -131,27 +148,44 @@ def origin_name(route: Route) -> str:
     return f"route-{route.path.strip('/').replace('/', '-')}"
 
 
-def render_nginx(design: Design, host: Host, instance: Instance, *, cache_bytes: int) -> str:
-    """Return nginx.conf of the edge on a server, `host`, whose cache may take `cache_bytes` of its disk."""
-    return render_edge(_server_place(design, host, instance), design.routes, cache_bytes=cache_bytes)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The site that an edge serves: its cache may take `cache_bytes` of the disk.
+
+    `headers` are name and value of what comes with every answer where the site is a folder of the user's own;
+    None where it is ours.
+    """
+
+    cache_bytes: int
+    headers: tuple[tuple[str, str], ...] | None = None
 
 
-def render_edge(place: EdgePlace, routes: tuple[Route, ...], *, cache_bytes: int) -> str:
+def site_of(settings: CdnSettings) -> Site:
+    """Return the site that settings ask for."""
+    own = None if settings.site is None else tuple(sorted(settings.headers.items()))
+    return Site(cache_bytes=int(settings.cache), headers=own)
+
+
+def render_nginx(design: Design, host: Host, instance: Instance, site: Site) -> str:
+    """Return nginx.conf of the edge on a server, `host`."""
+    return render_edge(_server_place(design, host, instance), design.routes, site)
+
+
+def render_edge(place: EdgePlace, routes: tuple[Route, ...], site: Site) -> str:
     """Return nginx.conf of an edge."""
     parts = (
         "\n".join(place.head) + "\n",
         _HEAD.format(
             access_log=place.access_log,
             folders="".join(f"    {line}\n" for line in place.folders),
-            types=_COMPRESSED,
+            types=" ".join(COMPRESSED[1:]),  # nginx has the first one always
             cache=place.cache,
-            cache_bytes=cache_bytes,
-            policy=POLICY,
-            document=DOCUMENT,
+            cache_bytes=site.cache_bytes,
+            policy="" if site.headers is not None else _POLICY_MAP.format(policy=POLICY, document=DOCUMENT),
         ),
         *(_upstream(name, origin) for name, origin in place.origins),
         _HEALTH.format(port=HEALTH_PORT, path=HEALTH_PATH, name=place.name),
-        _server(place, routes),
+        _server(place, routes, site),
         "}\n",
     )
     return "\n".join(parts)
@@ -214,6 +248,16 @@ http {{
     gzip_min_length 512;
     gzip_types {types};
 
+{policy}    # Where a folder is that was asked for without its slash, on the host and port of whoever asked.
+    map $request_uri $folder {{
+        "~^/+(?<asked>[^?]*)(?<query>.*)$" /$asked/$query;
+    }}
+
+    proxy_cache_path {cache} levels=1:2 keys_zone=site:8m max_size={cache_bytes}
+                     inactive=24h use_temp_path=off;
+"""
+
+_POLICY_MAP = """\
     # As it was asked for: on the way to the bucket, a path gets the bucket's name.
     map $request_uri $content_policy {{
         default "{policy}";
@@ -221,8 +265,6 @@ http {{
         /{document} "{policy}; style-src 'self' 'unsafe-inline'; font-src data:";
     }}
 
-    proxy_cache_path {cache} levels=1:2 keys_zone=site:8m max_size={cache_bytes}
-                     inactive=24h use_temp_path=off;
 """
 
 # The balancer's own health checks come without the PROXY line: they have a port of their own.
@@ -241,9 +283,17 @@ def _upstream(name: str, origin: Origin) -> str:
     return f"    upstream {name} {{\n{servers}\n        keepalive 8;\n    }}\n"
 
 
-def _server(place: EdgePlace, routes: tuple[Route, ...]) -> str:
-    said = {POLICY: "$content_policy"}  # which depends on the page
-    headers = "\n".join(f'        add_header {name} "{said.get(v, v)}" always;' for name, v in HEADERS)
+def _headers(site: Site) -> str:
+    """Return the lines that add the headers of every answer."""
+    if site.headers is None:
+        said = {POLICY: "$content_policy"}  # which depends on the page
+        pairs = [(name, said.get(value, value)) for name, value in HEADERS]
+    else:
+        pairs = [(name, value.replace("\\", "\\\\").replace('"', '\\"')) for name, value in site.headers]
+    return "".join(f'        add_header {name} "{value}" always;\n' for name, value in pairs)
+
+
+def _server(place: EdgePlace, routes: tuple[Route, ...], site: Site) -> str:
     locations = "\n".join((*(_route(place, route) for route in routes), _site(place)))
     listens = "\n".join(f"        listen {listen};" for listen in place.listens)
     client = "".join(f"        {line}\n" for line in place.client) + ("\n" if place.client else "")
@@ -252,11 +302,11 @@ def _server(place: EdgePlace, routes: tuple[Route, ...]) -> str:
 {listens}
         http2 on;
         server_name _;
+        absolute_redirect off;
 
 {client}{place.tls}
 
-{headers}
-        add_header X-Cache $upstream_cache_status always;
+{_headers(site)}        add_header X-Cache $upstream_cache_status always;
         add_header X-Served-By {place.name} always;
 
         location = {HEALTH_PATH} {{ access_log off; default_type text/plain; return 200 "{place.name}\\n"; }}
@@ -301,11 +351,33 @@ def _site(place: EdgePlace) -> str:
     origin = "\n".join((_proxy(place, OBJECTS), _BUCKET, _CACHE))
     return f"""\
         location / {{
-{_READING}            rewrite ^(.*)/$ /site$1/index.html break;
-            rewrite ^(.*)$ /site$1 break;
-            error_page 403 404 =404 /404.html;
+{_READING}            rewrite (?s)^(.*)/\\z /site$1/index.html break;
+            rewrite (?s)^(.*)\\z /site$1 break;
+            error_page 403 404 = @folder;
 {origin}
         }}
+
+        # What is not there may be a folder that was asked for without its slash: then its page is there.
+        location @folder {{
+            error_page 403 404 =404 /404.html;
+            if ($uri ~ "/index\\.html\\z") {{ return 404; }}
+            set $page $uri/index.html;
+            auth_request {_FOLDER_PAGE};
+            try_files /.none @slash;
+        }}
+
+        location @slash {{ return 301 $folder; }}
+
+        location = {_FOLDER_PAGE} {{
+            internal;
+            rewrite ^ $page break;
+            # An error that is not made a page here would be kept as it came, and answer for the page itself.
+            error_page 403 404 = @absent;
+{origin}
+        }}
+
+        # Of what a question for leave is answered with, nginx knows but 401 and 403.
+        location @absent {{ return 403; }}
 
         location = /404.html {{
             rewrite ^ /site/404.html break;

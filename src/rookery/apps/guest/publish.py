@@ -2,9 +2,10 @@
 
     python3 publish.py --bucket NAME --endpoint URL [--ca FILE] [--rules FILE] [--prune] FOLDER...
 
-The folders are laid over each other, hidden files left out. Whether a file differs, its digest says: one
-whose Content-Type or Cache-Control alone would change is not sent again. Keys come as AWS_ACCESS_KEY_ID and
-AWS_SECRET_ACCESS_KEY. Exit status 2 says that an argument, a rule or a folder is wrong, 1 that S3 refused.
+The folders are laid over each other, hidden files left out but for those in .well-known. Whether a file
+differs, its digest says: one whose headers alone would change is not sent again. Keys come as
+AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Exit status 2 says that an argument, a rule or a folder is wrong,
+1 that S3 refused.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-    from rookery.apps.serving import Rules, parse_rules, turn
+    from rookery.apps.serving import Rules, is_published, parse_rules, turn
 else:  # in our image, that file lies beside this one, and neither is in a package
-    from serving import Rules, parse_rules, turn
+    from serving import Rules, is_published, parse_rules, turn
 
 _AT_ONCE = 4
 _TRIES = 6  # of each request, with pauses that grow to some seconds: a gateway may be restarting
@@ -55,6 +56,7 @@ class Item:
     path: Path
     media_type: str
     cache_control: str
+    encoding: str = ""
 
     def md5(self) -> str:
         """Return the digest that S3 gives an object as its ETag; nothing is secured by it."""
@@ -69,14 +71,18 @@ def find_items(folders: Iterable[Path], rules: Rules) -> list[Item]:
         if not folder.is_dir():
             raise WrongInputError(f"{folder}: is no folder")
         for path in sorted(folder.rglob("*")):
-            relative = path.relative_to(folder)
-            if not path.is_file() or any(part.startswith(".") for part in relative.parts):
+            key = path.relative_to(folder).as_posix()
+            if not path.is_file() or not is_published(key):
                 continue
-            key = relative.as_posix()
             if key in found:
                 raise WrongInputError(f"{path}: {found[key].path} would have the same place")
-            kind = rules.media_type(key)
-            found[key] = Item(key=key, path=path, media_type=kind, cache_control=rules.cache_control(key))
+            found[key] = Item(
+                key=key,
+                path=path,
+                media_type=rules.content_type(key, path),
+                cache_control=rules.cache_control(key),
+                encoding=rules.content_encoding(key),
+            )
     if not found:
         raise WrongInputError(f"there is no file in {', '.join(map(str, folders))}")
     return sorted(found.values(), key=lambda item: (turn(item.key, item.media_type), item.key))
@@ -117,6 +123,7 @@ def publish(client: S3Client, bucket: str, items: list[Item], *, prune: bool) ->
     changed = [item for item in items if there.get(item.key) != item.md5()]
 
     def put(item: Item) -> None:
+        encoded: dict[str, Any] = {"ContentEncoding": item.encoding} if item.encoding else {}
         with item.path.open("rb") as body:
             client.put_object(
                 Bucket=bucket,
@@ -124,6 +131,7 @@ def publish(client: S3Client, bucket: str, items: list[Item], *, prune: bool) ->
                 Body=body,
                 ContentType=item.media_type,
                 CacheControl=item.cache_control,
+                **encoded,
             )
 
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:

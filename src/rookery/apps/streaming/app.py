@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.resources import files
-from pathlib import PurePath
 
 from rookery.apps import sizes
 from rookery.apps.app import App, Making
@@ -31,7 +30,10 @@ _DIRECTORY, _MOUNT = "/live", "/srv/live"
 _LOCK_NAMESPACE = "live"
 _GUEST = files("rookery.apps.streaming") / "guest"
 # What is made is made again when one of these changes, so what only the channel needs stands apart.
-_PACKING = ("films.json", "ladder.py", "music.py", "pack_media.py", "silhouettes.py", "sources.py")
+_PACKING = (
+    "colour.py", "films.json", "folders.py", "ladder.py", "music.py", "pack_media.py", "probe.py",
+    "silhouettes.py", "sources.py",
+)  # fmt: skip
 _CHANNEL = ("channel.py", "encoder.py", "live_playlist.py", "publisher.py")
 _ON_SERVERS = (*_CHANNEL, "lease.py", "share.py")
 _IN_PODS = (*_CHANNEL, "cluster_channel.py", "cluster_lease.py", "folder.py")
@@ -152,6 +154,7 @@ def _making(app: AppDesign) -> Making:
         files=packaged(_GUEST, names=_PACKING),
         argv=("python3", "pack_media.py", "--out", "{out}", *given),
         source=source,
+        look=("python3", "pack_media.py", "--look", "--media", "{source}"),
     )
 
 
@@ -160,22 +163,14 @@ def _image_files() -> tuple[File, ...]:
     return (*packer, *packaged(_GUEST, PROGRAM_FOLDER, names=_IN_PODS))
 
 
-def _located(settings: AppSettings, base: PurePath) -> AppSettings:
-    assert isinstance(settings, StreamingSettings)
-    if settings.media is None:
-        return settings
-    return settings.model_copy(update={"media": str(base / settings.media)})
-
-
 STREAMING = App(
     name="streaming",
     settings=StreamingSettings,
     place=place_streaming,
     server_files=_server_files,
     server_programs=_server_programs,
-    cache_control=RULES.cache_control,
-    media_type=RULES.media_type,
-    located=_located,
+    rules=RULES,
+    folder_key="media",
     making=_making,
     cluster_items=streaming_items,
     image_files=_image_files,

@@ -63,7 +63,7 @@ def source_volume(given: str) -> Objects:
     return Objects(
         name="source",
         why=f"Films of your own come from this volume. Bring them there through its pod, say that they are "
-        f"complete, and the Job takes them: tar -C {shlex.quote(given)} -c . | "
+        f"complete, and the Job takes them: tar -C {shlex.quote(given)} -ch . | "
         f"kubectl -n {NAMESPACE} exec -i deploy/{_SOURCE} -- {_UNPACK} && "
         f"kubectl -n {NAMESPACE} exec deploy/{_SOURCE} -- touch {_READY}. To publish others later, bring "
         "them, delete this Job and that of the catalogue's schema, which has their titles (kubectl -n "

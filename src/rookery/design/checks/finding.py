@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rookery.design.content import Content
 from rookery.design.machine import Machine
 from rookery.design.model import Design
 
@@ -37,10 +38,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What is checked: the design and, where a lab is to run on it, the machine."""
+    """What is checked: the design, what was seen of the folders that it publishes and, where a lab is to run
+    on it, the machine."""
 
     design: Design
     machine: Machine | None = None
+    content: tuple[Content, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

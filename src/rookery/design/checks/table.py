@@ -2,7 +2,8 @@
 
 A row's `why` is its section of docs/findings.md, which is generated from this table. Codes never change
 their meaning; the first digit is the subject: 1 servers, 2 daemons, 3 pools, 4 room, 5 the servers' sizes,
-6 the machine of a lab, 7 networks, 8 Kubernetes (`table_kubernetes.py`).
+6 the machine of a lab, 7 networks, 8 Kubernetes (`table_kubernetes.py`), 9 what a user brings
+(`table_content.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 from rookery.design.checks import daemons, fitting, hosts, lab, network, pools, resources, room
 from rookery.design.checks.finding import Check, Finding, Remark, Severity, Subject
 from rookery.design.checks.table_bounds import CLUSTER_BOUNDS, NETWORK_BOUNDS
+from rookery.design.checks.table_content import CONTENT_CHECKS
 from rookery.design.checks.table_kubernetes import KUBERNETES_CHECKS
+from rookery.design.content import Content
 from rookery.design.machine import Machine
 from rookery.design.model import Design
 
@@ -364,15 +367,18 @@ CHECKS: tuple[Check, ...] = (
     *NETWORK_BOUNDS,
     *KUBERNETES_CHECKS,
     *CLUSTER_BOUNDS,
+    *CONTENT_CHECKS,
 )
 
 
-def check_design(design: Design, machine: Machine | None = None) -> tuple[Finding, ...]:
+def check_design(
+    design: Design, machine: Machine | None = None, content: tuple[Content, ...] = ()
+) -> tuple[Finding, ...]:
     """Return all findings on `design`, errors first, each severity in the table's order.
 
-    `machine` adds the checks that need the machine a lab is to run on.
+    `machine` adds the checks that need the machine a lab is to run on, `content` those of what a user brings.
     """
-    subject = Subject(design=design, machine=machine)
+    subject = Subject(design=design, machine=machine, content=content)
     findings = [_finding(check, remark) for check in CHECKS for remark in check.function(subject)]
     return tuple(sorted(findings, key=lambda finding: _ORDER.index(finding.severity)))
 

@@ -6,7 +6,7 @@ import shlex
 
 from rookery.apps.cdn.site import SITE_BUCKET
 from rookery.apps.pods import ISSUER, NAMESPACE
-from rookery.apps.serving import Rules
+from rookery.apps.serving import Rules, told_by_ending
 from rookery.apps.table import APPS
 from rookery.design.model import Design
 from rookery.projections.kubernetes.namespaces import CERT_MANAGER
@@ -18,8 +18,25 @@ with the keys of the bucket's claim:
 """
 _FOLDER = """\
 The site is a folder of your own, which no tree holds: the tree makes the bucket, and nothing is in it.
-`rookery up` sends the folder, where it brings the system up. By hand, with the keys of the bucket's claim:
+`rookery up` sends the folder, where it brings the system up. By hand, with the keys of the bucket's claim and
+with the headers that `aws` does not guess (text that is not UTF-8 wants its own charset):
 """
+_SEND = """\
+site() {{
+    how=$1 pattern=$2
+    shift 2
+    {aws} "$how" \\
+        {folder} s3://{bucket} "$@" \\
+        --exclude '*' --include "$pattern" --exclude '.*' --exclude '*/.*' \\
+        --include ".well-known/$pattern" --exclude '.well-known/.*' --exclude '.well-known/*/.*' \\
+        {fresh}
+}}
+site sync '*' --delete
+while read -r pattern type; do
+    site cp "$pattern" --recursive --content-type "$type"
+done << 'END'
+{types}END
+site cp '*.svgz' --recursive --content-type image/svg+xml --content-encoding gzip"""
 _KEYS = """\
 key() {{ kubectl --namespace {namespace} get secret {bucket} --output "jsonpath={{.data.$1}}" | base64 -d; }}
 export AWS_ACCESS_KEY_ID="$(key AWS_ACCESS_KEY_ID)" AWS_SECRET_ACCESS_KEY="$(key AWS_SECRET_ACCESS_KEY)"
@@ -35,7 +52,7 @@ def render_by_hand(design: Design) -> str:
     if app is None:
         return ""
     assert design.kubernetes is not None
-    folder = APPS[app.name].folder(app)
+    folder = APPS[app.name].folder(app.settings)
     keys = _KEYS.format(namespace=NAMESPACE, bucket=SITE_BUCKET, authority=CERT_MANAGER, issuer=ISSUER)
     aws = f"aws --endpoint-url https://s3.{design.kubernetes.domain} --region default s3"
     fresh = f"--cache-control '{Rules().cache_control('')}'"
@@ -50,8 +67,17 @@ def render_by_hand(design: Design) -> str:
         )
     else:
         said, first = _FOLDER, ""
-        sends = (
-            f"{aws} sync \\\n    {shlex.quote(folder)} s3://{SITE_BUCKET} --delete \\\n"
-            f"    --exclude '.*' --exclude '*/.*' {fresh}"
+        sends = _SEND.format(
+            aws=aws, folder=shlex.quote(folder), bucket=SITE_BUCKET, fresh=fresh, types=_types()
         )
     return f"## The site: what is in no tree\n\n{said}\n```sh\n{first}{keys}{sends}\n```\n"
+
+
+def _types() -> str:
+    """Return the lines that say which names have a Content-Type that is not guessed."""
+    return "".join(
+        f"*{ending} {kind}\n"
+        for kind, endings, encoding in told_by_ending()
+        if not encoding
+        for ending in endings
+    )

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+from pathlib import Path
+from urllib.parse import quote
 
-from rookery.apps.cdn.nginx import DIRECT_PORT
+from rookery.apps.cdn.nginx import COMPRESSED, DIRECT_PORT
+from rookery.apps.cdn.settings import CdnSettings
+from rookery.apps.streaming.guest.folders import is_utf8, walk
 from rookery.design.model import DaemonKind, Design, Host, Role
-from rookery.drivers.http import Browser
+from rookery.drivers.http import Answer, Browser
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 
 # Ceph's daemons without a fixed port take one in this range (ms_bind_port_min and _max).
@@ -54,17 +58,47 @@ def _handshake(context: ssl.SSLContext, address: str, port: int) -> str:
 
 
 def site_served(subject: Subject) -> Evidence:
-    """The start page comes through the balancer with its security headers, and a page that is none is 404."""
-    page = subject.browser.get(f"{subject.url('site')}/")
-    if page.status != 200 or b"<html" not in page.body:
-        return failed(f"the start page answers {page.status or page.error}")
-    missing = [name for name in _HEADERS if name not in page.headers]
+    """A page comes through the balancer with its headers, and a page that is none is 404."""
+    path, wanted = start_page(subject.design), _wanted_headers(subject.design)
+    page = subject.browser.get(f"{subject.url('site')}{path}")
+    if page.status != 200:
+        return failed(f"{_called(path)} answers {page.status or page.error}")
+    missing = [name for name in wanted if name not in page.headers]
     if missing:
         return failed(f"without {', '.join(missing)}")
     absent = subject.browser.get(f"{subject.url('site')}/no-such-page-{subject.mark}")
     if absent.status != 404:
         return failed(f"a page that is none answers {absent.status}")
-    return passed(f"{len(page.body)} bytes with {len(_HEADERS)} security headers; a page that is none is 404")
+    said = f" with {len(wanted)} headers of its policy" if wanted else ""
+    return passed(f"{_called(path)}: {len(page.body)} bytes{said}; a page that is none is 404")
+
+
+def start_page(design: Design) -> str:
+    """Return the path of a page that the site has: the first one, or a file of a user's folder without it."""
+    folder = _settings(design).site
+    if folder is None or (Path(folder) / "index.html").is_file():
+        return "/"
+    names = sorted(
+        one.name for one in walk(Path(folder)) if not (one.hidden or one.why) and is_utf8(one.name)
+    )
+    hidden = tuple(route.path for route in design.routes)
+    return next((f"/{quote(name)}" for name in names if not f"/{name}".startswith(hidden)), "/")
+
+
+def _called(path: str) -> str:
+    return "the start page" if path == "/" else path
+
+
+def _wanted_headers(design: Design) -> tuple[str, ...]:
+    """Return the names of the headers that every page has: ours, or those of the spec for a user's own."""
+    settings = _settings(design)
+    return _HEADERS if settings.site is None else tuple(sorted(name.lower() for name in settings.headers))
+
+
+def _settings(design: Design) -> CdnSettings:
+    found = next(app.settings for app in design.apps if app.name == "cdn")
+    assert isinstance(found, CdnSettings)
+    return found
 
 
 def cached_on_every_edge(subject: Subject) -> Evidence:
@@ -72,7 +106,7 @@ def cached_on_every_edge(subject: Subject) -> Evidence:
     edges = _edges(subject.design)
     hits = []
     for host in edges:
-        url = f"https://{host.address}:{DIRECT_PORT}/"
+        url = f"https://{host.address}:{DIRECT_PORT}{start_page(subject.design)}"
         answers = [subject.browser.get(url) for _ in range(2)]
         if any(answer.status != 200 for answer in answers):
             return failed(f"{host.name} answers {answers[-1].status or answers[-1].error}")
@@ -86,7 +120,7 @@ def cached_on_every_edge(subject: Subject) -> Evidence:
 
 def http_caching(subject: Subject) -> Evidence:
     """Browsers can revalidate (ETag), ask for a part (range) and get text compressed."""
-    url = f"{subject.url('site')}/"
+    url = f"{subject.url('site')}{start_page(subject.design)}"
     # One connection leads to one edge; another may still hold an older page, for as long as it may be cached.
     with Browser(str(subject.system.ca_file), subject.system.addresses) as browser:
         page = browser.get(url, headers={"Accept-Encoding": "identity"})
@@ -97,13 +131,20 @@ def http_caching(subject: Subject) -> Evidence:
     wrong = []
     if not etag or again.status != 304:
         wrong.append(f"If-None-Match {etag or 'without ETag'} answers {again.status}")
-    if part.status != 206 or part.body != page.body[:100]:
+    if page.body and (part.status != 206 or part.body != page.body[:100]):
         wrong.append(f"a range of 100 bytes answers {part.status} with {len(part.body)}")
-    if len(page.body) >= _WORTH_COMPRESSING and small.headers.get("content-encoding") != "gzip":
+    if _is_worth_compressing(page) and small.headers.get("content-encoding") != "gzip":
         wrong.append("text is not compressed")
     if "cache-control" not in page.headers:
         wrong.append("no Cache-Control")
     return judged(not wrong, "; ".join(wrong) or "ETag revalidates, ranges work, text is compressed")
+
+
+def _is_worth_compressing(page: Answer) -> bool:
+    kind = page.headers.get("content-type", "").partition(";")[0]
+    return (
+        len(page.body) >= _WORTH_COMPRESSING and kind in COMPRESSED and "content-encoding" not in page.headers
+    )
 
 
 def instances_apart(subject: Subject) -> Evidence:

@@ -115,7 +115,7 @@ def site_content(design: Design, kubectl: Kubectl, pages: Pages) -> Content | No
 
 def write_archive(items: Sequence[Item], rules: str, out: IO[bytes]) -> None:
     """Write the files as a tar archive, and the rules at its end."""
-    with tarfile.open(fileobj=out, mode="w|") as archive:
+    with tarfile.open(fileobj=out, mode="w|", encoding="utf-8") as archive:
         for item in items:
             _add(archive, item.path, item.source)
         _add(archive, RULES_FILE, rules.encode())

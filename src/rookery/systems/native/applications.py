@@ -20,7 +20,7 @@ from rookery.projections.native.server import server_programs, share_programs
 from rookery.systems.native import database, objects
 from rookery.systems.native.identity import Identity
 from rookery.systems.native.image_build import image_root
-from rookery.systems.native.making import ensure_made, made_folder, made_index
+from rookery.systems.native.making import ensure_made, look_at, made_folder, made_index
 from rookery.systems.native.paths import LabPaths
 from rookery.systems.native.volumes import Volumes, is_mount_point
 from rookery.systems.protocol import Pages, Report
@@ -63,6 +63,12 @@ class Applications:
         assert making is not None
         ensure_made(making, self._paths, self._runc, report)
 
+    def look(self, step: Step, report: Report) -> None:
+        """Look at what the user brings for an application; raises InputError for what cannot be published."""
+        making = APPS[step.target].making(self._app(step.target))
+        assert making is not None
+        look_at(making, self._paths, self._runc, report)
+
     def start(self, step: Step, report: Report) -> None:
         """Mount the application's shares, then start what waited for its storage."""
         app = self._app(step.target)
@@ -96,7 +102,7 @@ class Applications:
         for app in self._design.apps:
             making = APPS[app.name].making(app)
             if making is not None and made_folder(making).is_dir():
-                found.add(f"made:{app.name}")
+                found |= {f"made:{app.name}", f"looked:{app.name}"}
             if all(program.name in running(host) for host, program in self._gated(app)):
                 found.add(f"started:{app.name}")
         return found

@@ -90,6 +90,7 @@ class NativeSystem:
                 self.paths.secrets, objects.create_users(self._admin_exec(), design)
             ),
             "volume": self.applications.attach,
+            "looked": self.applications.look,
             "made": self.applications.make,
             "started": self.applications.start,
             "databases": lambda _, report: self.applications.create_databases(report),

@@ -7,17 +7,19 @@ when it ended well.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from rookery.apps.app import Making
+from rookery.apps.streaming.guest.folders import is_utf8, leads_out, shown, walk
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign
 from rookery.drivers import mounts
 from rookery.drivers.files import alone, remove_tree
 from rookery.drivers.runc import NO_NETWORK, Container, Runc
-from rookery.errors import RookeryError
+from rookery.errors import InputError, RookeryError
 from rookery.files import File
 from rookery.systems.native.paths import LabPaths, home
 from rookery.systems.native.roots import lay_root
@@ -41,18 +43,21 @@ def made_folder(making: Making) -> Path:
     for file in sorted(making.files, key=lambda file: file.path):
         digest.update(f"\0{file.path}\0".encode() + file.content)
     for line in _source_lines(making.source):
-        digest.update(line.encode())
+        digest.update(line)
     return made_root() / f"{making.bucket}-{digest.hexdigest()[:16]}"
 
 
-def _source_lines(source: str | None) -> Iterator[str]:
-    """Yield what tells that a user's folder changed: sizes and times, as reading all films takes minutes."""
+def _source_lines(source: str | None) -> Iterator[bytes]:
+    """Yield what tells that a user's folder changed: sizes and times, as reading all films takes minutes.
+
+    Names are the bytes that they are.
+    """
     if source is None:
         return
-    for path in sorted(Path(source).rglob("*")):
-        if path.is_file():
-            state = path.stat()
-            yield f"\0{path.relative_to(source)} {state.st_size} {state.st_mtime_ns}"
+    for one in walk(Path(source)):
+        if not one.hidden and not one.why:
+            state = one.path.stat()
+            yield b"\0" + os.fsencode(one.name) + f" {state.st_size} {state.st_mtime_ns}".encode()
 
 
 def made_index(app: AppDesign) -> str:
@@ -79,27 +84,57 @@ def ensure_made(making: Making, paths: LabPaths, runc: Runc, report: Report) -> 
             _make(making, folder, paths, runc, report)
 
 
+def look_at(making: Making, paths: LabPaths, runc: Runc, report: Report) -> None:
+    """Look at what it would be made from; raises InputError with everything that cannot be published."""
+    assert making.source is not None
+    said: list[str] = []
+    report(f"looking at {making.source}")
+    _run(making, making.look, paths, runc, said.append)
+    told = next((json.loads(line) for line in reversed(said) if line.startswith("{")), {"problems": said})
+    if told["problems"]:
+        raise InputError(
+            f"{making.source} cannot be published",
+            details=tuple(str(line).replace(f"{_SOURCE}/", "", 1) for line in told["problems"]),
+            hint="Mend these files, or move them out of the folder.",
+        )
+
+
 def _make(making: Making, folder: Path, paths: LabPaths, runc: Runc, report: Report) -> None:
-    place = paths.volume(f"making-{making.bucket}")
     building = folder.with_name(f".{folder.name}.building")
     remove_tree(building)
     building.mkdir()
+    _run(making, making.argv, paths, runc, report, out=building)
+    building.replace(folder)
+
+
+def _run(
+    making: Making,
+    argv: tuple[str, ...],
+    paths: LabPaths,
+    runc: Runc,
+    report: Report,
+    *,
+    out: Path | None = None,
+) -> None:
+    """Run a program of the content in a container that may read the source, and write to `out` alone."""
+    name = f"making-{making.bucket}" if out is not None else f"looking-{making.bucket}"
+    place = paths.volume(name)
     program = (
         File(path=f"{_PROGRAM}/{file.path}", content=file.content, mode=file.mode) for file in making.files
     )
     lay_root(place, program)
-    source = ((_SOURCE, making.source),) if making.source is not None else ()
     container = Container(
-        id=paths.volume_container(f"making-{making.bucket}"),
+        id=paths.volume_container(name),
         hostname="making",
         root=place.root,
         namespace=NO_NETWORK,
-        argv=tuple(word.format(out=_OUT, source=_SOURCE) for word in making.argv),
+        argv=tuple(word.format(out=_OUT, source=_SOURCE) for word in argv),
         cwd=f"/{_PROGRAM}",
-        cgroup=paths.cgroup(f"making.{making.bucket}"),
+        cgroup=paths.cgroup(name.replace("-", ".")),
         memory=_MEMORY,
         cpus=os.cpu_count() or 1,
-        binds=((_OUT, str(building)), *source),
+        binds=() if out is None else ((_OUT, str(out)),),
+        shared=_sources(making.source),
         fuse=False,
     )
     try:
@@ -107,4 +142,22 @@ def _make(making: Making, folder: Path, paths: LabPaths, runc: Runc, report: Rep
     finally:
         mounts.unmount(place.root)
         remove_tree(place.folder)
-    building.replace(folder)
+
+
+def _sources(source: str | None) -> tuple[tuple[str, str], ...]:
+    """Return the user's folder as the container has it, and what links in it lead to elsewhere.
+
+    A link is followed inside the container, so what it leads to is put where it ends there.
+    """
+    if source is None:
+        return ()
+    top = os.path.realpath(source)
+    links = [(name, real) for name, real in leads_out(Path(source)) if not f"{top}/".startswith(f"{real}/")]
+    strange = tuple(shown(name) for name, real in links if not (is_utf8(name) and is_utf8(real)))
+    if strange:
+        raise InputError(
+            f"links in {source} lead out of it, by names that are not UTF-8",
+            details=strange,
+            hint="Rename them, or put the files themselves there.",
+        )
+    return ((_SOURCE, source), *((f"{_SOURCE}/{name}", real) for name, real in links))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from rookery.apps.serving import Rules
+from rookery.apps.serving import NO_RULES, PUBLISHED_ALTHOUGH_HIDDEN, Rules
+from rookery.apps.streaming.guest.folders import is_utf8, shown, walk
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, Design
 from rookery.drivers import s3
@@ -85,15 +87,13 @@ def publish_app(
 def app_content(design: Design, app: AppDesign, pages: Pages) -> tuple[tuple[str, tuple[s3.Item, ...]], ...]:
     """Return what belongs into each bucket of an application."""
     definition = APPS[app.name]
-    own, making = definition.folder(app), definition.making(app)
+    making = definition.making(app)
+    own = None if making is not None else definition.folder(app.settings)
     if own is not None:
-        rules = Rules()  # nothing is known of it but its names
-        items = folder_items(Path(own), media_type=rules.media_type, cache_control=rules.cache_control)
+        items = folder_items(Path(own), NO_RULES)
         return tuple((bucket.name, items) for bucket in app.buckets)
     if making is not None:
-        folder = made_folder(making)
-        items = folder_items(folder, media_type=definition.media_type, cache_control=definition.cache_control)
-        return ((making.bucket, items),)
+        return ((making.bucket, folder_items(made_folder(making), definition.rules)),)
     return tuple(
         (
             bucket,
@@ -102,7 +102,7 @@ def app_content(design: Design, app: AppDesign, pages: Pages) -> tuple[tuple[str
                     path=file.path,
                     source=file.content,
                     media_type=file.media_type,
-                    cache_control=definition.cache_control(file.path),
+                    cache_control=definition.rules.cache_control(file.path),
                 )
                 for file in (*files, *pages())
             ),
@@ -111,18 +111,28 @@ def app_content(design: Design, app: AppDesign, pages: Pages) -> tuple[tuple[str
     )
 
 
-def folder_items(
-    folder: Path, *, media_type: Callable[[str], str], cache_control: Callable[[str], str]
-) -> tuple[s3.Item, ...]:
-    """Return the files of a folder, hidden ones left out; raises InputError where there is none."""
+def folder_items(folder: Path, rules: Rules) -> tuple[s3.Item, ...]:
+    """Return the files of a folder, links followed and hidden ones left out.
+
+    Raises InputError where there is no folder, and for names that S3 cannot have, which `plan` says before.
+    """
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder} to publish", hint="Correct the path in the spec.")
-    found = []
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if path.is_file() and not any(part.startswith(".") for part in relative.parts):
-            key = relative.as_posix()
-            found.append(
-                s3.Item(path=key, source=path, media_type=media_type(key), cache_control=cache_control(key))
-            )
-    return tuple(found)
+    found = [one for one in walk(folder, kept=(PUBLISHED_ALTHOUGH_HIDDEN,)) if not one.hidden and not one.why]
+    strange = tuple(
+        f"{shown(str(one.path))}: its name is not UTF-8" for one in found if not is_utf8(one.name)
+    )
+    if strange:
+        raise InputError(
+            f"{shown(str(folder))} cannot be published", details=strange, hint="Rename these files."
+        )
+    return tuple(
+        s3.Item(
+            path=os.fsencode(one.name).decode(),
+            source=one.path,
+            media_type=rules.content_type(one.name, one.path),
+            cache_control=rules.cache_control(one.name),
+            encoding=rules.content_encoding(one.name),
+        )
+        for one in found
+    )

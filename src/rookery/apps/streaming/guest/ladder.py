@@ -88,7 +88,9 @@ def arguments(source: Source, folder: Path) -> list[str]:
                 *_hls(folder / rung.name),
             ]
         after = f"trim=start={max(0.0, min(source.poster, source.seconds - 1))},setpts=PTS-STARTPTS"
-        parts.append(f"[p{len(sizes)}]{after},scale={sizes[0].width}:{sizes[0].height}[poster]")
+        # JPEG is in the colours' matrix of BT.601, whatever the film is in.
+        size = f"scale={sizes[0].width}:{sizes[0].height}:out_color_matrix=bt601:out_range=full"
+        parts.append(f"[p{len(sizes)}]{after},{size},format=yuvj420p[poster]")
         made += ["-map", "[poster]", "-frames:v", "1", "-q:v", "4", str(folder / "poster.jpg")]
     if heard:
         split = "".join(f"[s{number}]" for number in range(len(heard)))
