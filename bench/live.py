@@ -98,7 +98,12 @@ class Watch:
         host = self._system.design.admin_host.name
         argv = self._system.exec_argv(host, ("python3", "-c", PROBE, self._pool))
         with subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
         ) as self._probe:
             threads = [threading.Thread(target=one, daemon=True) for one in (self._look, self._listen)]
             for thread in threads:

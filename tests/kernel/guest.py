@@ -65,7 +65,9 @@ def obstacle() -> str:
     ]
     if lacks:
         return f"this machine lacks {', '.join(lacks)}"
-    free = int(Path("/proc/meminfo").read_text().partition("MemAvailable:")[2].split()[0]) >> 20
+    free = (
+        int(Path("/proc/meminfo").read_text(encoding="utf-8").partition("MemAvailable:")[2].split()[0]) >> 20
+    )
     if free < MEMORY:
         return f"the guest takes {MEMORY} GiB of memory; {free} GiB are free"
     return ""
@@ -150,6 +152,7 @@ class Guest:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            encoding="utf-8",
             timeout=timeout,
             check=False,
         )
@@ -187,7 +190,7 @@ class Guest:
 
     def tail(self) -> str:
         """Return what its console said last."""
-        return self.console.read_text(errors="replace")[-4000:]
+        return self.console.read_text(encoding="utf-8", errors="replace")[-4000:]
 
     def _lay_checkout(self) -> None:
         """Copy the program into the guest: over hostfs every look at a module would leave the guest."""

@@ -55,7 +55,7 @@ class Places:
 
 
 def _digest() -> str:
-    parts = (_RECIPE, _KERNEL, _GUEST, _PYTHON, _DISK, _NETWORK, _FSTAB, _lock().read_text())
+    parts = (_RECIPE, _KERNEL, _GUEST, _PYTHON, _DISK, _NETWORK, _FSTAB, _lock().read_text(encoding="utf-8"))
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
@@ -106,7 +106,7 @@ def _finish(root: Path, kernel: Path, key: Path) -> None:
     for modules in (kernel / "usr/lib/uml/modules").iterdir():
         shutil.copytree(modules, root / "usr/lib/modules" / modules.name, symlinks=True)
         run(("chroot", str(root), "depmod", modules.name), timeout=120)
-    _lay(root / "root/.ssh/authorized_keys", key.read_text(), 0o600)
+    _lay(root / "root/.ssh/authorized_keys", key.read_text(encoding="utf-8"), 0o600)
     _lay(root / "etc/systemd/network/vec0.network", _NETWORK)
     _lay(root / "etc/fstab", _FSTAB)
     _lay(root / "etc/hostname", "guest\n")
@@ -126,7 +126,7 @@ def _finish(root: Path, kernel: Path, key: Path) -> None:
 
 def _lay(path: Path, text: str, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     path.chmod(mode)
 
 

@@ -111,7 +111,7 @@ def start_unmap(mapping: Mapping, bus: Path = BUS) -> subprocess.Popen[bytes]:
 def device_number(mapping: Mapping, block: Path = Path("/sys/class/block")) -> str:
     """Return a device's number as the tables of mounts write it (`254:16`); nothing for one that is gone."""
     with contextlib.suppress(OSError):
-        return (block / f"rbd{mapping.number}" / "dev").read_text().strip()
+        return (block / f"rbd{mapping.number}" / "dev").read_text(encoding="utf-8").strip()
     return ""
 
 

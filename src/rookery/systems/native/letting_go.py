@@ -106,7 +106,7 @@ def mounts_of(numbers: set[str], pids: Iterable[int], proc: Path = Path("/proc")
             if namespace in seen:
                 continue
             seen.add(namespace)
-            for line in (proc / str(pid) / "mountinfo").read_text().splitlines():
+            for line in (proc / str(pid) / "mountinfo").read_text(encoding="utf-8").splitlines():
                 fields = line.split()
                 if fields[2] in numbers:
                     point = fields[4].encode().decode("unicode_escape")

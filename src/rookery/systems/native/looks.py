@@ -69,7 +69,9 @@ def _as_it_is(state: ProgramState, init: int) -> ProgramState:
     if state.state != "RUNNING":
         return state
     try:
-        fields = Path(f"/proc/{init}/root/proc/{state.pid}/stat").read_text(errors="replace")
+        fields = Path(f"/proc/{init}/root/proc/{state.pid}/stat").read_text(
+            encoding="utf-8", errors="replace"
+        )
     except OSError:
         return state  # it ended meanwhile
     if fields.rpartition(")")[2].split()[0] not in "Tt":
