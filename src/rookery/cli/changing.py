@@ -45,7 +45,7 @@ def diff(before: str, after: str | None, output: str) -> int:
     if output == "json":
         click.echo(to_json({"changes": found, "steps": steps, "cost": money}))
     else:
-        console = Console(highlight=False, width=terminal_width())
+        console = Console(markup=False, emoji=False, highlight=False, width=terminal_width())
         change_tables.print_diff(console, found, steps, money)
     return ExitCode.DONE
 
@@ -110,6 +110,6 @@ def drift(system: str | None, output: str) -> int:
     if output == "json":
         click.echo(to_json({"name": running.design.name, "deviations": deviations}))
     else:
-        console = Console(highlight=False, width=terminal_width())
+        console = Console(markup=False, emoji=False, highlight=False, width=terminal_width())
         change_tables.print_drift(console, running.design.name, deviations)
     return ExitCode.VIOLATED if deviations else ExitCode.DONE

@@ -290,10 +290,12 @@ def _parse_start(text: str) -> dt.datetime:
 
 
 def _parse_traffic(text: str) -> int:
-    from pydantic import ByteSize, TypeAdapter, ValidationError
+    from pydantic import TypeAdapter, ValidationError
+
+    from rookery.spec.model import Size
 
     try:
-        size = int(TypeAdapter(ByteSize).validate_python(text))
+        size = int(TypeAdapter(Size).validate_python(text))
     except ValidationError:
         size = -1
     if size < 0:

@@ -36,7 +36,7 @@ _MOST_CHANGES = 12
 
 def print_blocks(width: int | None, blocks: Sequence[Block]) -> None:
     """Print titled blocks with a line between them, as `show` does; that one loads all that the lab needs."""
-    console = Console(width=width, highlight=False)
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
     for title, block in blocks:
         console.print()
         if title:

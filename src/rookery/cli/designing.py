@@ -49,7 +49,7 @@ def plan(spec: str | None, *, simulate: bool, output: str) -> int:
         click.echo(to_json(data if simulation is None else {**data, "simulation": simulation}))
     else:
         show.print_blocks(
-            Console(width=terminal_width(), highlight=False),
+            Console(width=terminal_width(), markup=False, emoji=False, highlight=False),
             ("", show.design_view(design)),
             ("What it survives", show.survival_view(design)),
             ("What the checks say", show.findings_view(findings)),

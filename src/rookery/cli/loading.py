@@ -105,7 +105,7 @@ def load_status(*, system: str | None, watch: bool, output: str) -> int:
     while True:
         figures = load_figures(running)
         if watch and output == "text":
-            console = Console()
+            console = Console(markup=False, emoji=False)
             if console.is_terminal:
                 console.clear()
         _show(figures, output)
@@ -157,10 +157,12 @@ def parse_duration(text: str) -> float | None:
 
 def parse_space(text: str) -> int:
     """Return bytes; raises InputError."""
-    from pydantic import ByteSize, TypeAdapter, ValidationError
+    from pydantic import TypeAdapter, ValidationError
+
+    from rookery.spec.model import Size
 
     try:
-        return int(TypeAdapter(ByteSize).validate_python(text))
+        return int(TypeAdapter(Size).validate_python(text))
     except ValidationError:
         raise InputError(f"--space {text}: no size", hint="Write it like 500MB or 2GiB.") from None
 
@@ -187,7 +189,7 @@ def _about(system: str | None, keeping: Keeping) -> Iterator[tuple[System, Recor
 
 
 def _say(text: str) -> None:
-    Console(stderr=True, highlight=False, width=terminal_width()).print(text)
+    Console(stderr=True, markup=False, emoji=False, highlight=False, width=terminal_width()).print(text)
 
 
 def _settings_words(figures: Figures) -> str:
@@ -207,4 +209,4 @@ def _show(figures: Figures, output: str) -> None:
     if output == "json":
         click.echo(to_json(figures))
     else:
-        Console(highlight=False, width=terminal_width()).print(load_view(figures))
+        Console(markup=False, emoji=False, highlight=False, width=terminal_width()).print(load_view(figures))

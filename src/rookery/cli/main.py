@@ -28,6 +28,7 @@ from rookery.cli.running import down, open_service, shell, status, up, verify
 from rookery.cli.terminal import soften_output
 from rookery.cli.testing import test
 from rookery.errors import ExitCode, RookeryError
+from rookery.texts import one_line
 
 # These lay files that others read: the users of Ceph, nginx, PostgreSQL, apt, those in pods. What is secret
 # among them has a mode of its own, so the umask of whoever calls, which may close all of them, is not asked.
@@ -121,7 +122,9 @@ def main() -> None:
 def _show(error: RookeryError, *, cause: BaseException | None = None) -> None:
     if "-v" in sys.argv or "--verbose" in sys.argv:
         traceback.print_exception(cause or error)
-    click.echo(click.style("error: ", fg="red", bold=True) + str(error), err=True)
+    # What a file says must not steer the terminal.
+    said = "\n".join(map(one_line, str(error).split("\n")))
+    click.echo(click.style("error: ", fg="red", bold=True) + said, err=True)
 
 
 if __name__ == "__main__":

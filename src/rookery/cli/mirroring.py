@@ -233,7 +233,7 @@ def _print(opened: Mirror, *, everything: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, width=terminal_width())
+    console = Console(markup=False, emoji=False, highlight=False, width=terminal_width())
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("what")
     table.add_column("count", justify="right")
@@ -254,7 +254,7 @@ class Shown:
     def __init__(self) -> None:
         from rich.console import Console
 
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
         self._status = self._console.status("looking at what is there")
         self._lock = threading.Lock()
 

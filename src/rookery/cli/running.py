@@ -92,7 +92,7 @@ def _bring_up(
     from rookery.cli.progress import ConsoleProgress
     from rookery.run.up import bring_up, findings_here, steps_left
 
-    talk = Console(stderr=True, highlight=False, width=terminal_width())
+    talk = Console(stderr=True, markup=False, emoji=False, highlight=False, width=terminal_width())
     steps = steps_left(system)
     system.close()
     record.did = f"{len(steps)} of {len(system.steps())} steps: {', '.join(step.id for step in steps)}"
@@ -116,7 +116,7 @@ def _show_arrival(arrival: Arrival, system: System, output: str) -> None:
         click.echo(to_json(up_data(design, arrival, endpoints)))
         return
     show.print_blocks(
-        Console(highlight=False, width=terminal_width()),
+        Console(markup=False, emoji=False, highlight=False, width=terminal_width()),
         ("What runs where", show.status_view(system.hosts(), design)),
         ("Verified: " + show.results_summary(arrival.results), show.results_view(arrival.results)),
         ("Where to go", show.endpoints_view(endpoints)),
@@ -147,7 +147,7 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     require_root()
     workspace = open_running(system)
     running = find_system(workspace.design)
-    console = Console(highlight=False, width=terminal_width())
+    console = Console(markup=False, emoji=False, highlight=False, width=terminal_width())
     try:
         while True:
             state = read_state(running)
@@ -198,7 +198,7 @@ def verify(system: str | None, output: str) -> int:
     if output == "json":
         click.echo(to_json(verify_data(results)))
     else:
-        console = Console(highlight=False, width=terminal_width())
+        console = Console(markup=False, emoji=False, highlight=False, width=terminal_width())
         show.print_blocks(console, (show.results_summary(results), show.results_view(results)))
     return _verdict(results)
 

@@ -51,6 +51,7 @@ from rookery.design.stored import FileSystem, ObjectStore, Pool
 from rookery.design.users import build_users
 from rookery.errors import InputError
 from rookery.spec.model import Machine, Platform, Spec
+from rookery.texts import one_line
 from rookery.units import GB, MIB
 
 FILE_SYSTEM_NAME = "cephfs"
@@ -82,7 +83,7 @@ def build_design(spec: Spec, *, placers: Placers, kept: Kept = _NOTHING) -> Desi
     )
     return Design(
         name=spec.name,
-        description=" ".join(spec.description.split()),
+        description=" ".join(one_line(spec.description).split()),
         provider=spec.provider,
         platform=platform,
         distribution=spec.storage.distribution,

@@ -6,6 +6,7 @@ an unknown key. It holds what a person decides; what follows from that is comput
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ByteSize,
     ConfigDict,
     Field,
@@ -55,6 +57,31 @@ def _distinct(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return items
 
 
+# A number and a unit, and nothing behind them: pydantic reads as far as it understands, `20GB, 5` as 20 GB.
+SIZE_FORM = r"^\s*([0-9]*\.)?[0-9]+\s*[A-Za-z]*\s*$"
+
+
+def _whole(value: object) -> object:
+    """Refuse a text of which only the beginning is a size."""
+    if isinstance(value, str) and not re.match(SIZE_FORM, value):
+        raise ValueError(f"is {value!r}; write a size with its unit, like 20GB or 4GiB")
+    return value
+
+
+Size = Annotated[ByteSize, BeforeValidator(_whole)]
+
+
+def _folder(text: str) -> str:
+    """Refuse what names no folder: empty it would be the spec's own, and the system has no NUL in names."""
+    if not text.strip():
+        raise ValueError("is empty; name a folder, `.` for the one that the spec is in")
+    if "\0" in text:
+        raise ValueError("has a NUL character, which no name of a folder has")
+    return text
+
+
+Folder = Annotated[str, AfterValidator(_folder)]
+
 # A DNS name: labels of 1 to 63 letters, digits and hyphens, no hyphen at either end (RFC 1123, 2.1), 253
 # characters in all; names below it, `dashboard.` the longest, have to fit too.
 _LONGEST_NAME = 253
@@ -81,11 +108,11 @@ def _domain(text: str) -> str:
 
 Cidr = Annotated[
     str,
-    StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$"),
+    StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}$"),
     _readable(IPv4Network, "IPv4 network"),
 ]
 Address = Annotated[
-    str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}$"), _readable(IPv4Address, "IPv4 address")
+    str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){3}$"), _readable(IPv4Address, "IPv4 address")
 ]
 Domain = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), AfterValidator(_domain)
@@ -115,8 +142,8 @@ class Machine(Model):
     """The size of each server of one role."""
 
     cpus: int = Field(2, ge=1, le=1024, description="Virtual CPUs of each server.")
-    memory: ByteSize = Field(ByteSize(4 * GIB), ge=512 * 1024**2, description="Memory of each server.")
-    disk: ByteSize = Field(ByteSize(20 * GB), ge=GB, description="System disk of each server.")
+    memory: Size = Field(ByteSize(4 * GIB), ge=512 * 1024**2, description="Memory of each server.")
+    disk: Size = Field(ByteSize(20 * GB), ge=GB, description="System disk of each server.")
     addresses: Annotated[tuple[Address, ...], AfterValidator(_distinct)] = Field(
         (),
         json_schema_extra={"uniqueItems": True},
@@ -140,7 +167,7 @@ class Drives(Model):
     """A set of identical data drives that every storage node has."""
 
     count: int = Field(2, ge=1, le=64, description="How many of this kind on each storage node.")
-    size: ByteSize = Field(ByteSize(20 * GB), ge=5 * GB, description="Size of each; Ceph refuses below 5 GB.")
+    size: Size = Field(ByteSize(20 * GB), ge=5 * GB, description="Size of each; Ceph refuses below 5 GB.")
     device_class: Literal["hdd", "ssd", "nvme"] = Field(
         "ssd", alias="class", description="CRUSH device class that the OSD on it gets."
     )
@@ -261,7 +288,7 @@ class Storage(Model):
 class Kubernetes(Model):
     """Kubernetes, where the platform is that."""
 
-    version: Annotated[str, StringConstraints(pattern=r"^1\.\d{1,2}$")] = Field(
+    version: Annotated[str, StringConstraints(pattern=r"^1\.[0-9]{1,2}$")] = Field(
         KUBERNETES, description="Minor version; every pinned component was chosen for the default."
     )
     bootstrap: Literal["kubeadm", "kubeone", "none"] = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.spec.model import SIZE_FORM
 from rookery.spec.parse import SettingsTable, spec_model
 
 
@@ -16,14 +17,16 @@ def build_schema(settings: SettingsTable) -> dict[str, Any]:
         "type": "string",
         "description": "The pattern this spec builds on: a name from `rookery patterns`, or a spec's path.",
     }
-    _say_minimums(schema)
+    _say_sizes(schema)
     return schema
 
 
-def _say_minimums(node: Any) -> None:
-    """Write the least size where editors look for it: pydantic leaves it under a name of its own."""
+def _say_sizes(node: Any) -> None:
+    """Write the form of a size, whole, and the least where editors look for it: pydantic has its own name."""
     if isinstance(node, dict):
         if "ge" in node:
             node["minimum"] = node.pop("ge")
+        if str(node.get("pattern", "")).endswith(r"(\w+)?"):  # ByteSize's, which has no end
+            node["pattern"] = SIZE_FORM
         for value in node.values():
-            _say_minimums(value)
+            _say_sizes(value)

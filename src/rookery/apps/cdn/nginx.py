@@ -58,7 +58,8 @@ HEADERS = (
 )
 
 # What the edge asks of any origin. Without a path in proxy_pass, nginx encodes a rewritten one itself: names
-# may have spaces.
+# may have spaces. Rewriting takes the whole path, by `(?s)` and `\z`: one with an end of a line in it would
+# go to the gateways as it came otherwise, and name any bucket.
 _PROXY = """\
             proxy_pass https://{upstream};
             proxy_http_version 1.1;
@@ -328,7 +329,7 @@ def _route(place: EdgePlace, route: Route) -> str:
     if route.bucket:
         return f"""\
         location {route.path} {{
-{_READING}            rewrite ^{route.path}(.*)$ /{route.bucket}/$1 break;
+{_READING}            rewrite (?s)^{route.path}(.*)\\z /{route.bucket}/$1 break;
             error_page 403 404 =404 @none;
 {_proxy(place, OBJECTS)}
 {_BUCKET}

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import ByteSize, Field, field_validator, model_validator
 
-from rookery.spec.model import AppSettings
+from rookery.spec.model import AppSettings, Folder, Size
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")  # what headers are called in practice
 _VALUE = re.compile(r"[ -~]+")  # what a header may say (RFC 9110), less what is not ASCII
@@ -23,7 +23,7 @@ class CdnSettings(AppSettings):
     """A CDN that serves a static website from an RGW bucket through caching edges."""
 
     edges: int | None = Field(None, ge=1, le=999, description="Edges, one on each worker by default.")
-    site: str | None = Field(
+    site: Folder | None = Field(
         None,
         description="Folder to publish, relative to the spec, served as it is; by default a site about the "
         "demo itself.",
@@ -33,7 +33,7 @@ class CdnSettings(AppSettings):
         description="Headers that come with every page of `site`, like `Content-Security-Policy: default-src "
         "'self'`; none by default.",
     )
-    cache: ByteSize = Field(ByteSize(256 * 1000**2), ge=10**6, description="Cache on each edge's disk.")
+    cache: Size = Field(ByteSize(256 * 1000**2), ge=10**6, description="Cache on each edge's disk.")
 
     @field_validator("headers")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ByteSize, Field
 
-from rookery.spec.model import AppSettings
+from rookery.spec.model import AppSettings, Size
 from rookery.units import GB
 
 
@@ -14,7 +14,7 @@ class DatabaseSettings(AppSettings):
     instances: int | None = Field(
         None, ge=1, le=99, description="Instances, by default one on each worker up to three."
     )
-    volume: ByteSize = Field(
+    volume: Size = Field(
         ByteSize(10 * GB), ge=GB, description="Size of each instance's volume; it can grow while in use."
     )
     synchronous: bool = Field(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from rookery.apps.image import PUBLISHER, image_reference
@@ -29,6 +28,7 @@ from rookery.apps.streaming.media import RULES
 from rookery.apps.streaming.volumes import GIVEN_SPACE, account, claim, claimed
 from rookery.design.model import Design
 from rookery.manifest import Manifest, Objects, common_labels, manifest
+from rookery.texts import shell_word
 
 PACKER = common_labels("streaming", component="packager", part_of=PART_OF)
 _SOURCE = "media-source"
@@ -63,12 +63,12 @@ def source_volume(given: str) -> Objects:
     return Objects(
         name="source",
         why=f"Films of your own come from this volume. Bring them there through its pod, say that they are "
-        f"complete, and the Job takes them: tar -C {shlex.quote(given)} -ch . | "
+        f"complete, and the Job takes them: `tar -C {shell_word(given)} -ch . | "
         f"kubectl -n {NAMESPACE} exec -i deploy/{_SOURCE} -- {_UNPACK} && "
-        f"kubectl -n {NAMESPACE} exec deploy/{_SOURCE} -- touch {_READY}. To publish others later, bring "
-        "them, delete this Job and that of the catalogue's schema, which has their titles (kubectl -n "
-        f"{NAMESPACE} delete job -l 'app.kubernetes.io/component in (packager, schema)'), and apply the tree "
-        "again.",
+        f"kubectl -n {NAMESPACE} exec deploy/{_SOURCE} -- touch {_READY}`. To publish others later, bring "
+        "them, delete this Job and that of the catalogue's schema, which has their titles (`kubectl -n "
+        f"{NAMESPACE} delete job -l 'app.kubernetes.io/component in (packager, schema)'`), and apply "
+        "the tree again.",
         objects=(
             account("source"),
             claim(_SOURCE, own, size=GIVEN_SPACE),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from rookery.spec.model import AppSettings
+from rookery.spec.model import AppSettings, Folder
 
 
 class StreamingSettings(AppSettings):
     """Films and music that stream from an RGW bucket, and a live channel whose window is on CephFS."""
 
-    media: str | None = Field(
+    media: Folder | None = Field(
         None,
         description="Folder of films and music to publish, relative to the spec; by default some that are "
         "generated.",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-
 from rookery.apps.cdn.site import SITE_BUCKET
 from rookery.apps.pods import ISSUER, NAMESPACE
 from rookery.apps.serving import Rules, told_by_ending
 from rookery.apps.table import APPS
 from rookery.design.model import Design
 from rookery.projections.kubernetes.namespaces import CERT_MANAGER
+from rookery.texts import shell_word
 
 _DOCUMENT = """\
 The tree brings the site's pages but for one: the design as one document (`/document.html`) says what was
@@ -68,7 +67,7 @@ def render_by_hand(design: Design) -> str:
     else:
         said, first = _FOLDER, ""
         sends = _SEND.format(
-            aws=aws, folder=shlex.quote(folder), bucket=SITE_BUCKET, fresh=fresh, types=_types()
+            aws=aws, folder=shell_word(folder), bucket=SITE_BUCKET, fresh=fresh, types=_types()
         )
     return f"## The site: what is in no tree\n\n{said}\n```sh\n{first}{keys}{sends}\n```\n"
 

@@ -18,17 +18,19 @@ from typing import Any
 import yaml
 
 from rookery.manifest import Manifest
+from rookery.texts import one_line
 
 _WIDTH = 96
 _WIDEST = 4096  # no value of ours is folded: `kubectl diff` and people compare lines
 
 # What some reader takes for a number, each form with its reader: Go's YAML drops underscores before it looks
-# and wants no dot in a float (resolve.go of go-yaml 2 and 3); YAML 1.1 has binary, octal and sexagesimal
-# numbers (https://yaml.org/type/int.html, float.html), YAML 1.2 octal ones with an o (core schema, 10.3.2).
+# and wants no dot in a float (resolve.go of go-yaml 2 and 3); ruamel.yaml takes `-_1` for one; YAML 1.1 has
+# binary, octal and sexagesimal numbers (https://yaml.org/type/int.html, float.html), YAML 1.2 octal ones with
+# an o (core schema, 10.3.2).
 _NUMBER = re.compile(
     r"""[-+]?(
         0[xX][0-9a-fA-F_]+ | 0[bB][01_]+ | 0[oO][0-7_]+
-      | [0-9][0-9_]*(:[0-9_]+)+(\.[0-9_]*)?
+      | [0-9_]+ | [0-9][0-9_]*(:[0-9_]+)+(\.[0-9_]*)?
       | (\.[0-9_]+ | [0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9_]+)?
       | \.(inf|nan) | 0[xX][0-9a-fA-F_.]+[pP][-+]?[0-9]+
     )""",
@@ -77,7 +79,10 @@ def dump(documents: Iterable[Manifest], *, comment: str = "") -> str:
 
 
 def as_comment(text: str) -> str:
-    """Return a text as comment lines, wrapped; nothing for an empty text."""
+    """Return a text as comment lines, wrapped; nothing for an empty text.
+
+    Whatever some reader takes for the end of a line, or for no text at all, is a space.
+    """
     if not text:
         return ""
     paragraphs = text.strip().split("\n")
@@ -87,7 +92,7 @@ def as_comment(text: str) -> str:
 
 def _wrapped(text: str) -> list[str]:
     """Return the lines of a paragraph; names in commands have hyphens, and stay whole."""
-    return textwrap.wrap(text, _WIDTH - 2, break_on_hyphens=False)
+    return textwrap.wrap(one_line(text), _WIDTH - 2, break_on_hyphens=False)
 
 
 def _plain(value: Any) -> Any:

@@ -55,8 +55,8 @@ rookery image -o rookery-apps.tar         # what the applications' pods run; no 
 cd 00-bootstrap
 pip install ansible-core
 export LC_ALL=C.UTF-8                     # Ansible wants a locale in UTF-8
-ansible-playbook site.yaml --extra-vars apps_image_archive=$PWD/../rookery-apps.tar
-export KUBECONFIG=$PWD/kubeconfig
+ansible-playbook site.yaml --extra-vars apps_image_archive=../rookery-apps.tar
+export KUBECONFIG="$PWD/kubeconfig"
 ```
 
 It may be interrupted anywhere and run again: tokens and certificate keys for joining expire (24 and 2 hours),
@@ -77,8 +77,8 @@ cd 00-bootstrap
 export LC_ALL=C.UTF-8                     # Ansible wants a locale in UTF-8
 ansible-playbook prepare.yaml
 kubeone apply --manifest kubeone.yaml
-export KUBECONFIG=$PWD/{name}-kubeconfig
-ansible-playbook finish.yaml --extra-vars apps_image_archive=$PWD/../rookery-apps.tar
+export KUBECONFIG="$PWD/{name}-kubeconfig"
+ansible-playbook finish.yaml --extra-vars apps_image_archive=../rookery-apps.tar
 ```
 
 KubeOne knows containerd only; kubeadm with CRI-O is `kubernetes.bootstrap: kubeadm` in the spec.

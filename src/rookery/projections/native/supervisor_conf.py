@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Sequence
 
 from rookery.files import Program
 
@@ -40,11 +42,11 @@ def render_supervisor_conf(programs: tuple[Program, ...]) -> str:
 
 
 def _program(program: Program) -> str:
-    environment = ",".join(f'{name}="{value}"' for name, value in program.environment)
+    environment = ",".join(f"{name}={_quoted(value)}" for name, value in program.environment)
     argv = (_START, program.name, program.user or "root", *program.argv)
     lines = [
         f"[program:{program.name}]",
-        f"command={shlex.join(argv).replace('%', '%%')}",
+        f"command={_command(argv)}",
         f"priority={program.priority}",
         f"autostart={'false' if program.gated else 'true'}",
         "autorestart=true",
@@ -62,3 +64,22 @@ def _program(program: Program) -> str:
     if environment:
         lines.append(f"environment={environment}")
     return "\n".join(lines) + "\n"
+
+
+def _command(argv: Sequence[str]) -> str:
+    """Return the words as the supervisor reads them: `;` and `#` after a space begin a comment in quotes too,
+    `%(name)s` is a value, and then they are words as a shell's."""
+    assert not any("\n" in word for word in argv), "a line ends there"
+    # Such a character is within quotes: those end before it and begin anew.
+    return re.sub(r"(?<=\s)(?=[;#])", "''", shlex.join(argv).replace("%", "%%"))
+
+
+def _quoted(value: str) -> str:
+    """Return a variable's value in quotes, of which there are two kinds and no escapes.
+
+    At a value's ends the supervisor drops any.
+    """
+    cannot_be_written = {'"', "'"} <= set(value) or re.search(r"^['\"]|\n|\s[;#]|['\"]$", value)
+    assert not cannot_be_written, value
+    quote = "'" if '"' in value else '"'
+    return f"{quote}{value.replace('%', '%%')}{quote}"

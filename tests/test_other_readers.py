@@ -1,0 +1,626 @@
+"""Texts that a spec leaves free, as readers of another make take them: each file by who reads it.
+
+What is free is little: a description, the folders of site and films, names of files. Everything else has a
+form of its own, and the first tests show what that keeps out. The rest gives hostile but valid values, and
+asks the reader itself, or another of its kind, what it understood.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import contextlib
+import http.client
+import json
+import re
+import shlex
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import replace
+from email.message import Message
+from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from markdown_it import MarkdownIt
+
+import rookery.cli
+from rookery.apps.catalogue.seed import Title, render_seed
+from rookery.apps.cdn.kubernetes import edge_place
+from rookery.apps.cdn.nginx import HEALTH_PORT, Origin, Site, render_edge
+from rookery.apps.cdn.site import render_site
+from rookery.apps.nginx import tls
+from rookery.apps.table import PLACERS, SETTINGS
+from rookery.design.build import build_design
+from rookery.design.model import Design
+from rookery.files import Program
+from rookery.projections.drawing.render import render_drawing
+from rookery.projections.kubernetes import render_kubernetes
+from rookery.projections.kubernetes.emit import as_comment
+from rookery.projections.native.ceph_conf import render_ceph_conf
+from rookery.projections.native.haproxy import render_haproxy
+from rookery.projections.native.server import render_server
+from rookery.projections.native.supervisor_conf import render_supervisor_conf
+from rookery.spec.load import read_pattern
+from rookery.spec.parse import SpecError, parse_spec
+from rookery.systems.native.image_build import image_root
+from rookery.texts import shell_word
+from tests.servers_image import MISSING, entering
+from tests.test_catalogue_postgres import free_port, until, write_certificate
+from tests.test_streaming import guest
+
+# What each reader here might take for its own, as YAML writes it, and as it is to be shown.
+DESCRIPTION = (
+    r"A \e[31mred\x01 \u202e\u2028<b> & ]]> --> \"q\" 'a' "
+    r"{{ 1 + 1 }} {% if %} ${z} $(id) `id` | %s %(n)s; # [/]"
+)
+SHOWN = """A [31mred <b> & ]]> --> "q" 'a' {{ 1 + 1 }} {% if %} ${z} $(id) `id` | %s %(n)s; # [/]"""
+# Names that a folder can have.
+NAMES = (
+    "plain",
+    "two  spaces",
+    " before and after ",
+    'it\'s "quoted" `id` $(id) ${HOME} $HOME \\ !x',
+    "-x",
+    "{{ 1 + 1 }} {% raw %} %(here)s %s",
+    "a;b #c | d & e > f * ? [g] ~",
+    "<script>alert(1)</script> *b* _c_ [d](e)",
+    "ends\nof\r\nlines\x85evil: 1\u2028other: 2",
+    "```\nmusic",
+    "\x1b[31mred\x07\x7f",
+    "k\u00e4se 薄暮 \u202egnirts",
+    b"caf\xe9".decode("utf-8", "surrogateescape"),
+)
+DOMAIN = "0.1-2.xn--demo.e-x"
+
+
+def hostile(rest: str = "", *, provider: str = "lab", name: str = "on") -> Design:
+    """Return a design whose free texts are hostile; `rest` is more of its spec."""
+    text = (
+        f"apiVersion: rookery/v1\npattern: production-minimum\nprovider: {provider}\nname: '{name}'\n"
+        f'description: "{DESCRIPTION}"\n{rest}'
+    )
+    return build_design(read(text), placers=PLACERS)
+
+
+def read(text: str) -> Any:
+    return parse_spec(
+        text,
+        file="x",
+        settings=SETTINGS,
+        read_pattern=lambda name: read_pattern(name, relative_to=Path()),
+    )
+
+
+def on_kubernetes(
+    folder: str = "/srv/a", *, provider: str = "existing", bootstrap: str = "kubeadm"
+) -> Design:
+    given = json.dumps(folder)
+    return hostile(
+        f"kubernetes: {{domain: {DOMAIN}, bootstrap: {bootstrap}}}\n"
+        f"apps: {{cdn: {{site: {given}}}, streaming: {{media: {given}}}, database: {{}}, catalogue: {{}}}}\n",
+        provider=provider,
+    )
+
+
+def tree(design: Design, *, gitops: str = "") -> dict[str, str]:
+    return {file.path: file.content.decode() for file in render_kubernetes(design, gitops=gitops)}
+
+
+# What never gets that far
+
+DOMAIN_FORM = "use lower-case letters, digits, hyphens and dots, like demo.example.org"
+REFUSED = (
+    ("name: 'a b'", "name: is 'a b'; use lower-case letters, digits and dashes, a letter first"),
+    ("name: 'a%s'", "name: is 'a%s'; use lower-case letters, digits and dashes, a letter first"),
+    ('name: "a\\n"', "name: is 'a\\n'; use lower-case letters, digits and dashes, a letter first"),
+    ("name: 'ä'", "name: is 'ä'; use lower-case letters, digits and dashes, a letter first"),
+    (
+        "kubernetes: {domain: 'a;b.c'}",
+        f"kubernetes.domain: is 'a;b.c'; {DOMAIN_FORM}",
+    ),
+    (
+        'kubernetes: {version: "1.\\u0663\\u0666"}',
+        "kubernetes.version: is '1.٣٦'; write a minor version in quotes, like \"1.36\"",
+    ),
+    (
+        'network: {public: "10.\\u0663.0.0/24"}',
+        "network.public: is '10.٣.0.0/24'; write an IPv4 network like 10.20.0.0/24",
+    ),
+    (
+        "hosts: {workers: {memory: '4GB, 5'}}",
+        "hosts.workers.memory: is '4GB, 5'; write a size with its unit, like 20GB or 4GiB",
+    ),
+    (
+        'hosts: {workers: {disk: "20GB\\n%"}}',
+        "hosts.workers.disk: is '20GB\\n%'; write a size with its unit, like 20GB or 4GiB",
+    ),
+    (
+        "hosts: {workers: {disk: 20GB/s}}",
+        "hosts.workers.disk: is '20GB/s'; write a size with its unit, like 20GB or 4GiB",
+    ),
+    (
+        'hosts: {workers: {disk: "\\u0662\\u0660GB"}}',
+        "hosts.workers.disk: is '\u0662\u0660GB'; write a size with its unit, like 20GB or 4GiB",
+    ),
+    (
+        "apps: {cdn: {site: ''}}",
+        "apps.cdn.site: is empty; name a folder, `.` for the one that the spec is in",
+    ),
+    (
+        'apps: {streaming: {media: "a\\0b"}}',
+        "apps.streaming.media: has a NUL character, which no name of a folder has",
+    ),
+)
+
+
+@pytest.mark.parametrize(("line", "message"), REFUSED)
+def test_what_has_a_form_is_refused_in_any_other(line: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        read(f"apiVersion: rookery/v1\n{line}\n")
+    assert [str(problem) for problem in caught.value.problems] == [f"x:2: {message}"]
+
+
+def test_a_description_becomes_one_line_that_can_be_shown() -> None:
+    assert hostile().description == SHOWN
+
+
+# Shells
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bash_reads_a_folder_s_name_as_it_is(name: str) -> None:
+    word = shell_word(name)
+    done = subprocess.run(
+        ["bash", "-c", f"printf %s {word}"], capture_output=True, timeout=10, check=False, env={"LC_ALL": "C"}
+    )
+    assert (done.returncode, done.stdout) == (0, name.encode("utf-8", "surrogateescape"))
+    assert word.isprintable()
+    # A comment's lines are wrapped at spaces, and no two of them stand together.
+    assert " ".join(line[2:] for line in as_comment(f"cd {word}").splitlines()) == f"cd {word}"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "\udce9" not in name])
+def test_the_guide_s_commands_are_code_that_bash_can_read(name: str) -> None:
+    folder = f"/srv/{name}"
+    files = tree(on_kubernetes(folder))
+    found = code(files["README.md"])
+    fences = [text for kind, text in found if kind == "fence"]
+    for text in (*fences, files["apply.sh"]):
+        done = subprocess.run(
+            ["bash", "-n"], input=text.encode(), capture_output=True, timeout=10, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    given = shell_word(folder)
+    assert [text.count(given) for text in fences if given in text] == [1]
+    assert [text.startswith(f"tar -C {given} -ch . | kubectl ") for kind, text in found if given in text] == [
+        True,
+        False,
+    ]
+
+
+def code(text: str) -> list[tuple[str, str]]:
+    """Return what Markdown takes for code: fenced blocks of a shell, and spans."""
+    found = []
+    for token in MarkdownIt().parse(text):
+        assert token.type != "html_block", token.content
+        if token.type == "fence":
+            found.append(("fence", token.content))
+        for inner in token.children or ():
+            assert inner.type != "html_inline", inner.content
+            if inner.type == "code_inline":
+                found.append(("span", inner.content))
+    return found
+
+
+# YAML's comments, Ansible, Helm, Flux, kubelet
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "\udce9" not in name])
+def test_a_folder_s_name_stays_in_its_comment(name: str) -> None:
+    text = tree(on_kubernetes(f"/srv/{name}"))["72-streaming/04-source.yaml"]
+    plain = tree(on_kubernetes("/srv/plain"))["72-streaming/04-source.yaml"]
+    assert list(yaml.safe_load_all(text)) == list(yaml.safe_load_all(plain))
+
+
+TEMPLATED = {
+    "kubeadm": {"api_url": "https://{{ endpoint }}", "kubeconfig_file": "{{ playbook_dir }}/kubeconfig"}
+}
+
+
+@pytest.mark.parametrize("bootstrap", ["kubeadm", "kubeone"])
+def test_ansible_finds_no_template_but_ours(bootstrap: str) -> None:
+    """Jinja2 reads every variable that is used: each comes out as it went in."""
+    files = tree(on_kubernetes(bootstrap=bootstrap))
+    loader = DataLoader()
+    variables = loader.load(files["00-bootstrap/group_vars/all.yaml"])
+    ours = {name: variables.pop(name) for name in TEMPLATED.get(bootstrap, {})}
+    assert ours == TEMPLATED.get(bootstrap, {})
+    inventory = loader.load(files["00-bootstrap/inventory.yaml"])
+    assert Templar(loader).template(variables) == variables
+    assert Templar(loader).template(inventory) == inventory
+    assert "{{" not in json.dumps([variables, inventory])
+
+
+def test_helm_and_flux_find_nothing_to_replace() -> None:
+    """Charts pass some values through `tpl`, Flux replaces `${...}` where it is asked to."""
+    files = tree(on_kubernetes(), gitops="flux")
+    values = {path: text for path, text in files.items() if path.endswith(".values.yaml")}
+    assert values
+    assert [path for path, text in values.items() if "{{" in str(yaml.safe_load(text))] == []
+    assert [path for path, text in files.items() if "postBuild" in text and path.startswith("flux/")] == []
+
+
+@pytest.mark.parametrize("site", ["", "apps: {cdn: {site: /a}}\n"])
+def test_kubelet_replaces_nothing_in_commands(site: str) -> None:
+    """It takes `$$` for `$`, and `$(NAME)` for a variable of the container (Kubernetes, "Define dependent
+    environment variables"); what is none of these stays."""
+    design = hostile(f"{site}", provider="existing")
+    found = []
+    for path, text in tree(design).items():
+        if path.endswith(".yaml") and not path.endswith(".values.yaml") and path[:2] > "00":
+            found += [one for document in yaml.safe_load_all(text) for one in containers(document)]
+    assert found
+    for one in found:
+        names = {each["name"] for each in one.get("env", ())}
+        words = [*one.get("command", ()), *one.get("args", ())]
+        words += [each["value"] for each in one.get("env", ()) if "value" in each]
+        for word in words:
+            assert "$$" not in word, word
+            found_in = set(re.findall(r"\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)", word))
+            # A word that is a variable and nothing else is meant as one.
+            assert not names & found_in or word in {f"$({name})" for name in names}, word
+
+
+def containers(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("containers", "initContainers"):
+                yield from value
+            yield from containers(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from containers(value)
+
+
+# Pages and drawings
+
+
+class Page(HTMLParser):
+    """Notes elements and texts as a browser's tokeniser finds them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def test_pages_show_a_description_and_nothing_else_of_it() -> None:
+    plain, nasty = (
+        {file.path: file for file in render_site(build_design(read(spec), placers=PLACERS))}
+        for spec in (
+            "apiVersion: rookery/v1\npattern: production-minimum\ndescription: x\n",
+            f'apiVersion: rookery/v1\npattern: production-minimum\ndescription: "{DESCRIPTION}"\n',
+        )
+    )
+    for path, file in nasty.items():
+        if path.endswith(".html"):
+            page = Page(file.content.decode())
+            assert page.tags == Page(plain[path].content.decode()).tags
+            assert page.texts.count(SHOWN) == (path == "index.html")
+    assert SHOWN in str(json.loads(nasty["design.json"].content)).replace("\\'", "'")
+
+
+def test_a_drawing_is_xml_and_so_is_what_draw_io_finds_in_it() -> None:
+    root = ET.fromstring(render_drawing(hostile()))
+    words = " ".join("".join(root.itertext()).split())
+    assert "A [31mred <b> & ]]> -->" in words
+    inner = ET.fromstring(root.attrib["content"])
+    values = " ".join(cell.attrib.get("value", "") for cell in inner.iter("mxCell"))
+    assert "A [31mred <b> & ]]> -->" in values
+    # Without html=1 draw.io takes a value for text; with it, lines below each other are all there is.
+    marked = [
+        cell.attrib["value"] for cell in inner.iter("mxCell") if "html=1" in cell.attrib.get("style", "")
+    ]
+    assert {tag for value in marked for tag in Page(value).tags} == {"b", "br"}
+    assert "[31mred" not in " ".join(marked)
+
+
+# Configuration files of servers
+
+
+def test_ini_files_say_what_the_design_says() -> None:
+    for design in (hostile(), hostile(name="a" * 32)):
+        parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"), strict=True)
+        parser.read_string(render_ceph_conf(design, fsid="00000000-0000-4000-8000-000000000000"))
+        assert parser["global"]["public_network"] == design.network.public
+        assert [name for name in parser if SHOWN in str(dict(parser[name]))] == []
+
+
+WORDS = (
+    "a b",
+    "x ;y",
+    "x #y",
+    "%(here)s %s %%",
+    "it's",
+    '"q"',
+    "$HOME `id` \\",
+    "",
+    ";",
+    "#",
+    "a\t;b",
+    "-x=y z",
+)
+VALUES = ("a,b", "x;y", "%(ENV_HOME)s", 'say "a" twice', "it's", "/usr/lib:/b", "a=b c")
+
+
+def test_supervisor_reads_words_and_variables_as_they_are() -> None:
+    folder = image_root() / "usr/lib/python3/dist-packages"
+    if not (folder / "supervisor").is_dir():
+        pytest.skip(MISSING)
+    environment = tuple((f"V{number}", value) for number, value in enumerate(VALUES))
+    program = Program(name="x", argv=WORDS, environment=environment)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _SUPERVISOR, folder],
+        input=render_supervisor_conf((program,)),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stderr == ""
+    command, variables = json.loads(done.stdout)
+    assert tuple(shlex.split(command))[-len(WORDS) :] == WORDS
+    assert tuple(variables.items()) == environment
+
+
+# Its own parser, with the values that it replaces.
+_SUPERVISOR = """\
+import importlib.util, json, sys, types
+sys.path.append(sys.argv[1])
+sys.modules.setdefault("pkg_resources", types.ModuleType("pkg_resources"))
+from supervisor.options import UnhosedConfigParser
+from supervisor.datatypes import dict_of_key_value_pairs
+parser = UnhosedConfigParser()
+parser.expansions = {"here": "HERE", "program_name": "x", "ENV_HOME": "HOME"}
+parser.read_string(sys.stdin.read())
+section = "program:x"
+variables = dict_of_key_value_pairs(parser.saneget(section, "environment", do_expand=False))
+from supervisor.options import expand
+variables = {name: expand(value, parser.expansions, name) for name, value in variables.items()}
+print(json.dumps([parser.saneget(section, "command"), variables]))
+"""
+
+
+def test_haproxy_takes_the_longest_names(tmp_path: Path) -> None:
+    if not shutil.which("haproxy"):
+        pytest.skip("there is no haproxy")
+    label = "a" * 63
+    rest = f"kubernetes: {{domain: {label}.{label}.{label}.{'b' * 40}, network: bridge}}\n"
+    files = tree(hostile(rest, provider="existing", name="a" + "-" * 30 + "a"))
+    native = hostile(name="a" + "-" * 30 + "a")
+    balancer = native.load_balancer
+    assert balancer is not None
+    for text in (files["haproxy.cfg"], render_haproxy(native, balancer)):
+        kept = [line for line in text.splitlines() if line.strip() not in ("user haproxy", "group haproxy")]
+        (tmp_path / "haproxy.cfg").write_text("\n".join(kept) + "\n")
+        done = subprocess.run(
+            ["haproxy", "-c", "-f", tmp_path / "haproxy.cfg"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_scripts_of_servers_are_scripts() -> None:
+    design = hostile()
+    texts = [
+        file.content.decode()
+        for host in design.hosts
+        for file in render_server(design, host, fsid="00000000-0000-4000-8000-000000000000")
+        if file.content.startswith(b"#!/bin/sh") or file.path.endswith(".sh")
+    ]
+    assert texts
+    for text in dict.fromkeys(texts):
+        assert subprocess.run(["sh", "-n"], input=text.encode(), check=False).returncode == 0
+
+
+# Names of films
+
+
+def test_a_film_s_name_is_text_in_sql_and_plain_in_paths() -> None:
+    """What is served below is a slug: playlists, URLs and ffmpeg's arguments have no other."""
+    sources = guest("sources")
+    for name in NAMES:
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", sources.slug(name))
+    titles = [
+        Title(id=f"t{number}", name=sources.readable(name), kind="video", seconds=1)
+        for number, name in enumerate(NAMES)
+        if "\udce9" not in name
+    ]
+    script = render_seed(titles, viewers=0, plays=0, owner="o")
+    literals = re.findall(r"^    \('t(\d+)', (E?'(?:[^'\\]|''|\\.)*'), 'video', 1\)", script, re.MULTILINE)
+    assert [unquoted(text) for _, text in literals] == [
+        title.name for title in sorted(titles, key=lambda t: t.id)
+    ]
+    assert script.replace("\n", "").replace("\t", "").isprintable()
+
+
+def unquoted(literal: str) -> str:
+    """Read a literal as PostgreSQL's scanner does (4.1.2.2 of its documentation)."""
+    text = literal.removeprefix("E")[1:-1].replace("''", "'")
+    if not literal.startswith("E"):
+        return text
+    return re.sub(r"\\(U([0-9A-F]{8})|\\)", lambda found: chr(int(found[2], 16)) if found[2] else "\\", text)
+
+
+# What an edge asks the gateways for
+
+PATHS = (
+    ("a b.html", "/site/a b.html"),
+    ("100%25.html", "/site/100%25.html"),
+    ("what?#.html", "/site/what?#.html"),
+    ("$uri;{x}.html", "/site/$uri;{x}.html"),
+    ("ends\nhere.html", "/site/ends\nhere.html"),
+    ("end\n", "/site/end\n"),
+    ("folder/", "/site/folder/index.html"),
+    ("line\n/", "/site/line\n/index.html"),
+    ("private/of\nothers", "/site/private/of\nothers"),
+    ("media/x\n.m3u8", "/media/x\n.m3u8"),
+    ("käse.html", "/site/käse.html"),
+)
+# Of a folder of one's own: a spec may give them anything that can be printed, but for `$`.
+HEADERS = (
+    ("X-Marks", """; } add_header X-Evil 1; # \\ \\" " ' {{ x }} %s \\n"""),
+    ("X-Plain", "default-src 'self'; img-src *"),
+)
+
+
+def test_nginx_asks_for_the_site_s_own_files_whatever_their_names(tmp_path: Path) -> None:
+    """A path with the end of a line once went to the gateways as it came: it named any bucket."""
+    if not entering(tmp_path):
+        pytest.skip(f"there is no nginx: {MISSING}")
+    write_certificate(tmp_path)
+    with gateway(tmp_path) as (port, asked), nginx(tmp_path, port) as edge:
+        said = [get(edge, "/" + quote(path, safe="/")) for path, _ in PATHS]
+    assert [unquote_to_bytes(path).decode() for path in asked] == [wanted for _, wanted in PATHS]
+    assert [[headers[name] for name, _ in HEADERS] for headers in said] == [
+        [value for _, value in HEADERS] for _ in PATHS
+    ]
+
+
+@contextlib.contextmanager
+def gateway(folder: Path) -> Iterator[tuple[int, list[str]]]:
+    """Serve nothing at all over TLS, and note what was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.crt", folder / "server.key")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port, asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, port: int) -> Iterator[int]:
+    """Run the image's nginx as an edge in front of the gateway; yield its port."""
+    edge = free_port()
+    design = on_kubernetes()
+    origin = Origin(servers=(f"127.0.0.1:{port}",), name="localhost", host="localhost")
+    place = replace(
+        edge_place(design),
+        head=("user root;", "worker_processes 1;", "pid /tmp/nginx.pid;", "error_log stderr warn;"),
+        cache="/tmp/cache",
+        tls=tls("/srv/server.crt", "/srv/server.key"),
+        authority="/srv/ca.crt",
+        listens=(f"127.0.0.1:{edge} ssl",),
+        origins=tuple((name, origin) for name, _ in edge_place(design).origins),
+    )
+    text = render_edge(place, design.routes, Site(cache_bytes=10**6, headers=HEADERS))
+    (folder / "nginx.conf").write_text(
+        text.replace(f"listen {HEALTH_PORT};", f"listen 127.0.0.1:{free_port()};")
+    )
+    argv = (
+        *entering(folder),
+        "/usr/sbin/nginx",
+        "-e",
+        "stderr",
+        "-c",
+        "/srv/nginx.conf",
+        "-g",
+        "daemon off;",
+    )
+    with (folder / "said").open("w") as said, subprocess.Popen(argv, stdout=said, stderr=said) as process:
+        try:
+            assert until(lambda: answers(edge)), (folder / "said").read_text()
+            yield edge
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    return False
+
+
+def get(port: int, path: str) -> Message:
+    """Return the headers of an answer."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.status == 200, path
+        return answer.headers
+    finally:
+        connection.close()
+
+
+# The terminal
+
+
+def test_words_in_brackets_are_words_on_the_terminal() -> None:
+    """Rich takes `[/x]` for markup and `:x:` for a picture unless it is told not to."""
+    folder = Path(rookery.cli.__file__).parent
+    made = [
+        call
+        for path in sorted(folder.glob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Console"
+    ]
+    assert made
+    for call in made:
+        said = {word.arg: ast.unparse(word.value) for word in call.keywords}
+        assert (said.get("markup"), said.get("emoji")) == ("False", "False"), ast.unparse(call)
+
+
+def test_an_error_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text('apiVersion: rookery/v1\n"a\\e[2Jb": 1\n')
+    done = subprocess.run(
+        [sys.executable, "-m", "rookery", "plan", tmp_path / "x.yaml"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "x.yaml:2: a [2Jb: unknown key" in done.stderr
+    assert done.stderr.replace("\n", "").isprintable()
