@@ -494,6 +494,15 @@ HEADERS = (
 )
 
 
+def test_a_design_with_headers_can_be_hashed_and_compared() -> None:
+    spec = "apiVersion: rookery/v1\napps: {cdn: {site: a, headers: {X-A: 'b', X-C: 'd'}}}\n"
+    again = spec.replace("X-A: 'b', X-C: 'd'", "X-C: 'd', X-A: 'b'")
+    one, other, another = (
+        read(text).apps.chosen()[0][1] for text in (spec, again, spec.replace("'d'", "'e'"))
+    )
+    assert (one == other, hash(one) == hash(other), one == another) == (True, True, False)
+
+
 def test_nginx_asks_for_the_site_s_own_files_whatever_their_names(tmp_path: Path) -> None:
     """A path with the end of a line once went to the gateways as it came: it named any bucket."""
     if not entering(tmp_path):

@@ -35,6 +35,10 @@ class CdnSettings(AppSettings):
     )
     cache: Size = Field(ByteSize(256 * 1000**2), ge=10**6, description="Cache on each edge's disk.")
 
+    def __hash__(self) -> int:
+        """Return a hash, as every part of a design has one: that of a mapping's pairs."""
+        return hash((self.edges, self.site, tuple(sorted(self.headers.items())), self.cache))
+
     @field_validator("headers")
     @classmethod
     def _are_headers(cls, headers: dict[str, str]) -> dict[str, str]:
