@@ -177,7 +177,7 @@ def test_down_where_ceph_is_dead_already(guest: Guest, how: str) -> None:
     """With something written and not answered in the kernel, which no kill ends."""
     up(guest)
     root = f"/proc/{inside(guest, volume_host(guest))}/root{_DATA}"
-    guest.run("pkill -STOP ceph-osd")
+    guest.run("kill -STOP $(pgrep -x ceph-osd)")
     guest.run(f"timeout 2 dd if=/dev/zero of={root}/probe bs=1M count=1 conv=fsync", check=False, timeout=10)
     if how == "every server is dead":
         guest.run(

@@ -23,6 +23,8 @@ UNUSED_MGR_MODULES = (
     "zabbix",
 )
 
+_MDS_GRACE = 10  # seconds
+
 
 def render_ceph_conf(design: Design, *, fsid: str) -> str:
     """Return ceph.conf; `fsid` is the cluster's UUID, made when the system is."""
@@ -91,9 +93,13 @@ def _mon(design: Design) -> tuple[str, ...]:
         "mon_election_timeout = 1",
         "# A monitor that was lost holds every change up for twice its lease, 5 s otherwise.",
         "mon_lease = 2",
-        "# A metadata server that was lost together with a monitor is succeeded as soon as any other, not",
-        "# after a minute in which its silence is put down to the monitors.",
-        "mds_beacon_mon_down_grace = 15",
+        "# A silent metadata server is succeeded after 10 s, also where a monitor was lost with it: not",
+        "# after 15 s, nor after a minute in which its silence is put down to the monitors. These look every",
+        "# second, for they forgive all silence where two looks were farther apart than the grace less the",
+        "# interval of its beacons.",
+        f"mds_beacon_grace = {_MDS_GRACE}",
+        f"mds_beacon_mon_down_grace = {_MDS_GRACE}",
+        "mon_tick_interval = 1",
         "# The small pools of a demo have few PGs on purpose, and much per PG once they fill.",
         "mon_pg_warn_max_object_skew = 0",
         "mon_max_pg_per_osd = 500",
@@ -126,6 +132,9 @@ def _mds(file_system: str) -> tuple[str, ...]:
     return (
         "# A free MDS joins the one file system there is.",
         f"mds_join_fs = {file_system}",
+        "# It is heard of every 2 s, and takes itself for cut off when the monitors do.",
+        "mds_beacon_interval = 2",
+        f"mds_beacon_grace = {_MDS_GRACE}",
         "# Who takes over waits so long for clients to come back, not 45 s: those that live do within a",
         "# moment, and one that was lost never does.",
         "mds_reconnect_timeout = 10",
