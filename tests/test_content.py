@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -134,34 +135,24 @@ def test_everything_in_a_folder_is_found_or_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="needs another user")
-def test_what_may_not_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / "closed").mkdir(mode=0o700)
-    (tmp_path / "shut.txt").write_text("x")
-    (tmp_path / "shut.txt").chmod(0)
-    (tmp_path / "closed").chmod(0)
+def test_what_may_not_be_read_is_named() -> None:
     code = (
         "import sys; from pathlib import Path; from folders import walk\n"
         "for one in walk(Path('.')): print(one.name, one.why, one.dead)"
     )
     guest = Path(__file__).parents[1] / "src/rookery/apps/streaming/guest/folders.py"
-    argv = ["python3", "-c", code]
-    if os.geteuid() == 0:
-        (tmp_path / "folders.py").write_bytes(guest.read_bytes())
-        argv = [
-            "setpriv",
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "/usr/bin/python3",
-            "-B",
-            *argv[1:],
-        ]
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    # Not in pytest's folder, nor in the checkout: another user may have no way into them.
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        folder = Path(name)
         folder.chmod(0o755)
-    done = subprocess.run(
-        argv, cwd=tmp_path, env={"PYTHONPATH": str(guest.parent)}, capture_output=True, text=True, check=False
-    )
-    (tmp_path / "closed").chmod(0o700)
+        (folder / "closed").mkdir(mode=0)
+        (folder / "shut.txt").write_text("x")
+        (folder / "shut.txt").chmod(0)
+        (folder / "folders.py").write_bytes(guest.read_bytes())
+        other = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if os.geteuid() == 0 else ()
+        argv = (*other, "/usr/bin/python3", "-B", "-c", code)
+        done = subprocess.run(argv, cwd=folder, env={}, capture_output=True, text=True, check=False)
+        (folder / "closed").chmod(0o700)
     lines = [line for line in done.stdout.splitlines() if "folders.py" not in line]
     assert lines == [
         "closed cannot be read: Permission denied False",

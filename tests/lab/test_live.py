@@ -19,7 +19,6 @@ from rookery.systems.native.lab import NativeSystem
 from tests.lab.conftest import Lab, rookery
 
 LIMIT = 120.0  # seconds; an OSD that hangs is marked down after some 25
-TOLD = 8.0  # seconds for `status` with a server that hangs: five are aimed at, on a machine of its own
 _SEQUENCE = re.compile(rb"#EXT-X-MEDIA-SEQUENCE:(\d+)")
 
 
@@ -65,14 +64,11 @@ def test_it_moves_again_while_the_node_that_leads_its_lock_hangs(lab: Lab, syste
     assert moves(lab, segments=1)
     subprocess.run((*base, "pause", container), check=True, timeout=30)
     try:
-        began = time.monotonic()
         told = rookery("status", lab.name, "--output", "json")
-        took = time.monotonic() - began
         assert told.code == 1
         assert {seen["name"]: seen["trouble"] for seen in told.data["hosts"] if seen["trouble"]} == {
             host: "does not answer"
         }
-        assert took < TOLD
         # What was listed before is still handed out: more than that are new ones.
         assert moves(lab, segments=8)
     finally:

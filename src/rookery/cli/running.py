@@ -138,9 +138,9 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     """
     from rookery.cli import show
     from rookery.cli.data import status_data, to_json
-    from rookery.run.fullness import read_fullness
+    from rookery.run.fullness import Reading
     from rookery.run.preflight import require_root
-    from rookery.run.state import read_state
+    from rookery.run.state import patience, read_state
     from rookery.run.up import find_system
     from rookery.run.workspace import open_running
 
@@ -150,8 +150,9 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     console = Console(markup=False, emoji=False, highlight=False, width=terminal_width())
     try:
         while True:
+            reading = Reading(running)
             state = read_state(running)
-            fullness = read_fullness(running)
+            fullness = reading.result(patience(state.hosts))
             if output == "json":
                 click.echo(to_json(status_data(running.design, state, running.endpoints(), fullness)))
             else:

@@ -43,6 +43,13 @@ class _UnixTransport(xmlrpc.client.Transport):
         self._path = path
         self._limit = limit
 
+    def request(self, *arguments: Any, **named: Any) -> Any:
+        """Ask, over a connection of its own: nobody tells when the last question was asked."""
+        try:
+            return super().request(*arguments, **named)
+        finally:
+            self.close()
+
     def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002 - the base's signature
         return _UnixConnection(self._path, self._limit)
 

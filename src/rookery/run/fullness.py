@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rookery.activity.fullness import parse_use
-from rookery.drivers.ceph import CephError
-from rookery.drivers.process import CommandError
+from rookery.run.asked import LONG, Asked
 from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.native.lab import NativeSystem
 from rookery.systems.native.paths import home
 from rookery.systems.protocol import System
 
-_LIMIT = 3.0  # seconds for one look; a file system whose device hangs may never answer
+_LIMIT = 2.0  # seconds for a volume; a file system whose device hangs may never answer
 
 # From here on something soon refuses writes: Ceph's nearfull is 0.85 and full 0.95 of an OSD, XFS and a
 # database on it need some room to work in.
@@ -47,36 +46,45 @@ class Look:
     unseen: tuple[str, ...]
 
 
+class Reading:
+    """Looks at everything that can fill up, under way at once, none waiting for another."""
+
+    def __init__(self, system: System) -> None:
+        self._volumes = Asked(lambda: _volumes(system))
+        self._drives = Asked(lambda: _drives(system))
+        self._disk = Asked(lambda: _disk(system))
+
+    def result(self, limit: float) -> Look:
+        """Return what was seen `limit` seconds after it began; what has not answered by then is named."""
+        named = (("the drives", self._drives), ("this machine's disk", self._disk))
+        found = [(what, asked.result(limit)) for what, asked in named]
+        volumes = self._volumes.result(limit) or Look(seen=(), unseen=("the volumes",))
+        return Look(
+            seen=(*volumes.seen, *(one for _, seen in found for one in seen or ())),
+            unseen=(*volumes.unseen, *(what for what, seen in found if seen is None)),
+        )
+
+
 def read_fullness(system: System) -> Look:
-    """Look at everything that can fill up. What does not answer is named and not waited for."""
-    seen: list[Fullness] = []
-    unseen: list[str] = []
-    looks: tuple[tuple[str, Callable[[], tuple[Fullness, ...]]], ...] = (
-        ("the volumes", lambda: tuple(_volumes(system, unseen))),
-        ("the drives", lambda: _drives(system)),
-        ("this machine's disk", lambda: _disk(system)),
-    )
-    for what, look in looks:
-        try:
-            seen += look()
-        except (OSError, CephError, CommandError, LookupError, ValueError):
-            unseen.append(what)
-    return Look(seen=tuple(seen), unseen=tuple(unseen))
+    """Look at everything that can fill up, now."""
+    return Reading(system).result(LONG)
 
 
-def _volumes(system: System, unseen: list[str]) -> Iterator[Fullness]:
+def _volumes(system: System) -> Look:
     if isinstance(system, KubernetesSystem):
-        yield from _claims(system)
-    elif isinstance(system, NativeSystem):
-        running = system.runc.running()
-        for volume in system.design.volumes:
-            pid = running.get(system.paths.container(volume.host))
-            place = Path(f"/proc/{pid}/root{volume.path}")
-            use = _within(place) if pid is not None else None
-            if use is None:
-                unseen.append(f"{volume.host}:{volume.path}")
-            else:
-                yield Fullness(kind="volume", name=f"{volume.host}:{volume.path}", used=use[0], size=use[1])
+        return Look(seen=tuple(_claims(system)), unseen=())
+    assert isinstance(system, NativeSystem)
+    running = system.runc.running()
+    asked = []
+    for volume in system.design.volumes:
+        pid = running.get(system.paths.container(volume.host))
+        place = Path(f"/proc/{pid}/root{volume.path}")
+        asked.append((f"{volume.host}:{volume.path}", Asked(functools.partial(_use_of, place))))
+    uses = [(name, one.result(_LIMIT)) for name, one in asked]
+    return Look(
+        seen=tuple(Fullness(kind="volume", name=name, used=use[0], size=use[1]) for name, use in uses if use),
+        unseen=tuple(name for name, use in uses if not use),
+    )
 
 
 def _use_of(place: Path) -> tuple[int, int] | None:
@@ -85,22 +93,6 @@ def _use_of(place: Path) -> tuple[int, int] | None:
         return None
     found = shutil.disk_usage(place)
     return found.used, found.used + found.free
-
-
-def _within(place: Path) -> tuple[int, int] | None:
-    """Return `_use_of` within its limit, else None; a thread that hangs ends with the process."""
-    found: list[tuple[int, int] | None] = []
-
-    def try_it() -> None:
-        try:
-            found.append(_use_of(place))
-        except OSError:
-            found.append(None)
-
-    thread = threading.Thread(target=try_it, daemon=True)
-    thread.start()
-    thread.join(_LIMIT)
-    return found[0] if found else None
 
 
 def _claims(system: KubernetesSystem) -> Iterator[Fullness]:

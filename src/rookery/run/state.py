@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from rookery.design.model import Design, Host, Instance
-from rookery.errors import RookeryError
+from rookery.run.asked import LONG, SHORT, Asked
 from rookery.systems.native.bootstrap import health_of
 from rookery.systems.protocol import HostStatus, Member, System
-
-T = TypeVar("T")
-_SHORT, _LONG = 3.0, 30.0  # seconds for an answer, with a server that hangs and without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +41,10 @@ class State:
 
 def read_state(system: System) -> State:
     """Look at a system now; a cluster that does not answer is a health of its own."""
-    cluster = _Asked(lambda: _health(system))
-    members = _Asked(system.members) if system.design.database else None
+    cluster = Asked(lambda: _health(system))
+    members = Asked(system.members) if system.design.database else None
     hosts = system.hosts()
-    # What hangs is named already; who waits for it would only learn late that it hangs.
-    limit = _SHORT if any(host.trouble for host in hosts) else _LONG
+    limit = patience(hosts)
     instances = app_instances(system.design, hosts, members.result(limit) if members else ())
     running = all(host.running and not host.trouble for host in hosts)
     running = running and all(program.running for host in hosts for program in host.programs)
@@ -70,29 +62,14 @@ def read_state(system: System) -> State:
     )
 
 
+def patience(hosts: Sequence[HostStatus]) -> float:
+    """Return for how long an answer is waited for, in seconds: not long once a server is known to hang."""
+    return SHORT if any(host.trouble for host in hosts) else LONG
+
+
 def _health(system: System) -> tuple[str, int, int] | None:
     ceph = system.ceph_or_none()
     return None if ceph is None else health_of(ceph.mon("status"))
-
-
-class _Asked(Generic[T]):
-    """A question that is under way beside others, and not waited for beyond a limit."""
-
-    def __init__(self, question: Callable[[], T | None]) -> None:
-        self._answer: T | None = None
-        self._thread = threading.Thread(target=self._ask, args=(question,), daemon=True)
-        self._began = time.monotonic()
-        self._thread.start()
-
-    def _ask(self, question: Callable[[], T | None]) -> None:
-        # What fails has no answer, which is what is said then.
-        with contextlib.suppress(RookeryError):
-            self._answer = question()
-
-    def result(self, limit: float) -> T | None:
-        """Return the answer, None where there is none `limit` seconds after it was asked for."""
-        self._thread.join(max(0.0, self._began + limit - time.monotonic()))
-        return self._answer
 
 
 def app_instances(
