@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 LAB = Path(__file__).parent / "lab"
-# Of the tests that start servers, those that are small enough to run beside a lab.
+# Of the tests that start servers, those that are small enough to run beside a lab, and those that bring up
+# labs of their own, one after the other: a machine of 8 GB has memory for two at once.
 _WITHOUT_CEPH = ("test_bootstrap", "test_cluster_servers", "test_image")
+_OTHER_LABS = ("test_kill", "test_other_designs")
 
 
 def pytest_configure() -> None:
@@ -43,14 +45,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _turn(item: pytest.Item) -> int:
     if LAB not in item.path.parents:
         return 1
-    return 2 if item.path.stem in _WITHOUT_CEPH else 0
+    return 2 if item.path.stem in (*_WITHOUT_CEPH, *_OTHER_LABS) else 0
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Give one worker all tests of labs, and the others a module at a time.
+    """Give one worker most tests of labs, one the other labs, and all of them a module at a time of the rest.
 
-    Several labs at once would take more memory than a machine may have, and what a module's fixtures start is
+    More labs at once would take more memory than a machine may have, and what a module's fixtures start is
     started once. Marks (`xdist_group`) cannot say it: xdist 3.8 does not see them under pytest 9.
     """
     from xdist.scheduler import LoadScopeScheduling
@@ -58,8 +60,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     class Modules(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
         def _split_scope(self, nodeid: str) -> str:
             module = Path(nodeid.partition("::")[0])
-            is_lab = module.parent.name == LAB.name and module.stem not in _WITHOUT_CEPH
-            return "labs" if is_lab else str(module)
+            if module.parent.name != LAB.name or module.stem in _WITHOUT_CEPH:
+                return str(module)
+            return "other labs" if module.stem in _OTHER_LABS else "labs"
 
     config.option.loadscopereorder = False  # the order is ours
     return Modules(config, log)

@@ -160,7 +160,13 @@ class Runc:
         return datetime.fromisoformat(created).timestamp()
 
     def _init_pid(self, path: Path) -> int | None:
-        """Read runc's own state file: a process for each question would cost 15 ms each."""
+        """Read runc's own state file: a process for each question would cost 15 ms each.
+
+        A container has this fifo from when it was created until it is started. Where whoever ran `runc run`
+        was killed in between, its first process waits there for ever, and is nobody's server.
+        """
+        if (path / "exec.fifo").exists():
+            return None
         try:
             state = json.loads((path / "state.json").read_text(encoding="utf-8"))
             pid, started = int(state["init_process_pid"]), str(state["init_process_start"])

@@ -50,8 +50,10 @@ class _UnixTransport(xmlrpc.client.Transport):
         finally:
             self.close()
 
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002 - the base's signature
-        return _UnixConnection(self._path, self._limit)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = _UnixConnection(self._path, self._limit)
+        self._connection = (host, connection)  # what `close` closes
+        return connection
 
 
 class Supervisor:
