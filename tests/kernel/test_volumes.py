@@ -56,7 +56,12 @@ def remains(guest: Guest) -> list[str]:
     """Return what the guest has of a lab, asked of the kernel and not of the program."""
     looks = (
         *("ls /sys/bus/rbd/devices", "grep -h /dev/rbd /proc/*/mountinfo", "mount | grep /labs/"),
-        *("ip -o link | grep ' rk'", "ls /run/netns", "ls /var/lib/rookery/labs", "pgrep -l 'ceph|postgres'"),
+        *(
+            "ip -o link | grep ' rk'",
+            "ls /run/netns",
+            "ls /var/lib/rookery/labs",
+            "pgrep -l '^(ceph-|postgres)'",
+        ),
         "find /sys/fs/cgroup/rookery -name kernel",
     )
     return guest.run(f"({'; '.join(looks)}) 2> /dev/null || true").stdout.splitlines()
@@ -73,7 +78,7 @@ def volume_host(guest: Guest) -> str:
 
 
 def verified(guest: Guest) -> None:
-    guest.rookery("verify", NAME, "--no-journal", timeout=300)
+    guest.rookery("verify", NAME, timeout=300)
 
 
 def test_a_volume_is_mapped_so_that_an_outage_is_a_pause_and_what_is_freed_is_freed(guest: Guest) -> None:

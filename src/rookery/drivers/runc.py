@@ -171,6 +171,8 @@ class Runc:
             state = json.loads((path / "state.json").read_text(encoding="utf-8"))
             pid, started = int(state["init_process_pid"]), str(state["init_process_start"])
             fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            # One that is being ended, for as long as the kernel takes, has no root any more.
+            Path(f"/proc/{pid}/root").stat()
         except (OSError, ValueError, KeyError):
             return None
         return pid if fields[19] == started and fields[0] not in "ZX" else None

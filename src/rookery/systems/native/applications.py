@@ -11,6 +11,7 @@ from rookery.design.model import AppDesign, Design, Share
 from rookery.drivers.ceph import CephSession
 from rookery.drivers.files import read_users
 from rookery.drivers.http import Browser
+from rookery.drivers.process import CommandError
 from rookery.drivers.runc import Runc
 from rookery.drivers.supervisor import Supervisor
 from rookery.drivers.waiting import Look, wait_for
@@ -26,6 +27,7 @@ from rookery.systems.native.volumes import Volumes, is_mount_point
 from rookery.systems.protocol import Pages, Report
 
 _SHARE_LIMIT = 60.0  # seconds to mount CephFS
+_WRITES_LIMIT = 120.0  # seconds; a failover takes some ten
 
 
 class Applications:
@@ -78,8 +80,10 @@ class Applications:
             self._supervisor(host).start(program.name)
 
     def create_databases(self, report: Report) -> None:
-        primary = self._primary(report)
-        database.create_databases(self._design, self._identity(), self._exec_argv, primary)
+        identity = self._identity()
+        self._on_primary(
+            lambda host: database.create_databases(self._design, identity, self._exec_argv, host), report
+        )
 
     def put(self, step: Step, report: Report) -> None:
         """Bring the application's content into its buckets and its schema into its database."""
@@ -113,7 +117,24 @@ class Applications:
         if not sql:
             return
         report("schema and first rows")
-        database.run_sql(self._exec_argv, self._primary(report), app.databases[0].name, sql, timeout=600)
+        name = app.databases[0].name
+        self._on_primary(lambda host: database.run_sql(self._exec_argv, host, name, sql, timeout=600), report)
+
+    def _on_primary(self, act: Callable[[str], None], report: Report) -> None:
+        """Do something on the primary's host that may be done again: one that was just chosen takes no writes
+        yet, and one may be lost at any moment."""
+
+        def look() -> Look[bool]:
+            host = self._primary(report)
+            try:
+                act(host)
+            except CommandError as error:
+                if not database.is_no_primary(error):
+                    raise
+                return Look(seen=f"{host} takes no writes")
+            return Look(seen=f"done on {host}", value=True)
+
+        wait_for("a primary that takes writes", look, limit=_WRITES_LIMIT, report=report)
 
     def _primary(self, report: Report) -> str:
         """Return the host of the primary, once there is one."""

@@ -12,7 +12,7 @@ from rookery.apps.database.patroni import API_PORT
 from rookery.apps.database.settings import DatabaseSettings
 from rookery.design.model import Database, Design
 from rookery.drivers.http import Browser
-from rookery.drivers.process import run
+from rookery.drivers.process import CommandError, run
 from rookery.drivers.waiting import Look, wait_for
 from rookery.systems.native.identity import Identity
 from rookery.systems.protocol import Member, Report
@@ -22,6 +22,12 @@ from rookery.units import format_size
 _PRIMARY_LIMIT = 120.0
 _REPLICAS_LIMIT = 180.0
 _AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
+# What is said to who writes: by a standby, by one that starts or ends, by one that ends while it is asked.
+_NO_PRIMARY = (
+    "in a read-only transaction",
+    "the database system is",
+    "terminating connection due to administrator command",
+)
 _PSQL = ("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-")
 
 Exec = Callable[[str, Sequence[str]], list[str]]
@@ -100,6 +106,11 @@ def create_databases(design: Design, identity: Identity, exec_argv: Exec, primar
 def run_sql(exec_argv: Exec, host: str, database: str, sql: str, *, timeout: float = 120.0) -> None:
     """Run SQL as the superuser on the primary; raises CommandError with psql's words."""
     run(exec_argv(host, (*_AS_POSTGRES, *_PSQL, f"--dbname={database}")), stdin=sql, timeout=timeout)
+
+
+def is_no_primary(error: CommandError) -> bool:
+    """Tell whether SQL failed for who was asked is no primary, or not any more. Its words are English."""
+    return any(words in error.output for words in _NO_PRIMARY)
 
 
 def _role(name: str, options: str) -> list[str]:
