@@ -27,14 +27,14 @@ from typing import Any
 import harness
 from harness import FailedError, Row
 from lab import GIB, lab_memory, show
-from rookery.drivers import krbd
-from rookery.drivers.playbook import run_playbook
-from rookery.drivers.runc import Runc
+from rookery.drivers.containers.runc import Runc
+from rookery.drivers.kubernetes.playbook import run_playbook
+from rookery.drivers.machine import krbd
 from rookery.plan.kubernetes import cluster_steps
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.placed import placed_items
 from rookery.systems.kubernetes.paths import ClusterPaths
-from rookery.systems.native.paths import LabPaths
+from rookery.systems.lab.paths import LabPaths
 
 LIMIT = 1800.0  # seconds for one command; past them something hangs
 SPEC = f"{harness.SPEC}platform: kubernetes\n"

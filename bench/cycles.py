@@ -17,8 +17,8 @@ from pathlib import Path
 
 import harness
 from harness import FailedError
-from rookery.systems.native.leftovers import find_leftovers
-from rookery.systems.native.paths import LabPaths
+from rookery.systems.lab.leftovers import find_leftovers
+from rookery.systems.lab.paths import LabPaths
 
 COLUMNS = ("up", "Ceph part", "verification", "down")
 

@@ -35,7 +35,7 @@ from rookery.apps.database.patroni import PARAMETERS, VERSION
 from rookery.apps.database.patroni import SOCKETS as PEER_SOCKETS
 from rookery.design.model import DaemonKind, Host, Role
 from rookery.run.workspace import open_running
-from rookery.systems.native.lab import NativeSystem
+from rookery.systems.native.system import NativeSystem
 
 SCALE = 10
 # What pgbench runs: script and clients.

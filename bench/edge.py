@@ -39,11 +39,11 @@ from dataclasses import dataclass
 import harness
 from harness import FailedError, Row
 from rookery.apps.cdn.nginx import DIRECT_PORT, HEADERS
-from rookery.apps.cdn.site import SITE_BUCKET, render_site
+from rookery.apps.cdn.site.content import SITE_BUCKET, render_site
 from rookery.apps.nginx import config_path
 from rookery.design.model import DaemonKind, Design, Host
 from rookery.files import File
-from rookery.systems.native.paths import LabPaths
+from rookery.systems.lab.paths import LabPaths
 
 PATHS = LabPaths(name=harness.NAME)
 BARE_PORT = 9443

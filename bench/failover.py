@@ -24,9 +24,9 @@ from pathlib import Path
 import harness
 from harness import FailedError, Row
 from rookery.apps.database.patroni import LOOP
-from rookery.run.ledger import Account, Ledger
+from rookery.drivers.clients.ledger import Account, Ledger
 from rookery.run.workspace import open_running
-from rookery.systems.native.lab import NativeSystem
+from rookery.systems.native.system import NativeSystem
 
 LIMIT = 20.0
 PATIENCE = 90.0  # seconds; past them it is no failover

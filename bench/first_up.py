@@ -18,7 +18,7 @@ from pathlib import Path
 
 import harness
 from harness import FailedError, Row
-from rookery.drivers.mounts import mount_points, unmount
+from rookery.drivers.machine.mounts import mount_points, unmount
 
 REST_LIMIT = 60.0
 FIRST_LIMIT = 1800.0  # seconds; a slow mirror is slow, not broken

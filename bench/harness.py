@@ -17,7 +17,7 @@ from typing import Any
 
 from rookery.design.model import Design
 from rookery.run.workspace import open_spec
-from rookery.systems.native.paths import CGROUP_ROOT
+from rookery.systems.lab.paths import CGROUP_ROOT
 
 NAME = "bench"
 SPEC = f"apiVersion: rookery/v1\npattern: production-minimum\nname: {NAME}\n"
@@ -134,7 +134,7 @@ def prepare() -> None:
 
 def require_image() -> None:
     """Build the servers' image where it is missing, so that what is measured later is warm."""
-    from rookery.systems.native.image_build import ensure_image
+    from rookery.systems.native.root import ensure_image
 
     ensure_image(lambda text: print(text, file=sys.stderr))
 

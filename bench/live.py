@@ -31,13 +31,13 @@ from dataclasses import dataclass
 import harness
 from harness import FailedError, Row
 from rookery.design.model import DaemonKind
-from rookery.drivers.http import Browser
-from rookery.drivers.process import run
+from rookery.drivers.clients.http import Browser
+from rookery.drivers.machine.process import run
 from rookery.plan.step import Step
 from rookery.run.engine import apply_steps
 from rookery.run.up import steps_left
 from rookery.run.workspace import open_running
-from rookery.systems.native.lab import NativeSystem
+from rookery.systems.native.system import NativeSystem
 
 AIM = 15.0  # seconds from the lock's PG being active
 PATIENCE = 150.0  # seconds; a channel that stands still for longer does so for good

@@ -10,7 +10,7 @@
 # Output:   upstream SSL certificate does not match "127.0.0.2" while SSL handshaking to upstream
 # Means:    certificates that are made for addresses (kubeadm's, a lab's) do not do behind nginx, and the usual
 #           way out is to switch verification off. Each certificate of a lab carries NAME.lab as well
-#           (systems/native/identity.py, drivers/tls.py), and edges name it (apps/cdn/nginx.py).
+#           (systems/native/identity.py, drivers/clients/tls.py), and edges name it (apps/cdn/nginx.py).
 source "$(dirname "$(readlink -f "$0")")/lib/root.sh"
 
 debian trixie nginx-light curl openssl iproute2

@@ -10,7 +10,7 @@
 # Output:   nginx: [emerg] bind() to 127.0.0.2:8080 failed (98: Address already in use)
 # Means:    a supervisor that restarts nginx loops for ever beside a page that answers 200. The edges' program first
 #           ends the workers that a former master left, by its process group and their name, then becomes the
-#           new one (apps/nginx.py); in a pod the whole process namespace ends with the master.
+#           new one (apps/common/nginx.py); in a pod the whole process namespace ends with the master.
 source "$(dirname "$(readlink -f "$0")")/lib/root.sh"
 
 debian trixie nginx-light curl iproute2

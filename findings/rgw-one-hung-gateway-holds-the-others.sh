@@ -9,7 +9,7 @@
 # Expected: gateways are stateless; one that hangs concerns those whose requests it has.
 # Output:   put 0.0 s, get 0.0 s, versioning 27.5 s, the next change 0.0 s
 # Means:    a load balancer that takes the hung gateway out does not help whoever changes a bucket: a client
-#           that gives a change 30 s is at the edge. drivers/s3.py waits 30 s and asks up to four times, so `up`
+#           that gives a change 30 s is at the edge. drivers/clients/s3.py waits 30 s and asks up to four times, so `up`
 #           gets through: changes of buckets are such that saying them twice does no harm. A time out there is
 #           no sign that the gateway asked is ill.
 source "$(dirname "$(readlink -f "$0")")/lib/root.sh"

@@ -12,7 +12,7 @@
 #           INFO gave up: soon entered FATAL state, too many start retries too quickly
 # Means:    what prepares something and then leaves, or has nothing to do yet, needs `startsecs=0`: so do the
 #           lab's gated programs (projections/native/supervisor_conf.py). Whether a program is well is judged by
-#           its state over XML-RPC (drivers/supervisor.py), never by supervisorctl's exit code.
+#           its state over XML-RPC (drivers/containers/supervisor.py), never by supervisorctl's exit code.
 source "$(dirname "$(readlink -f "$0")")/lib/root.sh"
 
 pypi supervisor==4.3.0

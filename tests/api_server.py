@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from rookery.drivers import tls
+from rookery.drivers.clients import tls
 
 PATH = "/apis/coordination.k8s.io/v1/namespaces/media/leases/streaming-channel"
 TOKEN = "a-token"

@@ -16,9 +16,9 @@ from typing import IO, Any
 
 import yaml
 
-from rookery.drivers.helm import Helm, Installed
-from rookery.drivers.kubectl import Kubectl
-from rookery.drivers.process import CommandError
+from rookery.drivers.kubernetes.helm import Helm, Installed
+from rookery.drivers.kubernetes.kubectl import Kubectl
+from rookery.drivers.machine.process import CommandError
 
 Key = tuple[str, str, str]
 

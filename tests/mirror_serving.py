@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rookery.drivers.mirror import Index, Kept, Thing, render_index
-from rookery.drivers.mirror_server import Limits, Listening, MirrorServer
-from rookery.drivers.mirror_shelf import Shelf
+from rookery.mirror.folder import Index, Kept, Thing, render_index
+from rookery.mirror.serving.bounded import Limits, Listening, MirrorServer
+from rookery.mirror.serving.shelf import Shelf
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from rookery.systems.native.image_build import image_root
+from rookery.systems.native.root import image_root
 
 MISSING = "the servers' image is not there, or nobody may enter it: `./rookery test` builds it, as root"
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from rookery.activity.fullness import OsdUse, parse_use, why_not
-from rookery.activity.guest.generator.meters import Meter
-from rookery.activity.model import Job, Wishes, build_job, parse_figures, render_job
 from rookery.apps.table import PLACERS, SETTINGS
-from rookery.cli.loading import parse_duration, parse_space
+from rookery.cli.load import parse_duration, parse_space
 from rookery.design.build import build_design
 from rookery.design.model import Design
 from rookery.design.stored import Pool
 from rookery.errors import InputError, RookeryError
+from rookery.load.fullness import OsdUse, parse_use, why_not
+from rookery.load.guest.generator.meters import Meter
+from rookery.load.model import Job, Wishes, build_job, parse_figures, render_job
 from rookery.spec.parse import parse_spec
+from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.load import load_cable
-from rookery.systems.native.paths import LabPaths
 from rookery.units import GB
 
 BEGAN = "2026-01-02T03:04:05+00:00"

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from rookery.apps.cdn.kubernetes import edge_place
-from rookery.apps.cdn.publishing import config_maps
+from rookery.apps.cdn.kubernetes.items import edge_place
+from rookery.apps.cdn.kubernetes.publishing import config_maps
 from rookery.apps.database.patroni import VERSION
-from rookery.apps.image import image_files, image_reference
-from rookery.apps.pods import NAMESPACE, USER
-from rookery.apps.policies import LOAD_LABELS, policy_items
+from rookery.apps.ground.pods import NAMESPACE, USER
+from rookery.apps.ground.policies import LOAD_LABELS, policy_items
+from rookery.apps.pod_image import image_files, image_reference
 from rookery.errors import InputError
 from rookery.files import File
 from rookery.manifest import Objects, Secrets, Wait

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rookery.drivers import krbd, loop, qmp
+from rookery.drivers.machine import krbd, loop, qmp
 from rookery.errors import RookeryError
 
 IMAGE = krbd.Image(fsid="f-1", pool="block", name="database-worker-a")

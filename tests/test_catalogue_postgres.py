@@ -24,9 +24,9 @@ import pytest
 
 from rookery.apps.catalogue.schema import render_schema
 from rookery.apps.catalogue.seed import Title, render_seed
-from rookery.drivers.postgres import DatabaseError, Door, connected, query
-from rookery.drivers.tls import issue_certificate, make_authority, make_key
-from rookery.systems.native.image_build import image_root
+from rookery.drivers.clients.postgres import DatabaseError, Door, connected, query
+from rookery.drivers.clients.tls import issue_certificate, make_authority, make_key
+from rookery.systems.native.root import image_root
 from tests.servers_image import MISSING, entering, user_ids
 
 OWNER, USER, DATABASE = "catalogue_owner", "catalogue", "catalogue"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rookery.drivers.ceph import CephError, CephSession
+from rookery.drivers.ceph.session import CephError, CephSession
 
 # Counts its lives in a file. In each it answers as many requests as its life has; a crash is what glibc makes
 # of a double free: a message, SIGABRT, and perhaps half a line before.

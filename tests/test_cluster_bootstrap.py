@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rookery.drivers.process import CommandError
+from rookery.drivers.machine.process import CommandError
 from rookery.errors import NotPossibleError
 from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node_taints
 from rookery.run.preflight import require_installer

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from rookery.activity.model import Wishes, build_job
-from rookery.activity.places import places_of
-from rookery.apps.policies import LOAD_LABELS
+from rookery.apps.ground.policies import LOAD_LABELS
 from rookery.design.model import Design
 from rookery.errors import InputError, RookeryError
+from rookery.load.model import Wishes, build_job
+from rookery.load.places import places_of
 from rookery.manifest import Manifest, Objects
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.load import load_objects, monitors_of, render_client_conf
 from rookery.run.workspace import open_spec
 from rookery.systems.kubernetes import load as module
-from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.kubernetes.load import ClusterActivity
+from rookery.systems.kubernetes.system import KubernetesSystem
 from tests.cluster_schemas import needs_schemas, problems
 from tests.fake_cluster import FakeHelm, FakeKubectl
 from tests.test_design import design as made_of
@@ -224,18 +224,18 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture
-def activity(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterActivity:
+def load(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterActivity:
     monkeypatch.setenv("ROOKERY_HOME", str(tmp_path / "home"))
     system = KubernetesSystem(design())
     system.kubectl, system.helm = cluster, FakeHelm()
-    found = system.activity
+    found = system.load
     assert isinstance(found, ClusterActivity)
     return found
 
 
-def start(activity: ClusterActivity) -> Any:
-    job = build_job(activity.design, Wishes(), run=RUN, began="2026-01-02T03:04:05+00:00")
-    return activity.start(job, quiet)
+def start(load: ClusterActivity) -> Any:
+    job = build_job(load.design, Wishes(), run=RUN, began="2026-01-02T03:04:05+00:00")
+    return load.start(job, quiet)
 
 
 def counting(cluster: Cluster) -> None:
@@ -243,9 +243,9 @@ def counting(cluster: Cluster) -> None:
     cluster.states(generator="running", eyes="running")
 
 
-def test_what_it_is_told(activity: ClusterActivity, cluster: Cluster) -> None:
+def test_what_it_is_told(load: ClusterActivity, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
-    assert start(activity).state == "running"
+    assert start(load).state == "running"
     told = cluster.objects["secret", "media", "load"]["stringData"]
     job = json.loads(told["load.json"])
     assert job["cluster"] == {"file": "/srv/load/cluster.json"}
@@ -260,74 +260,74 @@ def test_what_it_is_told(activity: ClusterActivity, cluster: Cluster) -> None:
     assert "hidden" not in json.dumps(cluster.asked)
 
 
-def test_a_run_is_followed_ended_and_its_record_kept(activity: ClusterActivity, cluster: Cluster) -> None:
-    assert activity.figures() is None
+def test_a_run_is_followed_ended_and_its_record_kept(load: ClusterActivity, cluster: Cluster) -> None:
+    assert load.figures() is None
     cluster.starts.append(lambda: counting(cluster))
-    start(activity)
-    seen = activity.stop(keep=False, report=quiet)
+    start(load)
+    seen = load.stop(keep=False, report=quiet)
     assert seen is not None
     assert (seen.state, seen.why) == ("ended", "asked")
     assert ("pod", "media", "load") not in cluster.objects
     assert ("secret", "media", "load") not in cluster.objects
-    assert json.loads((activity.records / "record.json").read_text())["why"] == "record"
-    assert (activity.records / "record.json").stat().st_mode & 0o777 == 0o600
-    again = activity.figures()
+    assert json.loads((load.records / "record.json").read_text())["why"] == "record"
+    assert (load.records / "record.json").stat().st_mode & 0o777 == 0o600
+    again = load.figures()
     assert again is not None
     assert again.state == "ended"
 
 
-def test_what_it_made_can_be_kept(activity: ClusterActivity, cluster: Cluster) -> None:
+def test_what_it_made_can_be_kept(load: ClusterActivity, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
-    start(activity)
-    seen = activity.stop(keep=True, report=quiet)
+    start(load)
+    seen = load.stop(keep=True, report=quiet)
     assert seen is not None
     assert seen.why == "kept"
 
 
-def test_a_run_whose_pod_is_gone_was_lost(activity: ClusterActivity, cluster: Cluster) -> None:
+def test_a_run_whose_pod_is_gone_was_lost(load: ClusterActivity, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
-    start(activity)
+    start(load)
     del cluster.objects["pod", "media", "load"]
-    seen = activity.figures()
+    seen = load.figures()
     assert seen is not None
     assert (seen.state, seen.running, seen.ended) == ("lost", False, "2026-01-02T03:05:05+00:00")
-    assert start(activity).state == "running"
+    assert start(load).state == "running"
 
 
-def test_a_pod_on_a_silent_node_says_since_when(activity: ClusterActivity, cluster: Cluster) -> None:
+def test_a_pod_on_a_silent_node_says_since_when(load: ClusterActivity, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
-    start(activity)
+    start(load)
     cluster.files.clear()
-    seen = activity.figures()
+    seen = load.figures()
     assert seen is not None
     assert (seen.state, seen.message) == ("running", "its pod is silent since 2026-01-02T03:05:05+00:00")
 
 
-def test_a_pod_on_a_silent_node_is_not_waited_for(activity: ClusterActivity, cluster: Cluster) -> None:
+def test_a_pod_on_a_silent_node_is_not_waited_for(load: ClusterActivity, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
-    start(activity)
+    start(load)
     cluster.objects["pod", "media", "load"]["spec"]["nodeName"] = "worker-a"
     for ready in ("True", "False"):
         condition = {"type": "Ready", "status": ready}
         meta = {"name": "worker-a"}
         cluster.put({"kind": "Node", "metadata": meta, "status": {"conditions": [condition]}})
-        activity._clear()
-        start(activity)
+        load._clear()
+        start(load)
         cluster.objects["pod", "media", "load"]["spec"]["nodeName"] = "worker-a"
     forced = [words for words in cluster.asked if words[:2] == ("delete", "pod") and "--force" in words]
     assert len(forced) == 1
 
 
-def test_a_generator_that_ends_at_once_says_why(activity: ClusterActivity, cluster: Cluster) -> None:
+def test_a_generator_that_ends_at_once_says_why(load: ClusterActivity, cluster: Cluster) -> None:
     cluster.starts.append(lambda: cluster.states(generator="terminated", eyes="running"))
     with pytest.raises(RookeryError, match="the generator ended at once") as failed:
-        start(activity)
+        start(load)
     assert failed.value.details == ("line 1", "ModuleNotFoundError: no aiohttp")
     assert ("pod", "media", "load") not in cluster.objects
 
 
 def test_a_pod_that_does_not_start_is_not_waited_for_for_ever(
-    activity: ClusterActivity, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    load: ClusterActivity, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_START_LIMIT", 0.1)
 
@@ -337,15 +337,15 @@ def test_a_pod_that_does_not_start_is_not_waited_for_for_ever(
 
     cluster.starts.append(unplaced)
     with pytest.raises(RookeryError, match="waited 0 s for the generator") as failed:
-        start(activity)
+        start(load)
     assert failed.value.details == ("seen last: 0/7 nodes are available",)
     assert ("pod", "media", "load") not in cluster.objects
 
 
-def test_without_objects_no_keys_are_asked_for(activity: ClusterActivity, cluster: Cluster) -> None:
+def test_without_objects_no_keys_are_asked_for(load: ClusterActivity, cluster: Cluster) -> None:
     del cluster.objects["secret", "rook-ceph", "rook-ceph-object-user-store-load"]
     cluster.starts.append(lambda: counting(cluster))
-    job = build_job(activity.design, Wishes(churn=0), run=RUN, began="2026-01-02T03:04:05+00:00")
-    activity.start(job, quiet)
+    job = build_job(load.design, Wishes(churn=0), run=RUN, began="2026-01-02T03:04:05+00:00")
+    load.start(job, quiet)
     told = json.loads(cluster.objects["secret", "media", "load"]["stringData"]["load-secrets.json"])
     assert told == {"database_password": "hidden too"}

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from rookery.apps.pods import NAMESPACE
+from rookery.apps.ground.pods import NAMESPACE
 from rookery.apps.table import PLACERS
 from rookery.design.build import build_design
-from rookery.drivers.process import CommandError
+from rookery.drivers.machine.process import CommandError
 from rookery.errors import WaitError
 from rookery.manifest import Objects, Release, Remote, Secrets, Wait
 from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, SERVER, cluster_steps

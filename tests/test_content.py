@@ -16,7 +16,7 @@ from rookery.apps.app import Making
 from rookery.apps.serving import NO_RULES
 from rookery.apps.streaming.guest.folders import is_utf8, leads_out, shown, walk
 from rookery.design.content import Content
-from rookery.drivers import films
+from rookery.drivers.media import films
 from rookery.errors import InputError
 from rookery.run.content import look_at_content
 from rookery.run.workspace import name_of, open_spec

@@ -15,7 +15,7 @@ from rookery.cli.designing import plan
 from rookery.design.build import build_design
 from rookery.design.model import Design
 from rookery.design.stored import ErasureCode, Pool
-from rookery.drivers.placement_tools import PlacementTools, parse_mappings, parse_upmaps
+from rookery.drivers.ceph.placement_tools import PlacementTools, parse_mappings, parse_upmaps
 from rookery.errors import NotPossibleError, RookeryError
 from rookery.projections.crush import (
     CrushHost,
@@ -43,7 +43,7 @@ from rookery.projections.simulation import (
 from rookery.run import simulate as simulating
 from rookery.run.simulate import simulate
 from rookery.spec.load import load_pattern
-from rookery.systems.native.image_build import image_root
+from rookery.systems.native.root import image_root
 from rookery.units import GB, TB
 from tests.servers_image import MISSING
 

@@ -18,7 +18,6 @@ from hypothesis import given as given_any
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from rookery.apps.cdn.pages.markup import VOID
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.checks import check_design
@@ -36,6 +35,7 @@ from rookery.run.journal import spec_digest
 from rookery.run.prices import shipped_book
 from rookery.spec.load import load_pattern, pattern_names, read_pattern
 from rookery.spec.parse import parse_spec
+from rookery.web.markup import VOID
 
 GOLDEN = Path(__file__).parent / "golden" / "document"
 JUDGEMENT = Judgement(today=date(2026, 11, 23))

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from rookery.drivers.debian_repository import (
+from rookery.errors import InputError, NotPossibleError, RookeryError, WaitError
+from rookery.mirror.debian_repository import (
     Package,
     choose_packages,
     compare_versions,
     parse_packages,
     parse_signed,
 )
-from rookery.drivers.downloads import Digest, Patience, Web, published_digest
-from rookery.drivers.helm_charts import read_objects
-from rookery.drivers.registry import parse_reference
-from rookery.errors import InputError, NotPossibleError, RookeryError, WaitError
+from rookery.mirror.downloads import Digest, Patience, Web, published_digest
+from rookery.mirror.helm_charts import read_objects
+from rookery.mirror.registry import parse_reference
 from rookery.projections.kubernetes.sources import full_reference, images_of
 from tests.mirror_world import Says, World, served
 

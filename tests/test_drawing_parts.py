@@ -15,14 +15,14 @@ from rookery.apps.table import PLACERS, SETTINGS
 from rookery.cli.main import cli
 from rookery.design.build import build_design
 from rookery.design.model import Design
-from rookery.drivers.raster import render_png
+from rookery.drivers.media.raster import render_png
 from rookery.errors import InputError, RookeryError
 from rookery.projections.drawing import Mark, MarkKind, render_drawing, render_plain
 from rookery.projections.drawing.cards import _rank
 from rookery.projections.drawing.folding import fold_hosts, names_of
 from rookery.projections.drawing.font import fit_text, font_file, text_width, wrap_text
 from rookery.projections.drawing.layout import build_picture
-from rookery.run.live import marks_of
+from rookery.run.marks import marks_of
 from rookery.spec.load import load_pattern, read_pattern
 from rookery.spec.parse import parse_spec
 from rookery.systems.protocol import Deviation, DeviationKind

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rookery.drivers.waiting import Look, wait_for
+from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.errors import RookeryError, WaitError
 from rookery.plan.step import Step
 from rookery.run.engine import apply_steps, phase_seconds

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from rookery.activity.guest.generator.program import Run
-from rookery.activity.model import Figures, KindFigures, parse_figures
+from rookery.load.guest.generator.program import Run
+from rookery.load.model import Figures, KindFigures, parse_figures
 from tests.activity_site import Site, serving
 
 BUDGET = 12_000_000

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rookery.activity.guest.generator.cluster import Cluster, judge
-from rookery.activity.guest.generator.histogram import Histogram
-from rookery.activity.guest.generator.meters import Meter, Series
-from rookery.activity.guest.generator.playlists import Segment, parse_master, parse_media
-from rookery.activity.guest.generator.schedule import Arrivals, Schedule
-from rookery.activity.guest.generator.sigv4 import UNSIGNED, Keys, encoded_query, signed_headers
-from rookery.activity.guest.generator.slots import LARGEST, SMALLEST, Shelf, slot_sizes
-from rookery.activity.guest.generator.viewers import Pace
+from rookery.load.guest.generator.cluster import Cluster, judge
+from rookery.load.guest.generator.histogram import Histogram
+from rookery.load.guest.generator.meters import Meter, Series
+from rookery.load.guest.generator.playlists import Segment, parse_master, parse_media
+from rookery.load.guest.generator.schedule import Arrivals, Schedule
+from rookery.load.guest.generator.sigv4 import UNSIGNED, Keys, encoded_query, signed_headers
+from rookery.load.guest.generator.slots import LARGEST, SMALLEST, Shelf, slot_sizes
+from rookery.load.guest.generator.viewers import Pace
 
 # ---- Measuring ----
 

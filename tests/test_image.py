@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from rookery.apps.image import image_digest, image_files, image_packages, image_reference
-from rookery.drivers.oci import Image, architecture, write_archive
+from rookery.apps.pod_image import image_digest, image_files, image_packages, image_reference
+from rookery.drivers.containers.oci import Image, architecture, write_archive
 from rookery.errors import InputError
 from rookery.run.image import build_image
-from rookery.systems.kubernetes.image_build import archive_path
+from rookery.systems.pod_image import archive_path
 
 IMAGE = Image(
     reference="localhost/rookery/apps:0123",

@@ -22,12 +22,12 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rookery.activity.model import Figures, KindFigures
 from rookery.apps.table import SETTINGS
-from rookery.cli import loading
+from rookery.cli import load
 from rookery.cli.journaling import Keeping, journal, journal_options, recorded
 from rookery.cli.running import down, up
 from rookery.errors import ExitCode, InputError, NotPossibleError, RookeryError
+from rookery.load.model import Figures, KindFigures
 from rookery.run import journal as module
 from rookery.run.down import Departure
 from rookery.run.journal import (
@@ -549,7 +549,7 @@ class Elsewhere:
     """A system that runs nowhere, as far as `load` asks."""
 
     design = SimpleNamespace(name="demo")
-    activity = SimpleNamespace(records=Path("/var/lib/rookery/labs/demo/load"))
+    load = SimpleNamespace(records=Path("/var/lib/rookery/labs/demo/load"))
 
     def close(self) -> None:
         pass
@@ -632,16 +632,16 @@ def test_down_of_nothing_is_no_matter_for_the_journal(
 
 def test_load_writes_its_settings_and_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     minimum = load_pattern("production-minimum", settings=SETTINGS)
-    monkeypatch.setattr(loading, "_open", lambda system: (Elsewhere(), minimum))
-    monkeypatch.setattr(loading, "_show", lambda *_: None)
+    monkeypatch.setattr(load, "_open", lambda system: (Elsewhere(), minimum))
+    monkeypatch.setattr(load, "_show", lambda *_: None)
     monkeypatch.setattr("rookery.run.load.start_load", lambda *_: figures(state="running", books=""))
     monkeypatch.setattr("rookery.run.load.stop_load", lambda *_, **__: figures())
     journal_folder = tmp_path / "journal"
     options = ("--journal", str(journal_folder))
-    assert run_command(loading.load, "start", "--viewers", "200", *options).return_value == 0
+    assert run_command(load.load, "start", "--viewers", "200", *options).return_value == 0
     report = tmp_path / "load.json"
-    assert run_command(loading.load, "stop", "--record", str(report), *options).return_value == 4
-    assert run_command(loading.load, "stop", *options).return_value == 4
+    assert run_command(load.load, "stop", "--record", str(report), *options).return_value == 4
+    assert run_command(load.load, "stop", *options).return_value == 4
     started, stopped, again = (block.entry for block in Journal(journal_folder).read())
     assert started is not None
     assert stopped is not None

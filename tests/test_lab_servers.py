@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from rookery.drivers.loop import BlockDevice
-from rookery.drivers.machine_server import capabilities, machine_config
-from rookery.drivers.runc import Container
+from rookery.drivers.containers.machine_server import capabilities, machine_config
+from rookery.drivers.containers.runc import Container
+from rookery.drivers.machine.loop import BlockDevice
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.storage.services import BLOCK_CLASS, FILE_CLASS
 from rookery.projections.kubernetes.volumes import volume_classes
 from tests.test_design import design
 
-_RUNTIME = files("rookery.systems.kubernetes.lab") / "guest" / "runtime"
+_RUNTIME = files("rookery.systems.lab.nodes") / "guest" / "runtime"
 _LAB: dict[str, Any] = {"platform": "kubernetes", "kubernetes": {"monitoring": False}}
 
 

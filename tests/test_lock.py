@@ -12,7 +12,7 @@ from rookery.run import homes, lock, workspace
 from rookery.run.down import bring_down
 from rookery.run.homes import forget_home, note_home, other_home
 from rookery.run.lock import hold, is_known, remember
-from rookery.systems.native import paths
+from rookery.systems.lab import paths
 
 
 @pytest.fixture(autouse=True)

@@ -19,13 +19,13 @@ from click.testing import CliRunner, Result
 
 import rookery
 from rookery.cli.main import cli
-from rookery.drivers.downloads import Patience, Web
-from rookery.drivers.mirror import Mirror
-from rookery.drivers.registry import NAME, Layout
 from rookery.errors import InputError, NotPossibleError, RookeryError
+from rookery.mirror.downloads import Patience, Web
+from rookery.mirror.folder import Mirror
+from rookery.mirror.pull import Pulled, check_mirror, pull_mirror
+from rookery.mirror.registry import NAME, Layout
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.sources import Sources, archive_url, build_sources, is_tree
-from rookery.run.mirror import Pulled, check_mirror, pull_mirror
 from rookery.run.workspace import open_spec
 from tests.mirror_world import OCI, Says, World, archive_of, served
 
@@ -590,7 +590,7 @@ def _outside(path: str) -> str:
 def test_a_full_disk_is_said_before_anything_comes(
     filled: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rookery.run.mirror.free_space", lambda _: 300 * 10**6)
+    monkeypatch.setattr("rookery.mirror.pull.free_space", lambda _: 300 * 10**6)
     with pytest.raises(NotPossibleError) as caught:
         pull(filled, tmp_path)
     assert str(caught.value) == (
@@ -606,7 +606,7 @@ def test_a_folder_that_cannot_be_written(filled: World) -> None:
 
 
 def test_one_command_fills_a_folder_at_a_time(filled: World, tmp_path: Path) -> None:
-    from rookery.run.mirror import _alone
+    from rookery.mirror.pull import _alone
 
     with _alone(tmp_path), pytest.raises(NotPossibleError) as caught:
         pull(filled, tmp_path)

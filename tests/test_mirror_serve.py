@@ -18,15 +18,15 @@ import pytest
 
 import rookery
 from rookery.design.model import Design
-from rookery.drivers.downloads import Web
-from rookery.drivers.mirror import Index, Kept, Mirror, Thing, render_index
-from rookery.drivers.mirror_shelf import Shelf
-from rookery.drivers.registry import Layout, Registries
 from rookery.errors import InputError
+from rookery.mirror.downloads import Web
+from rookery.mirror.folder import Index, Kept, Mirror, Thing, render_index
+from rookery.mirror.registry import Layout, Registries
+from rookery.mirror.serving.shelf import Shelf
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.sources import build_sources
 from rookery.run.workspace import open_spec
-from rookery.systems.kubernetes.served import mirror_variables
+from rookery.systems.kubernetes.mirror_variables import mirror_variables
 from tests.mirror_serving import plain_mirror, running
 from tests.mirror_world import World, served
 from tests.test_mirror import fill, pull

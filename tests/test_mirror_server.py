@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 import rookery
-from rookery.drivers.mirror_server import Limits, Listening, MirrorServer, parse_listen
-from rookery.drivers.mirror_shelf import Shelf
 from rookery.errors import InputError, NotPossibleError
+from rookery.mirror.serving.bounded import Limits, Listening, MirrorServer, parse_listen
+from rookery.mirror.serving.shelf import Shelf
 from tests.mirror_serving import plain_mirror, running
 
 # --- who is slow, and who are many

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from rookery.design.model import Design
-from rookery.drivers.mirror import Index, Kept, Mirror, Thing, render_index
-from rookery.drivers.mirror_server import Listening, MirrorServer
-from rookery.drivers.mirror_shelf import Shelf
-from rookery.drivers.mirror_url import parse_mirror_url, require_served
 from rookery.errors import InputError, RookeryError
+from rookery.mirror.folder import Index, Kept, Mirror, Thing, render_index
+from rookery.mirror.serving.bounded import Listening, MirrorServer
+from rookery.mirror.serving.shelf import Shelf
+from rookery.mirror.serving.url import parse_mirror_url, require_served
 from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node_taints
 from rookery.projections.kubernetes.sources import tools
-from rookery.run.serving import UNSERVED, serving_advice, settle_mirror_url
+from rookery.run.mirror_url import UNSERVED, serving_advice, settle_mirror_url
 from rookery.run.up import find_system, require_machine
 from rookery.run.workspace import Workspace, note_system, noted_mirror_url, open_spec
 from rookery.systems.kubernetes.bootstrap import Bootstrap
-from rookery.systems.kubernetes.cluster import KubernetesSystem
+from rookery.systems.kubernetes.system import KubernetesSystem
 from tests.fake_cluster import FakeKubectl
 
 URL = "http://10.0.0.5:5080"
@@ -94,7 +94,7 @@ def test_without_one_they_are_told_of_our_own_image_only(
     mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = tmp_path / "an archive.tar"
-    monkeypatch.setattr("rookery.systems.kubernetes.cluster.archive_path", lambda: archive)
+    monkeypatch.setattr("rookery.systems.kubernetes.system.archive_path", lambda: archive)
     assert variables(KubernetesSystem(design(), mirror=Mirror.open(mirror))) == {}
     archive.touch()
     assert variables(KubernetesSystem(design())) == {"apps_image_archive": str(archive)}
@@ -198,7 +198,7 @@ def test_urls_of_mirrors() -> None:
 
 def test_where_it_means_something(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, Path]] = []
-    monkeypatch.setattr("rookery.run.serving.require_served", lambda *words: asked.append(words))
+    monkeypatch.setattr("rookery.run.mirror_url.require_served", lambda *words: asked.append(words))
     assert settle_mirror_url(design(), None, mirror) == ""
     assert asked == []
     assert settle_mirror_url(design(), URL, mirror) == URL

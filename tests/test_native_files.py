@@ -9,7 +9,7 @@ import pytest
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.model import DaemonKind, Design
-from rookery.drivers.runc import Container, build_config
+from rookery.drivers.containers.runc import Container, build_config
 from rookery.projections.native.ceph_conf import mon_addresses, render_ceph_conf
 from rookery.projections.native.haproxy import render_haproxy
 from rookery.projections.native.server import render_server, server_programs

@@ -38,9 +38,9 @@ from markdown_it import MarkdownIt
 
 import rookery.cli
 from rookery.apps.catalogue.seed import Title, render_seed
-from rookery.apps.cdn.kubernetes import edge_place
+from rookery.apps.cdn.kubernetes.items import edge_place
 from rookery.apps.cdn.nginx import HEALTH_PORT, Origin, Site, render_edge
-from rookery.apps.cdn.site import render_site
+from rookery.apps.cdn.site.content import render_site
 from rookery.apps.nginx import tls
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
@@ -55,7 +55,7 @@ from rookery.projections.native.server import render_server
 from rookery.projections.native.supervisor_conf import render_supervisor_conf
 from rookery.spec.load import read_pattern
 from rookery.spec.parse import SpecError, parse_spec
-from rookery.systems.native.image_build import image_root
+from rookery.systems.native.root import image_root
 from rookery.texts import shell_word
 from tests.servers_image import MISSING, entering
 from tests.test_catalogue_postgres import free_port, until, write_certificate

@@ -25,7 +25,7 @@ from rookery.apps.serving import NO_RULES, told_by_ending
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.model import Design, Route
-from rookery.drivers.s3 import Item
+from rookery.drivers.clients.s3 import Item
 from rookery.run.verify.web import start_page
 from rookery.spec.parse import SpecError, parse_spec
 from rookery.systems.native.objects import folder_items

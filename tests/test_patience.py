@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from rookery.cli.patience import Patience
-from rookery.drivers.waiting import Awaited, Look, awaited, give_up, under_way, wait_for
+from rookery.drivers.machine.waiting import Awaited, Look, awaited, give_up, under_way, wait_for
 from rookery.errors import NotPossibleError, RookeryError, WaitError
 from rookery.plan.step import Step
 from rookery.run.engine import apply_steps

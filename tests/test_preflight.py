@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rookery.drivers import krbd, network
-from rookery.drivers.process import CommandError
+from rookery.drivers.machine import krbd, network
+from rookery.drivers.machine.process import CommandError
 from rookery.errors import ExitCode, NotPossibleError
 from rookery.run import preflight
 from rookery.run.workspace import open_spec

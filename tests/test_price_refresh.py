@@ -18,9 +18,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rookery.cli.main import cli
-from rookery.drivers.aws_prices import fetch_aws_prices
-from rookery.drivers.gcp_prices import fetch_gcp_prices
-from rookery.drivers.hetzner_prices import fetch_hetzner_prices
+from rookery.clouds.aws.prices import fetch_aws_prices
+from rookery.clouds.gcp.prices import fetch_gcp_prices
+from rookery.clouds.hetzner.prices import fetch_hetzner_prices
 from rookery.errors import InputError, NotPossibleError, RookeryError
 from rookery.prices.book import Cpu, Price, ProviderPrices, Tier, Unit, parse_book, render_book
 from rookery.run.prices import load_prices, own_book_path, refresh_prices, shipped_book

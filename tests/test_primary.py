@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rookery.drivers.process import CommandError
+from rookery.drivers.machine.process import CommandError
 from rookery.systems.native.database import is_no_primary
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rookery.drivers.process import CommandError, run, run_heard
+from rookery.drivers.machine.process import CommandError, run, run_heard
 
 TWO_STREAMS = 'echo "in $PWD"; echo "$KIND" >&2'
 

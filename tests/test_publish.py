@@ -18,10 +18,18 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from rookery.apps import serving
-from rookery.apps.cdn import site
-from rookery.apps.serving import NO_RULES, Rule, Rules, is_published, parse_rules, render_rules, turn
+from rookery.apps.cdn.site import content
+from rookery.apps.serving import (
+    NO_RULES,
+    Rule,
+    Rules,
+    is_published,
+    parse_rules,
+    render_rules,
+    turn,
+)
 from rookery.apps.streaming import media
-from rookery.systems.native.image_build import image_root
+from rookery.systems.native.root import image_root
 
 APPS = Path(serving.__file__).parent
 
@@ -30,7 +38,7 @@ APPS = Path(serving.__file__).parent
 
 
 def test_rules_are_read_as_they_were_written() -> None:
-    for rules in (media.RULES, site.RULES, Rules()):
+    for rules in (media.RULES, content.RULES, Rules()):
         assert parse_rules(render_rules(rules)) == rules
 
 
@@ -129,8 +137,8 @@ def test_text_has_its_charset_where_it_is_utf8(tmp_path: Path) -> None:
         "empty.css": b"",
         "picture.svg": "<svg>ü</svg>".encode(),
     }
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content)
+    for name, body in files.items():
+        (tmp_path / name).write_bytes(body)
     assert {name: NO_RULES.content_type(name, tmp_path / name) for name in files} == {
         "utf8.html": "text/html; charset=utf-8",
         "latin.html": "text/html",
@@ -173,7 +181,7 @@ def test_nonsense_in_rules_is_named(text: str, said: str) -> None:
 
 def test_what_names_others_comes_after_them() -> None:
     paths = ("index.json", "a/index.m3u8", "watch.html", "a/0.m4s", "index.html", "assets/x.css", "a/b.json")
-    by_turn = sorted(paths, key=lambda path: (turn(path, site.RULES.media_type(path)), path))
+    by_turn = sorted(paths, key=lambda path: (turn(path, content.RULES.media_type(path)), path))
     assert by_turn == [
         "a/0.m4s",
         "assets/x.css",

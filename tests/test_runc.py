@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rookery.drivers.runc import NO_NETWORK, Container, Runc, build_config
+from rookery.drivers.containers.runc import NO_NETWORK, Container, Runc, build_config
 
 
 @pytest.mark.skipif(

@@ -11,15 +11,21 @@ from html.parser import HTMLParser
 import pytest
 
 from rookery.apps.cdn.nginx import DOCUMENT
-from rookery.apps.cdn.pages.facts import capacity, decimal_size, group_hosts, heals_a_host, survives_a_host
-from rookery.apps.cdn.pages.markup import VOID, Html, element
-from rookery.apps.cdn.site import RULES, hashed_name, render_site
+from rookery.apps.cdn.site.content import RULES, hashed_name, render_site
+from rookery.apps.cdn.site.pages.facts import (
+    capacity,
+    decimal_size,
+    group_hosts,
+    heals_a_host,
+    survives_a_host,
+)
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.model import AppDesign, Design
 from rookery.files import File
 from rookery.spec.model import AppSettings
 from rookery.spec.parse import parse_spec
+from rookery.web.markup import VOID, Html, element
 
 SPECS = {
     "default": "",

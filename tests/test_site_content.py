@@ -17,22 +17,22 @@ from typing import IO, Any
 import pytest
 
 from rookery.apps import serving
-from rookery.apps.cdn.publishing import publish_argv
-from rookery.apps.cdn.sending import SENDER, sending_command, sending_job
-from rookery.apps.cdn.site import RULES, render_site
-from rookery.apps.pods import NAMESPACE
+from rookery.apps.cdn.kubernetes.publishing import publish_argv
+from rookery.apps.cdn.kubernetes.sending import SENDER, sending_command, sending_job
+from rookery.apps.cdn.site.content import RULES, render_site
+from rookery.apps.ground.pods import NAMESPACE
 from rookery.apps.serving import Rules, parse_rules, told_by_ending
 from rookery.design.model import Design
-from rookery.drivers.process import CommandError, run_fed
-from rookery.drivers.s3 import Item
+from rookery.drivers.clients.s3 import Item
+from rookery.drivers.machine.process import CommandError, run_fed
 from rookery.errors import InputError
 from rookery.files import File
 from rookery.plan.kubernetes import CONTENT, cluster_steps
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.placed import placed_items
 from rookery.run.workspace import open_spec
-from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.kubernetes.content import Content, site_content, write_archive
+from rookery.systems.kubernetes.system import KubernetesSystem
 from tests.cluster_schemas import problems
 from tests.fake_cluster import FakeKubectl
 from tests.kubernetes_objects import (

@@ -9,7 +9,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from rookery.cli.show import apps_view, status_view
+from rookery.cli.views import apps_view, status_view
 from rookery.run.state import AppInstance, app_instances
 from rookery.systems.native.looks import is_reachable
 from rookery.systems.protocol import HostStatus, Member, ProgramStatus

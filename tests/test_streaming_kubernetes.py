@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rookery.apps.image import image_reference
-from rookery.apps.streaming.kubernetes import streaming_items
+from rookery.apps.pod_image import image_reference
+from rookery.apps.streaming.kubernetes.items import streaming_items
 from rookery.design.model import Design
 from rookery.errors import InputError
 from rookery.manifest import Manifest, Objects, Wait

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from rookery.design.model import Design
-from rookery.drivers.mirror import INDEX, Index, Mirror, render_index
 from rookery.errors import InputError
-from rookery.run import supplies
-from rookery.run.mirror import Pulled
-from rookery.run.supplies import ensure_supplies, own_mirror
+from rookery.mirror.folder import INDEX, Index, Mirror, render_index
+from rookery.mirror.pull import Pulled
+from rookery.run.own_mirror import ensure_supplies, own_mirror
 from rookery.systems.kubernetes.paths import ClusterPaths
 from tests.test_design import design
 
@@ -41,7 +40,7 @@ def pulls(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         filled.append(folder)
         return Pulled(mirror=empty(folder), new=())
 
-    monkeypatch.setattr(supplies, "pull_mirror", pull)
+    monkeypatch.setattr("rookery.run.own_mirror.pull_mirror", pull)
     return filled
 
 

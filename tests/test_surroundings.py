@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from rookery.design.model import Design
-from rookery.drivers.files import write_files
-from rookery.drivers.runc import Container, build_config
+from rookery.drivers.containers.runc import Container, build_config
+from rookery.drivers.machine.files import write_files
 from rookery.files import File
 from rookery.projections.native.server import render_server
 from tests.test_catalogue_postgres import running_postgres

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from rookery.drivers import waiting
-from rookery.drivers.waiting import Look, wait_for
+from rookery.drivers.machine import waiting
+from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.errors import WaitError
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from rookery.apps.cdn.sending import sending_job
+from rookery.apps.cdn.kubernetes.sending import sending_job
 from rookery.design.model import Design
 from rookery.manifest import Manifest, Objects, Release, Stage
 from rookery.projections.kubernetes import build_stages

@@ -18,10 +18,10 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from rookery.apps.cdn.nginx import HEADERS
-from rookery.apps.cdn.site import render_site
+from rookery.apps.cdn.site.content import render_site
 from rookery.design.model import Design
 from rookery.files import File
-from rookery.systems.native.image_build import image_root
+from rookery.systems.native.root import image_root
 from tests.servers_image import MISSING
 
 CHROMIUM = "/usr/bin/chromium"

@@ -5,7 +5,7 @@ aslant, and round letters are twigs bent into a nest whose end sticks out. The l
 lines, so that the typeface can be read, argued about and changed. The same input gives the same bytes.
 
     python3 -m venv /tmp/font && /tmp/font/bin/pip install fonttools==4.68.0 brotli==1.2.1 skia-pathops
-    /tmp/font/bin/python tools/make_font.py src/rookery/apps/cdn/static/fonts/rookery-twig.woff2
+    /tmp/font/bin/python tools/make_font.py src/rookery/apps/cdn/site/static/fonts/rookery-twig.woff2
 """
 
 # ruff: noqa: INP001  a script, run by its path

@@ -5,7 +5,7 @@ Everything is flat shapes in few colours: it prints the mood and packs small. Th
 picture; chance comes from a seed.
 
     python3 -m venv /tmp/image && /tmp/image/bin/pip install pillow
-    /tmp/image/bin/python tools/make_images.py src/rookery/apps/cdn/static/images
+    /tmp/image/bin/python tools/make_images.py src/rookery/apps/cdn/site/static/images
 """
 
 # ruff: noqa: INP001  a script, run by its path

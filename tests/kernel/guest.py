@@ -22,8 +22,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rookery.drivers.files import remove_tree
-from rookery.drivers.process import ENDS_WITH_US
+from rookery.drivers.machine.files import remove_tree
+from rookery.drivers.machine.process import ENDS_WITH_US
 from tests.kernel.recipe import ADDRESS, CHECKOUT, GATEWAY, PREFIX, Places, prepare
 
 MEMORY = 8  # GiB

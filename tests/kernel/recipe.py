@@ -18,11 +18,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from rookery.drivers.debian import DebianRoot, find_mirror, make_root
-from rookery.drivers.files import alone, remove_tree
-from rookery.drivers.process import run
-from rookery.systems.native.image_build import ensure_image
-from rookery.systems.native.paths import home
+from rookery.drivers.containers.debian import DebianRoot, find_mirror, make_root
+from rookery.drivers.machine.files import alone, remove_tree
+from rookery.drivers.machine.process import run
+from rookery.systems.lab.paths import home
+from rookery.systems.native.root import ensure_image
 
 CHECKOUT = Path(__file__).parents[2]
 ADDRESS, GATEWAY, PREFIX = "198.18.77.2", "198.18.77.1", 24  # of the range for benchmarks (RFC 2544)

@@ -19,8 +19,8 @@ import pytest
 
 from rookery.errors import NotPossibleError
 from rookery.run.preflight import require_lab_machine
-from rookery.systems.native.leftovers import find_leftovers
-from rookery.systems.native.paths import LabPaths
+from rookery.systems.lab.leftovers import find_leftovers
+from rookery.systems.lab.paths import LabPaths
 
 SOURCE = Path(__file__).parents[2] / "src"
 UP_LIMIT = 1500  # seconds; the first one on a machine builds the image

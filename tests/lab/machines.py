@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from rookery.design.model import Design, Host
-from rookery.drivers.debian import find_mirror
-from rookery.drivers.files import alone, remove_tree
-from rookery.drivers.loop import BlockDevice, attached
-from rookery.drivers.machine_server import machine_config
-from rookery.drivers.network import Bridge, Cable, ensure_bridges, ensure_namespace
-from rookery.drivers.process import run
-from rookery.drivers.runc import Container, Runc
-from rookery.systems.native.paths import image_folder
+from rookery.drivers.containers.debian import find_mirror
+from rookery.drivers.containers.machine_server import machine_config
+from rookery.drivers.containers.runc import Container, Runc
+from rookery.drivers.machine.files import alone, remove_tree
+from rookery.drivers.machine.loop import BlockDevice, attached
+from rookery.drivers.machine.network import Bridge, Cable, ensure_bridges, ensure_namespace
+from rookery.drivers.machine.process import run
+from rookery.systems.lab.paths import image_folder
 
 SHARED = "/srv/test"  # one folder of this machine, the same in every server
 _PREFIX = "rktest"

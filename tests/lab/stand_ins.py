@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rookery.drivers.downloads import Digest
-from rookery.drivers.mirror import INDEX, Index, Kept, Mirror, Thing, render_index
+from rookery.mirror.downloads import Digest
+from rookery.mirror.folder import INDEX, Index, Kept, Mirror, Thing, render_index
 from rookery.projections.kubernetes.sources import Repository, node_repositories, repository_path
 from rookery.versions import KUBERNETES
 

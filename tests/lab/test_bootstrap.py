@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rookery.drivers.playbook import staying_environment
+from rookery.drivers.kubernetes.playbook import staying_environment
 from rookery.projections.kubernetes.bootstrap.kubeadm import audit_policy
 from tests.lab.cluster import publish_packages
 from tests.lab.machines import SHARED, Machines, machines

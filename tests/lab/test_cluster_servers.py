@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from rookery.drivers import loop
-from rookery.drivers.files import remove_tree
+from rookery.drivers.machine import loop
+from rookery.drivers.machine.files import remove_tree
 from rookery.plan.kubernetes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER, cluster_steps
 from rookery.plan.step import Step
-from rookery.systems.kubernetes.lab.image import image_root
-from rookery.systems.kubernetes.lab.servers import LabServers
-from rookery.systems.native.leftovers import find_leftovers, take_down
+from rookery.systems.lab.leftovers import find_leftovers, take_down
+from rookery.systems.lab.nodes.root import image_root
+from rookery.systems.lab.nodes.servers import LabServers
 from rookery.versions import KUBERNETES
 from tests.lab.stand_ins import make_mirror
 from tests.test_design import design

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from rookery.drivers.postgres import DatabaseError, query
-from rookery.run.ledger import Ledger
+from rookery.drivers.clients.ledger import Ledger
+from rookery.drivers.clients.postgres import DatabaseError, query
 from rookery.run.state import read_state
 from rookery.run.workspace import open_running
-from rookery.systems.native.lab import NativeSystem
+from rookery.systems.native.system import NativeSystem
 from tests.lab.conftest import Lab, bring_up, rookery, write_spec
 
 NAME = "test-database"

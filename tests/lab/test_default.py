@@ -6,8 +6,8 @@ import json
 import time
 from collections.abc import Callable
 
-from rookery.drivers.http import Browser
-from rookery.systems.native.paths import LabPaths
+from rookery.drivers.clients.http import Browser
+from rookery.systems.lab.paths import LabPaths
 from tests.lab.conftest import Lab, rookery
 
 
@@ -114,7 +114,7 @@ def test_killed_programs_come_back(lab: Lab) -> None:
 
 def test_a_lost_server_fails_verification_and_up_brings_it_back_with_its_data(lab: Lab) -> None:
     """A storage node's power is cut: its drives are kept, and so is what was on them."""
-    from rookery.drivers.runc import Runc
+    from rookery.drivers.containers.runc import Runc
 
     paths = LabPaths(name=lab.name)
     shell = ("shell", "cp-1", "--system", lab.name, "--")

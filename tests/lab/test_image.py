@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from rookery.apps.image import image_reference
-from rookery.apps.pods import USER
-from rookery.drivers.runc import NO_NETWORK, Container, build_config
+from rookery.apps.ground.pods import USER
+from rookery.apps.pod_image import image_reference
+from rookery.drivers.containers.runc import NO_NETWORK, Container, build_config
 from rookery.units import GIB
 from tests.lab.conftest import rookery
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from rookery.drivers.network import delete_namespaces, ensure_namespace
-from rookery.systems.native.leftovers import find_leftovers
-from rookery.systems.native.paths import LabPaths
+from rookery.drivers.machine.network import delete_namespaces, ensure_namespace
+from rookery.systems.lab.leftovers import find_leftovers
+from rookery.systems.lab.paths import LabPaths
 from tests.lab.conftest import STRICTEST, environment, rookery, write_spec
 
 NAME = "test-kill"

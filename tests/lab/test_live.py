@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import pytest
 
 from rookery.design.model import DaemonKind
-from rookery.drivers.http import Browser
+from rookery.drivers.clients.http import Browser
 from rookery.run.workspace import open_running
-from rookery.systems.native.lab import NativeSystem
+from rookery.systems.native.system import NativeSystem
 from tests.lab.conftest import Lab, rookery
 
 LIMIT = 120.0  # seconds; an OSD that hangs is marked down after some 25

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from rookery.systems.native.leftovers import find_leftovers
-from rookery.systems.native.paths import LabPaths
+from rookery.systems.lab.leftovers import find_leftovers
+from rookery.systems.lab.paths import LabPaths
 from tests.lab.conftest import Done, Lab, rookery, write_spec
 
 SPACE = 40_000_000

@@ -13,7 +13,7 @@ import pytest
 
 from rookery.design.model import DaemonKind
 from rookery.run.workspace import open_running
-from rookery.systems.native.lab import NativeSystem
+from rookery.systems.native.system import NativeSystem
 from tests.lab.conftest import Lab, rookery
 
 DOWN = 12.0  # seconds that the lost one stays away

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rookery.drivers.http import Browser
+from rookery.drivers.clients.http import Browser
 from tests.lab.conftest import Lab, bring_up, rookery
 
 _CODED = """\

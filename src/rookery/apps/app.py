@@ -108,8 +108,9 @@ class App:
     made (`index.json` among their content), by their names.
 
     `cluster_items` are what an instance on a server is on Kubernetes: its objects, releases and waits, in the
-    namespace `media` of `apps/pods.py`, in the order in which they are applied. `image_files` are what our
-    container image (`apps/image.py`) holds for them; where there are any, it holds the `packages` too.
+    namespace `media` of `apps/ground/pods.py`, in the order in which they are applied. `image_files` are what
+    our container image (`apps/pod_image.py`) holds for them; where there are any, it holds the `packages`
+    too.
 
     `obstacle` says why a change of it cannot be made while it runs, empty where it can.
     """

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rookery.cli import show
+from rookery.cli import views
 from rookery.design.change import Change
 from rookery.plan.step import Step
 from rookery.systems.protocol import Deviation, DeviationKind
@@ -36,9 +36,9 @@ def print_diff(
     if blocked:
         blocks.append(("What a running system cannot become", _changes(blocked)))
     if steps and not blocked:
-        blocks.append(("What `rookery up` does for it", show.steps_view(steps)))
+        blocks.append(("What `rookery up` does for it", views.steps_view(steps)))
     blocks.append((f"What it costs on {money['provider']}", _money(money)))
-    show.print_blocks(console, *blocks)
+    views.print_blocks(console, *blocks)
 
 
 def _changes(found: Sequence[Change]) -> Table:
@@ -86,4 +86,4 @@ def print_drift(console: Console, name: str, deviations: Sequence[Deviation]) ->
         said = Text.assemble((f"{sign} {deviation.kind}", style))
         table.add_row(said, Text(deviation.subject, style="bold"), deviation.item, deviation.what)
     count = "one deviation" if len(deviations) == 1 else f"{len(deviations)} deviations"
-    show.print_blocks(console, (f"{name}: {count} from the design", table))
+    views.print_blocks(console, (f"{name}: {count} from the design", table))

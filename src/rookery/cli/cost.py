@@ -141,7 +141,7 @@ def _print(comparison: Comparison, question: _Question, *, compare: bool, output
 
     today, provider = question.judgement.today, question.provider
     if output == "json":
-        from rookery.cli.data import to_json
+        from rookery.run.answers import to_json
 
         data = cost_tables.cost_data(comparison, today=today, provider=None if compare else provider)
         click.echo(to_json(data))
@@ -155,7 +155,7 @@ def _print(comparison: Comparison, question: _Question, *, compare: bool, output
 
 def _draw(comparison: Comparison, path: Path) -> None:
     """Write the chart; a PNG through the rasteriser, where this version has one."""
-    from rookery.drivers.files import write_whole
+    from rookery.drivers.machine.files import write_whole
     from rookery.projections.bill.chart import render_chart
 
     svg = render_chart(comparison)
@@ -173,7 +173,7 @@ def _draw(comparison: Comparison, path: Path) -> None:
 
 
 def _rasterised(svg: str) -> bytes:
-    from rookery.drivers.raster import render_png
+    from rookery.drivers.media.raster import render_png
     from rookery.projections.drawing.font import font_file
 
     try:

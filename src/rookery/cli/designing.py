@@ -32,10 +32,10 @@ def plan(spec: str | None, *, simulate: bool, output: str) -> int:
     """
     from rich.console import Console
 
-    from rookery.cli import show
-    from rookery.cli.data import plan_data, to_json
+    from rookery.cli import views
     from rookery.cli.simulation_table import simulation_view
     from rookery.design.checks import Severity
+    from rookery.run.answers import plan_data, to_json
     from rookery.run.up import findings_here
     from rookery.run.workspace import open_spec
 
@@ -48,13 +48,13 @@ def plan(spec: str | None, *, simulate: bool, output: str) -> int:
         data = plan_data(design, findings, steps)
         click.echo(to_json(data if simulation is None else {**data, "simulation": simulation}))
     else:
-        show.print_blocks(
+        views.print_blocks(
             Console(width=terminal_width(), markup=False, emoji=False, highlight=False),
-            ("", show.design_view(design)),
-            ("What it survives", show.survival_view(design)),
-            ("What the checks say", show.findings_view(findings)),
+            ("", views.design_view(design)),
+            ("What it survives", views.survival_view(design)),
+            ("What the checks say", views.findings_view(findings)),
             *([("How data is placed", simulation_view(simulation))] if simulation is not None else []),
-            ("What `rookery up` will do", show.steps_view(steps)),
+            ("What `rookery up` will do", views.steps_view(steps)),
         )
     errors = any(finding.severity is Severity.ERROR for finding in findings)
     return ExitCode.INPUT_WRONG if errors else ExitCode.DONE
@@ -132,7 +132,7 @@ def init(file: Path, pattern: str, name: str) -> None:
     rookery init                       demo.yaml on the pattern production-minimum
     rookery init big.yaml --pattern object-heavy
     """
-    from rookery.run.initial import initial_spec
+    from rookery.run.new_spec import initial_spec
 
     text = initial_spec(pattern=pattern, name=name or file.absolute().parent.name, base=file.parent)
     try:

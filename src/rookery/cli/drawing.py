@@ -54,7 +54,7 @@ def diagram(spec: str | None, *, file: str, theme: _Theme, live: bool) -> int:
     rookery diagram my.yaml -o my.png --theme dark
     rookery diagram --live -o now.svg
     """
-    from rookery.drivers.files import write_whole
+    from rookery.drivers.machine.files import write_whole
     from rookery.run.workspace import open_spec
 
     kind = _kind(file)
@@ -79,7 +79,7 @@ def diagram(spec: str | None, *, file: str, theme: _Theme, live: bool) -> int:
 
 def _look(system: str | None) -> tuple[Workspace, Mapping[str, Mark]]:
     """Return the workspace of a system that runs, and what differs in it."""
-    from rookery.run.live import live_marks
+    from rookery.run.marks import live_marks
     from rookery.run.preflight import require_root
     from rookery.run.workspace import open_running
 
@@ -106,7 +106,7 @@ def _render(kind: str, design: Design, theme: _Theme, marks: Mapping[str, Mark])
     if kind == ".svg":
         return render_plain(design, theme=theme, marks=marks).encode()
     if kind == ".png":
-        from rookery.drivers.raster import render_png
+        from rookery.drivers.media.raster import render_png
         from rookery.projections.drawing.font import font_file
 
         shade: _Theme = "dark" if theme == "dark" else "light"

@@ -37,7 +37,7 @@ def image(*, file: Path | None, reference: bool) -> int:
     rookery image -o rookery-apps.tar
     rookery image --reference
     """
-    from rookery.apps.image import image_reference
+    from rookery.apps.pod_image import image_reference
 
     if reference:
         click.echo(image_reference())

@@ -271,7 +271,7 @@ def search(*, words: Sequence[str], folder: Path | None, output: str) -> int:
 
 def _print(kept: Journal, blocks: Sequence[Block], output: str) -> int:
     """Print entries as they stand in their file: Markdown that was made for a terminal, too."""
-    from rookery.cli.data import to_json
+    from rookery.run.answers import to_json
 
     if output == "json":
         click.echo(to_json([_data(block) for block in blocks]))

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rookery.activity.model import Figures, KindFigures
+from rookery.load.model import Figures, KindFigures
 from rookery.units import format_seconds, format_size
 
 _TOPMOST_ERRORS = 8

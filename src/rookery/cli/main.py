@@ -14,13 +14,13 @@ import click
 
 from rookery import __version__
 from rookery.cli.breakage import explain
-from rookery.cli.changing import diff, drift
 from rookery.cli.cost import cost, prices
 from rookery.cli.designing import init, patterns, plan, schema
+from rookery.cli.diff import diff, drift
 from rookery.cli.drawing import diagram
 from rookery.cli.image import image
 from rookery.cli.journaling import journal
-from rookery.cli.loading import load
+from rookery.cli.load import load
 from rookery.cli.mirroring import mirror
 from rookery.cli.patience import start_watching
 from rookery.cli.rendering import render

@@ -18,9 +18,9 @@ from rookery.errors import ExitCode
 from rookery.units import format_amount
 
 if TYPE_CHECKING:
-    from rookery.drivers.mirror import Mirror, Thing
+    from rookery.mirror.folder import Mirror, Thing
+    from rookery.mirror.pull import Pulled
     from rookery.projections.kubernetes.sources import Sources
-    from rookery.run.mirror import Pulled
 
 _KINDS = {
     "binary": "programs",
@@ -77,11 +77,11 @@ def pull(
     rookery mirror pull /srv/mirror my.yaml --provider existing
     rookery mirror pull /srv/mirror --check
     """
-    from rookery.cli.data import to_json
+    from rookery.run.answers import to_json
 
     sources = _sources(spec, provider or "")
     if check:
-        from rookery.run.mirror import check_mirror
+        from rookery.mirror.pull import check_mirror
 
         with Shown() as shown:
             problems = check_mirror(directory, sources, watcher=shown)
@@ -99,8 +99,8 @@ def pull(
 
 
 def _pull(folder: Path, sources: Sources, through: str) -> Pulled:
-    from rookery.drivers.downloads import Web
-    from rookery.run.mirror import pull_mirror
+    from rookery.mirror.downloads import Web
+    from rookery.mirror.pull import pull_mirror
 
     with Web(through=through) as web, Shown() as shown:
         return pull_mirror(folder, sources, web=web, watcher=shown)
@@ -112,8 +112,8 @@ def _pull(folder: Path, sources: Sources, through: str) -> Pulled:
 @output_option
 def show(*, directory: Path, everything: bool, output: str) -> int:
     """Show what is in the mirror DIR: how many of each kind, and how large they are."""
-    from rookery.cli.data import to_json
-    from rookery.drivers.mirror import Mirror
+    from rookery.mirror.folder import Mirror
+    from rookery.run.answers import to_json
 
     opened = Mirror.open(directory)
     if output == "json":
@@ -145,8 +145,8 @@ def serve(*, directory: Path, listen: str, quiet: bool) -> int:
     rookery mirror serve /srv/mirror --listen 10.0.0.5:5080 --quiet
     skopeo inspect --no-tags --tls-verify=false docker://10.0.0.5:5080/quay.io/ceph/ceph:v20.2.4
     """
-    from rookery.drivers.mirror_server import MirrorServer, parse_listen
-    from rookery.drivers.mirror_shelf import Shelf
+    from rookery.mirror.serving.bounded import MirrorServer, parse_listen
+    from rookery.mirror.serving.shelf import Shelf
 
     at = parse_listen(listen)
     ended = threading.Event()

@@ -1,7 +1,7 @@
 """A command that waits for longer than three seconds says for what, on standard error.
 
-What is waited for is noted by `rookery.drivers.waiting`, wherever in the program that is. The progress of
-`up` shows it by itself.
+What is waited for is noted by `rookery.drivers.machine.waiting`, wherever in the program that is. The
+progress of `up` shows it by itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from rookery.drivers.waiting import Awaited, under_way
+from rookery.drivers.machine.waiting import Awaited, under_way
 
 _LONG = 3.0  # seconds before it is said
 _AGAIN = 15.0  # seconds until the same is said again

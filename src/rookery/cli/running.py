@@ -51,10 +51,10 @@ def up(spec: str | None, mirror: Path | None, mirror_url: str | None, keeping: K
     rookery up my.yaml --output json > result.json
     rookery up my.yaml --mirror /srv/mirror --mirror-url http://10.0.0.5:5080
     """
-    from rookery.cli import show
+    from rookery.cli import views
     from rookery.cli.mirroring import Shown
     from rookery.run.lock import remember
-    from rookery.run.supplies import ensure_supplies
+    from rookery.run.own_mirror import ensure_supplies
     from rookery.run.up import find_system, require_machine
     from rookery.run.workspace import open_spec
 
@@ -70,12 +70,12 @@ def up(spec: str | None, mirror: Path | None, mirror_url: str | None, keeping: K
     with recorded(keeping, system=workspace.design.name, digest=digest, beside=beside, begins=True) as record:
         arrival = _bring_up(workspace, system, record, mirror, url)
         _show_arrival(arrival, system, output)
-        return record.ends(_verdict(arrival.results), show.results_summary(arrival.results))
+        return record.ends(_verdict(arrival.results), views.results_summary(arrival.results))
 
 
 def _settle_mirror_url(workspace: Workspace, given: str | None, mirror: Path | None) -> str:
     """Return where servers fetch from the mirror, which answers there; say so where they do not."""
-    from rookery.run.serving import serving_advice, settle_mirror_url
+    from rookery.run.mirror_url import serving_advice, settle_mirror_url
 
     url = settle_mirror_url(workspace.design, given, mirror)
     if advice := serving_advice(workspace.design, mirror, url):
@@ -87,7 +87,7 @@ def _bring_up(
     workspace: Workspace, system: System, record: Record, mirror: Path | None, mirror_url: str
 ) -> Arrival:
     """Say what is about to be done, then do it."""
-    from rookery.cli import show
+    from rookery.cli import views
     from rookery.cli.patience import quiet
     from rookery.cli.progress import ConsoleProgress
     from rookery.run.up import bring_up, findings_here, steps_left
@@ -96,11 +96,11 @@ def _bring_up(
     steps = steps_left(system)
     system.close()
     record.did = f"{len(steps)} of {len(system.steps())} steps: {', '.join(step.id for step in steps)}"
-    show.print_blocks(
+    views.print_blocks(
         talk,
-        ("", show.design_view(workspace.design)),
-        ("What the checks say", show.findings_view(findings_here(workspace.design))),
-        (f"{len(steps)} steps", show.steps_view(steps)),
+        ("", views.design_view(workspace.design)),
+        ("What the checks say", views.findings_view(findings_here(workspace.design))),
+        (f"{len(steps)} steps", views.steps_view(steps)),
     )
     talk.print()
     with quiet(), ConsoleProgress(talk, len(steps)) as progress:
@@ -108,20 +108,20 @@ def _bring_up(
 
 
 def _show_arrival(arrival: Arrival, system: System, output: str) -> None:
-    from rookery.cli import show
-    from rookery.cli.data import to_json, up_data
+    from rookery.cli import views
+    from rookery.run.answers import to_json, up_data
 
     design, endpoints = system.design, system.endpoints()
     if output == "json":
         click.echo(to_json(up_data(design, arrival, endpoints)))
         return
-    show.print_blocks(
+    views.print_blocks(
         Console(markup=False, emoji=False, highlight=False, width=terminal_width()),
-        ("What runs where", show.status_view(system.hosts(), design)),
-        ("Verified: " + show.results_summary(arrival.results), show.results_view(arrival.results)),
-        ("Where to go", show.endpoints_view(endpoints)),
+        ("What runs where", views.status_view(system.hosts(), design)),
+        ("Verified: " + views.results_summary(arrival.results), views.results_view(arrival.results)),
+        ("Where to go", views.endpoints_view(endpoints)),
         ("", f"certificates are signed by {system.ca_file}"),
-        ("Time", show.times_view(arrival)),
+        ("Time", views.times_view(arrival)),
     )
 
 
@@ -136,8 +136,8 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     rookery status
     rookery status rookery-demo --watch
     """
-    from rookery.cli import show
-    from rookery.cli.data import status_data, to_json
+    from rookery.cli import views
+    from rookery.run.answers import status_data, to_json
     from rookery.run.fullness import Reading
     from rookery.run.preflight import require_root
     from rookery.run.state import patience, read_state
@@ -158,12 +158,15 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
             else:
                 if watch and console.is_terminal:
                     console.clear()
-                show.print_blocks(
+                views.print_blocks(
                     console,
-                    (f"{running.design.name}: {state.health}", show.status_view(state.hosts, running.design)),
-                    ("Applications", show.apps_view(state.instances)),
-                    ("How full", show.fullness_view(fullness)),
-                    ("Where to go", show.endpoints_view(running.endpoints())),
+                    (
+                        f"{running.design.name}: {state.health}",
+                        views.status_view(state.hosts, running.design),
+                    ),
+                    ("Applications", views.apps_view(state.instances)),
+                    ("How full", views.fullness_view(fullness)),
+                    ("Where to go", views.endpoints_view(running.endpoints())),
                 )
             if not watch:
                 return ExitCode.DONE if state.complete else ExitCode.FAILED
@@ -180,8 +183,8 @@ def verify(system: str | None, output: str) -> int:
 
     Exit status 0: all passed; 4: a check failed; 5: none failed, but something could not be observed.
     """
-    from rookery.cli import show
-    from rookery.cli.data import to_json, verify_data
+    from rookery.cli import views
+    from rookery.run.answers import to_json, verify_data
     from rookery.run.lock import hold
     from rookery.run.preflight import require_root
     from rookery.run.up import find_system, new_mark
@@ -200,7 +203,7 @@ def verify(system: str | None, output: str) -> int:
         click.echo(to_json(verify_data(results)))
     else:
         console = Console(markup=False, emoji=False, highlight=False, width=terminal_width())
-        show.print_blocks(console, (show.results_summary(results), show.results_view(results)))
+        views.print_blocks(console, (views.results_summary(results), views.results_view(results)))
     return _verdict(results)
 
 
@@ -267,7 +270,7 @@ def down(system: str | None, *, everything: bool, keeping: Keeping, output: str)
     SYSTEM is its name or its spec; it may be left out where only one runs. Exit status 0 means that nothing
     of it is on this machine any more. All of its data is gone.
     """
-    from rookery.cli.data import down_data, to_json
+    from rookery.run.answers import down_data, to_json
     from rookery.run.preflight import require_root
     from rookery.run.workspace import is_spec, name_of, running_names
 

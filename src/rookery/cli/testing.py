@@ -16,7 +16,7 @@ import click
 
 from rookery.errors import ExitCode, NotPossibleError
 from rookery.run.preflight import require_lab_machine
-from rookery.systems.native.image_build import ensure_image
+from rookery.systems.native.root import ensure_image
 
 _ROOT = Path(__file__).parents[3]
 

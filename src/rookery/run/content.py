@@ -13,7 +13,7 @@ from rookery.apps.streaming.guest.folders import is_utf8, shown, walk
 from rookery.apps.table import APPS
 from rookery.design.content import Content
 from rookery.design.model import Design
-from rookery.drivers import films
+from rookery.drivers.media import films
 
 _LONGEST_KEY = 1024  # bytes of an object's key in S3
 

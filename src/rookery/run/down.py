@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rookery.drivers.files import remove_tree
+from rookery.drivers.machine.files import remove_tree
 from rookery.errors import InputError, RookeryError
 from rookery.run.homes import forget_home
 from rookery.run.lock import hold, is_known
 from rookery.run.preflight import require_root
 from rookery.run.up import find_system
 from rookery.run.workspace import no_such_system, open_running, running_names
-from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.kubernetes.paths import ClusterPaths
-from rookery.systems.native.leftovers import find_leftovers, take_down
-from rookery.systems.native.paths import LabPaths
+from rookery.systems.kubernetes.system import KubernetesSystem
+from rookery.systems.lab.leftovers import find_leftovers, take_down
+from rookery.systems.lab.paths import LabPaths
 from rookery.systems.protocol import Leftover
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
 
-from rookery.drivers import waiting as waiting_for
+from rookery.drivers.machine import waiting as waiting_for
 from rookery.errors import RookeryError
 from rookery.plan.step import Step
 

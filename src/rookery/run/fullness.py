@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rookery.activity.fullness import parse_use
+from rookery.load.fullness import parse_use
 from rookery.run.asked import LONG, Asked
-from rookery.systems.kubernetes.cluster import KubernetesSystem
-from rookery.systems.native.lab import NativeSystem
-from rookery.systems.native.paths import home
+from rookery.systems.kubernetes.system import KubernetesSystem
+from rookery.systems.lab.paths import home
+from rookery.systems.native.system import NativeSystem
 from rookery.systems.protocol import System
 
 _LIMIT = 2.0  # seconds for a volume; a file system whose device hangs may never answer

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rookery.drivers.files import write_whole
+from rookery.drivers.machine.files import write_whole
 from rookery.errors import NotPossibleError
-from rookery.systems.native.paths import home, runtime_folder
+from rookery.systems.lab.paths import home, runtime_folder
 
 
 def note_home(name: str) -> None:

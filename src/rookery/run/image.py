@@ -6,10 +6,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from rookery.apps.image import image_reference
+from rookery.apps.pod_image import image_reference
 from rookery.errors import InputError
 from rookery.run.preflight import require_image_machine
-from rookery.systems.kubernetes.image_build import archive_path, ensure_archive
+from rookery.systems.pod_image import archive_path, ensure_archive
 from rookery.systems.protocol import Report
 
 

@@ -9,10 +9,10 @@ import time
 import uuid
 from pathlib import Path
 
-from rookery.activity.fullness import parse_use, why_not
-from rookery.activity.model import Figures, Job, Wishes, build_job
-from rookery.drivers.ceph import CephError
+from rookery.drivers.ceph.session import CephError
 from rookery.errors import InputError, NotPossibleError, RookeryError
+from rookery.load.fullness import parse_use, why_not
+from rookery.load.model import Figures, Job, Wishes, build_job
 from rookery.run.lock import hold
 from rookery.systems.protocol import Report, System
 
@@ -28,19 +28,19 @@ def start_load(system: System, wishes: Wishes, report: Report) -> Figures:
     run = str(uuid.UUID(bytes=os.urandom(16), version=4))
     job = build_job(system.design, wishes, run=run, began=now)
     with hold(name):
-        seen = system.activity.figures()
+        seen = system.load.figures()
         if seen is not None and seen.running:
             raise NotPossibleError(
                 f"a load runs on {name} since {seen.began}",
                 hint="`rookery load status` shows it, `rookery load stop` ends it.",
             )
         _require_room(system, job)
-        return system.activity.start(job, report)
+        return system.load.start(job, report)
 
 
 def load_figures(system: System) -> Figures:
     """Return the figures of the load that runs, or ran last; raises InputError where there was none."""
-    seen = system.activity.figures()
+    seen = system.load.figures()
     if seen is None:
         raise InputError(
             f"no load was started on {system.design.name}", hint="`rookery load start` starts one."
@@ -52,7 +52,7 @@ def stop_load(system: System, report: Report, *, keep: bool, record: Path | None
     """End the load, and copy its record to `record`. One that ended by itself is tidied away all the same."""
     with hold(system.design.name):
         load_figures(system)
-        seen = system.activity.stop(keep=keep, report=report)
+        seen = system.load.stop(keep=keep, report=report)
         assert seen is not None, "what was there before is there after"
     if record is not None:
         _copy(record_file(system, seen), record)
@@ -61,7 +61,7 @@ def stop_load(system: System, report: Report, *, keep: bool, record: Path | None
 
 def record_file(system: System, seen: Figures) -> Path:
     """Return where the record of a run is."""
-    return system.activity.records / seen.record
+    return system.load.records / seen.record
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -10,14 +10,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rookery.design.model import Design
-from rookery.drivers import device_mapper, krbd, kubeone, mounts, network
-from rookery.drivers.process import CommandError, run
+from rookery.drivers.kubernetes import kubeone
+from rookery.drivers.machine import device_mapper, krbd, mounts, network
+from rookery.drivers.machine.process import CommandError, run
 from rookery.errors import NotPossibleError
 from rookery.projections.kubernetes.storage.services import BLOCK_CLASS
 from rookery.projections.kubernetes.tree import build_stages
 from rookery.projections.kubernetes.volumes import volume_classes
-from rookery.systems.native.image_build import image_root
-from rookery.systems.native.paths import CGROUP_ROOT, home, runtime_folder
+from rookery.systems.lab.paths import CGROUP_ROOT, home, runtime_folder
+from rookery.systems.native.root import image_root
 from rookery.versions import KUBEONE
 
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")

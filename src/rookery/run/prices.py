@@ -14,7 +14,7 @@ from datetime import date
 from importlib import resources
 from pathlib import Path
 
-from rookery.drivers.files import alone, write_whole
+from rookery.drivers.machine.files import alone, write_whole
 from rookery.errors import NotPossibleError, RookeryError
 from rookery.prices.book import Cloud, PriceBook, ProviderPrices, merge_books, parse_book, render_book
 
@@ -96,20 +96,20 @@ def fetcher(provider: Cloud, *, today: date, base_url: str = "") -> Fetch:
     `base_url` is for another address than the provider's own. NotPossibleError names what is missing.
     """
     if provider == "hetzner":
-        from rookery.drivers.hetzner_prices import HETZNER_API, fetch_hetzner_prices
+        from rookery.clouds.hetzner.prices import HETZNER_API, fetch_hetzner_prices
 
         token = _secret("HCLOUD_TOKEN", "a read token of any project: Hetzner Console, Security, API tokens")
         return lambda known: fetch_hetzner_prices(
             known, token=token, today=today, base_url=base_url or HETZNER_API
         )
     if provider == "gcp":
-        from rookery.drivers.gcp_prices import GCP_BILLING_API, fetch_gcp_prices
+        from rookery.clouds.gcp.prices import GCP_BILLING_API, fetch_gcp_prices
 
         key = _secret("GCP_API_KEY", "an API key with the Cloud Billing API enabled")
         return lambda known: fetch_gcp_prices(
             known, api_key=key, today=today, base_url=base_url or GCP_BILLING_API
         )
-    from rookery.drivers.aws_prices import fetch_aws_prices
+    from rookery.clouds.aws.prices import fetch_aws_prices
 
     return lambda known: fetch_aws_prices(known, today=today, endpoint_url=base_url)
 

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rookery.design.checks import check_design
-from rookery.drivers.files import write_whole
+from rookery.drivers.machine.files import write_whole
 from rookery.errors import InputError
 from rookery.files import File
 from rookery.prices.book import PriceBook

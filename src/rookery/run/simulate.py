@@ -19,7 +19,7 @@ from typing import Any
 
 from rookery.design.model import Design
 from rookery.design.stored import Pool
-from rookery.drivers.placement_tools import PlacementTools, Upmaps
+from rookery.drivers.ceph.placement_tools import PlacementTools, Upmaps
 from rookery.errors import InputError, NotPossibleError
 from rookery.projections.crush import (
     CrushHost,
@@ -42,8 +42,8 @@ from rookery.projections.simulation import (
     measure_move,
     measure_spread,
 )
-from rookery.systems.native.image_build import image_root
-from rookery.systems.native.paths import runtime_folder
+from rookery.systems.lab.paths import runtime_folder
+from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report
 
 _MOST_BALANCED = 1000  # OSDs; the balancer's time grows with the square of them

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rookery.design.model import Design, Host, Instance
 from rookery.run.asked import LONG, SHORT, Asked
-from rookery.systems.native.bootstrap import health_of
+from rookery.systems.native.ceph_setup import health_of
 from rookery.systems.protocol import HostStatus, Member, System
 
 

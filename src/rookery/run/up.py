@@ -13,11 +13,10 @@ from rookery.apps.table import OBSTACLES
 from rookery.design.change import Change, changes
 from rookery.design.checks import Finding, Severity, check_design
 from rookery.design.model import Design
-from rookery.drivers.machine import read_machine
-from rookery.drivers.mirror import Mirror
-from rookery.drivers.process import CommandError, run
+from rookery.drivers.machine.process import CommandError, run
 from rookery.errors import InputError, NotPossibleError, RookeryError
 from rookery.files import File
+from rookery.mirror.folder import Mirror
 from rookery.plan.kubernetes import BOOTSTRAP
 from rookery.plan.step import Step, plan_rest
 from rookery.run.content import look_at_content
@@ -41,10 +40,11 @@ from rookery.run.workspace import (
     running_names,
     saved_spec,
 )
-from rookery.systems.kubernetes.cluster import KubernetesSystem
-from rookery.systems.native.image_build import image_root
-from rookery.systems.native.lab import NativeSystem
-from rookery.systems.native.paths import LabPaths, home
+from rookery.systems.kubernetes.system import KubernetesSystem
+from rookery.systems.lab.machine import read_machine
+from rookery.systems.lab.paths import LabPaths, home
+from rookery.systems.native.root import image_root
+from rookery.systems.native.system import NativeSystem
 from rookery.systems.protocol import System
 from rookery.units import MIB, format_size
 

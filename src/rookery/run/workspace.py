@@ -12,8 +12,8 @@ from rookery.apps.table import APPS, PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.kept import Kept, keep, kept_data, parse_kept
 from rookery.design.model import Design
-from rookery.drivers.files import write_whole
-from rookery.drivers.network import namespace_names
+from rookery.drivers.machine.files import write_whole
+from rookery.drivers.machine.network import namespace_names
 from rookery.errors import InputError
 from rookery.run.content import folder_problems
 from rookery.run.homes import note_home, other_home, refuse_other_home
@@ -21,7 +21,7 @@ from rookery.spec.load import load_pattern, load_spec, pattern_names
 from rookery.spec.model import Spec
 from rookery.spec.parse import spec_model
 from rookery.systems.kubernetes.paths import ClusterPaths, clusters_folder
-from rookery.systems.native.paths import NAMESPACE_PREFIX, LabPaths, home, runtime_folder
+from rookery.systems.lab.paths import NAMESPACE_PREFIX, LabPaths, home, runtime_folder
 
 # In a checkout: the example that `rookery up` brings up when it is told nothing.
 _DEFAULT_SPEC = Path(__file__).parents[3] / "examples" / "01-production-minimum" / "demo.yaml"

@@ -12,11 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from rookery.activity.model import Figures, Job
 from rookery.design.model import Design
-from rookery.drivers.ceph import CephSession
-from rookery.drivers.postgres import Door
+from rookery.drivers.ceph.session import CephSession
+from rookery.drivers.clients.postgres import Door
 from rookery.files import File
+from rookery.load.model import Figures, Job
 from rookery.plan.step import Observation, Step
 
 Report = Callable[[str], None]
@@ -210,7 +210,7 @@ class System(Protocol):
     def listeners(self) -> tuple[Listener, ...]: ...
 
     @property
-    def activity(self) -> Activity: ...
+    def load(self) -> Activity: ...
 
     def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
         """Run a command on a host and return what it says; raises CommandError."""

@@ -13,8 +13,7 @@ from rookery.apps.catalogue.config import API_PORT, DATABASE, PROGRAMS, ApiPlace
 from rookery.apps.catalogue.settings import CatalogueSettings
 from rookery.apps.database.clients import PODS, PORT, installer, reads, secret_name, writes
 from rookery.apps.database.patroni import VERSION
-from rookery.apps.image import image_reference
-from rookery.apps.pods import (
+from rookery.apps.ground.pods import (
     GATEWAY,
     NAMESPACE,
     PART_OF,
@@ -34,7 +33,8 @@ from rookery.apps.pods import (
     service_names,
     sized,
 )
-from rookery.apps.policies import GATEWAYS, Peer, instances, network_policy
+from rookery.apps.ground.policies import GATEWAYS, Peer, instances, network_policy
+from rookery.apps.pod_image import image_reference
 from rookery.apps.sizes import API, SCHEMA
 from rookery.apps.streaming.instances import MEDIA_BUCKET
 from rookery.apps.streaming.media import INDEX

@@ -6,10 +6,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from rookery.apps.app import App
-from rookery.apps.cdn.kubernetes import cdn_items
+from rookery.apps.cdn.kubernetes.items import cdn_items
 from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PATH, HEALTH_PORT, render_nginx, site_of
 from rookery.apps.cdn.settings import CdnSettings
-from rookery.apps.cdn.site import IMAGE_SITE, IMAGE_WATCH, RULES, SITE_BUCKET, render_assets, render_site
+from rookery.apps.cdn.site.content import (
+    IMAGE_SITE,
+    IMAGE_WATCH,
+    RULES,
+    SITE_BUCKET,
+    render_assets,
+    render_site,
+)
 from rookery.apps.nginx import config_path, nginx_program
 from rookery.apps.sizes import EDGE, PUBLISH_SITE, SEND_SITE, instances, work
 from rookery.design.app import Surroundings, storage_off

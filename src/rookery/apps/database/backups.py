@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rookery.apps.database.clients import API, CLUSTER, LABELS
-from rookery.apps.pods import GATEWAY, NAMESPACE, bound, bucket_claim, sized
+from rookery.apps.ground.pods import GATEWAY, NAMESPACE, bound, bucket_claim, sized
 from rookery.apps.sizes import BACKUP_SIDECAR
 from rookery.manifest import Item, Objects, manifest
 

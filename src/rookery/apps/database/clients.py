@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.apps.pods import PART_OF, service_names
+from rookery.apps.ground.pods import PART_OF, service_names
 from rookery.design.model import Database, Design
 from rookery.manifest import common_labels
 

@@ -15,8 +15,8 @@ from rookery.apps.database.clients import API, CLUSTER, LABELS, PODS, PORT, secr
 from rookery.apps.database.roles import RELOAD, first_database, needed_secrets, role_items
 from rookery.apps.database.settings import DatabaseSettings
 from rookery.apps.database.sizes import log_settings
-from rookery.apps.pods import BLOCK_CLASS, HOST_KEY, NAMESPACE, certificate, quantity, sized
-from rookery.apps.policies import (
+from rookery.apps.ground.pods import BLOCK_CLASS, HOST_KEY, NAMESPACE, certificate, quantity, sized
+from rookery.apps.ground.policies import (
     GATEWAYS,
     OPERATORS,
     Peer,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rookery.apps.database.clients import API, CLUSTER, LABELS, installer, secret_name
-from rookery.apps.pods import NAMESPACE
+from rookery.apps.ground.pods import NAMESPACE
 from rookery.design.model import Database, Design
 from rookery.manifest import Item, Manifest, NeededSecret, Objects, Secrets, Wait, manifest
 

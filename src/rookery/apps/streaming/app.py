@@ -10,11 +10,11 @@ from rookery.apps.app import App, Making
 from rookery.apps.nginx import config_path, nginx_program
 from rookery.apps.sizes import single, work
 from rookery.apps.streaming.instances import CHANNEL, MEDIA_BUCKET, ORIGIN, PACKING_FOLDER, PROGRAM_FOLDER
-from rookery.apps.streaming.kubernetes import streaming_items
+from rookery.apps.streaming.kubernetes.items import streaming_items
+from rookery.apps.streaming.kubernetes.volumes import space_claims
 from rookery.apps.streaming.media import RULES
 from rookery.apps.streaming.origin import ORIGIN_PORT, render_origin, server_place
 from rookery.apps.streaming.settings import StreamingSettings
-from rookery.apps.streaming.volumes import space_claims
 from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import AppDesign, Bucket, Claim, Design, Host, Instance, Route, Share
 from rookery.design.pod import PodGroup, largest

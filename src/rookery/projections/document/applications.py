@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.apps.cdn.pages.facts import decimal_size
+from rookery.apps.cdn.site.pages.facts import decimal_size
 from rookery.design.cluster import GATEWAY_PORT
 from rookery.design.model import AppDesign, Design, Frontend, Host, Instance, Route
 from rookery.projections.document.blocks import Block, Paragraph, Section, Table, Words, code, codes

@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 
-from rookery.apps.cdn.pages.glyphs import mark
-from rookery.apps.cdn.pages.markup import Html, element, join
 from rookery.projections.document.blocks import (
     Bar,
     Block,
@@ -32,6 +30,8 @@ from rookery.projections.document.blocks import (
     Words,
     parts_of,
 )
+from rookery.web.glyphs import mark
+from rookery.web.markup import Html, element, join
 
 _FONT = "fonts/rookery-twig.woff2"
 _SVG_TAG = re.compile(r"<svg\b[^>]*>")
@@ -69,7 +69,7 @@ def _head(document: Document) -> Html:
 
 def _style_sheet() -> str:
     """Return the style sheet with the site's typeface for headings in it."""
-    font = files("rookery.apps.cdn").joinpath("static", _FONT).read_bytes()
+    font = files("rookery.apps.cdn.site").joinpath("static", _FONT).read_bytes()
     sheet = files("rookery.projections.document").joinpath("page.css").read_text(encoding="utf-8")
     return sheet.replace("FONT", f"data:font/woff2;base64,{base64.b64encode(font).decode()}", 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import groupby
 
-from rookery.apps.cdn.pages.facts import Group, decimal_size, drive_summary, group_hosts
+from rookery.apps.cdn.site.pages.facts import Group, decimal_size, drive_summary, group_hosts
 from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
 from rookery.projections.document.blocks import Facts, Section, Table, Words, code, codes
 from rookery.projections.document.source import count, names

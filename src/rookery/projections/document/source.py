@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rookery.apps.cdn.pages.facts import decimal_size
+from rookery.apps.cdn.site.pages.facts import decimal_size
 from rookery.design.capacity import gigabytes
 from rookery.design.checks import Finding
 from rookery.design.model import Design

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.apps.cdn.pages.facts import losses_kept
+from rookery.apps.cdn.site.pages.facts import losses_kept
 from rookery.design.capacity import (
     Loss,
     Room,

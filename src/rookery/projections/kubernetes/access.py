@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.apps.policies import policy_items
+from rookery.apps.ground.policies import policy_items
 from rookery.design.cluster import has_cilium
 from rookery.design.model import Design
 from rookery.manifest import Item, Stage

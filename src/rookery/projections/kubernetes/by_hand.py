@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rookery.apps.cdn.site import SITE_BUCKET
-from rookery.apps.pods import ISSUER, NAMESPACE
+from rookery.apps.cdn.site.content import SITE_BUCKET
+from rookery.apps.ground.pods import ISSUER, NAMESPACE
 from rookery.apps.serving import Rules, told_by_ending
 from rookery.apps.table import APPS
 from rookery.design.model import Design

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.apps.pods import sized
+from rookery.apps.ground.pods import sized
 from rookery.design.model import Design
 from rookery.design.pods import DATABASE_OPERATOR
 from rookery.manifest import Item, Release, Stage

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rookery.apps.pods import NAMESPACE, labels
+from rookery.apps.ground.pods import NAMESPACE, labels
 from rookery.design.model import Design
 from rookery.manifest import selector
 from rookery.projections.kubernetes.storage.services import STORE, STORE_PORT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.pods import ISSUER, sized
+from rookery.apps.ground.pods import ISSUER, sized
 from rookery.design.model import Design
 from rookery.design.pods import CERT_MANAGER as SIZE
 from rookery.manifest import Item, Manifest, Objects, Release, Remote, Stage, Wait, manifest

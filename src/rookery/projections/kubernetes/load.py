@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from rookery.activity.model import CA_FILE, FOLDER, SECRETS_FILE, USER
-from rookery.apps.image import LOAD, image_reference
-from rookery.apps.pods import NAMESPACE, container, pod, sized
-from rookery.apps.policies import LOAD_LABELS
+from rookery.apps.ground.pods import NAMESPACE, container, pod, sized
+from rookery.apps.ground.policies import LOAD_LABELS
+from rookery.apps.pod_image import LOAD, image_reference
 from rookery.design.model import Design
 from rookery.design.pods import LOAD_EYES, LOAD_GENERATOR
+from rookery.load.model import CA_FILE, FOLDER, SECRETS_FILE, USER
 from rookery.manifest import Manifest, manifest
 from rookery.projections.kubernetes.nodes import WORKER_LABEL
 from rookery.versions import DISTRIBUTIONS
@@ -97,7 +97,7 @@ def _generator() -> dict[str, Any]:
 
 
 def _eyes(design: Design) -> dict[str, Any]:
-    program = (files("rookery.activity") / "guest" / "eyes.py").read_text(encoding="utf-8")
+    program = (files("rookery.load") / "guest" / "eyes.py").read_text(encoding="utf-8")
     return container(
         EYES,
         DISTRIBUTIONS[design.distribution].ceph_image,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.pods import BLOCK_CLASS, FILE_CLASS, NAMESPACE, quantity, sized
+from rookery.apps.ground.pods import BLOCK_CLASS, FILE_CLASS, NAMESPACE, quantity, sized
 from rookery.design import pods
 from rookery.design.cluster import ALERTMANAGER_VOLUME, PROMETHEUS_VOLUME, has_cilium, monitoring_storage
 from rookery.design.model import Design

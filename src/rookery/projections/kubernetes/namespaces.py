@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.apps.pods import NAMESPACE
+from rookery.apps.ground.pods import NAMESPACE
 from rookery.design.model import Cluster, Design
 from rookery.manifest import MANAGED_BY, Manifest, Objects, Stage, manifest
 from rookery.projections.kubernetes.doors import doors_of

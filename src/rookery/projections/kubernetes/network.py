@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.pods import sized
+from rookery.apps.ground.pods import sized
 from rookery.design.cluster import CLOUD_CONTROLLERS, gateway_address, has_cilium
 from rookery.design.model import Design
 from rookery.design.pods import CILIUM_AGENT, CILIUM_OPERATOR, CLOUD_CONTROLLER, cilium_operators

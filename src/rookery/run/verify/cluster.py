@@ -6,7 +6,7 @@ import errno
 import time
 
 from rookery.design.model import DaemonKind
-from rookery.drivers.ceph import CephError
+from rookery.drivers.ceph.session import CephError
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 
 _SKEW_LIMIT = 0.05  # seconds: Ceph's mon_clock_drift_allowed

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from rookery.apps.database.settings import DatabaseSettings
-from rookery.drivers.postgres import DatabaseError, Door, connected, query
+from rookery.drivers.clients.postgres import DatabaseError, Door, connected, query
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 
 _USER = "verify"

@@ -6,15 +6,15 @@ import json
 from collections import Counter
 from typing import Any
 
-from rookery.apps.pods import NAMESPACE
+from rookery.apps.ground.pods import NAMESPACE
 from rookery.design.model import DaemonKind, Role
-from rookery.drivers.process import CommandError
+from rookery.drivers.machine.process import CommandError
 from rookery.projections.kubernetes.nodes import lets_any_pod_in, missing_labels
 from rookery.projections.kubernetes.storage.services import STORE
 from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
-from rookery.systems.kubernetes.cluster import KubernetesSystem
 from rookery.systems.kubernetes.status import is_ending, is_ready, program_name
+from rookery.systems.kubernetes.system import KubernetesSystem
 from rookery.units import MIB
 from rookery.versions import DISTRIBUTIONS
 

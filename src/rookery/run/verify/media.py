@@ -9,7 +9,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 from rookery.apps.streaming.media import Title, parse_index
-from rookery.drivers.process import CommandError
+from rookery.drivers.machine.process import CommandError
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 
 _CA = "/etc/rookery/tls/ca.crt"

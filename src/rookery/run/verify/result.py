@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rookery.design.model import Design
-from rookery.drivers.http import Browser
+from rookery.drivers.clients.http import Browser
 from rookery.spec.model import Platform
 from rookery.systems.protocol import System
 

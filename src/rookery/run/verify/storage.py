@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from rookery.design.model import DaemonKind
-from rookery.drivers import s3
+from rookery.drivers.clients import s3
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 from rookery.units import MIB, format_size
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from rookery.design.cluster import has_cilium
 from rookery.design.model import Design
-from rookery.drivers.http import Browser
-from rookery.drivers.waiting import awaited
+from rookery.drivers.clients.http import Browser
+from rookery.drivers.machine.waiting import awaited
 from rookery.run.verify import cluster, database, kubernetes, media, room, storage, web
 from rookery.run.verify.result import NATIVE, ON_KUBERNETES, Check, Outcome, Result, Subject
 from rookery.systems.protocol import System

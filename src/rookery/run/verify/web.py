@@ -12,7 +12,7 @@ from rookery.apps.cdn.nginx import COMPRESSED, DIRECT_PORT
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.streaming.guest.folders import is_utf8, walk
 from rookery.design.model import DaemonKind, Design, Host, Role
-from rookery.drivers.http import Answer, Browser
+from rookery.drivers.clients.http import Answer, Browser
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 
 # Ceph's daemons without a fixed port take one in this range (ms_bind_port_min and _max).

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from rookery.design.model import Cluster, Design
-from rookery.drivers import kubeone
-from rookery.drivers.files import write_whole
-from rookery.drivers.kubectl import Kubectl, find_kubeconfig
-from rookery.drivers.playbook import run_playbook
+from rookery.drivers.kubernetes import kubeone
+from rookery.drivers.kubernetes.kubectl import Kubectl, find_kubeconfig
+from rookery.drivers.kubernetes.playbook import run_playbook
+from rookery.drivers.machine.files import write_whole
 from rookery.errors import NotPossibleError, RookeryError
 from rookery.projections.kubernetes.bootstrap.render import FOLDER, render_bootstrap
 from rookery.projections.kubernetes.nodes import lets_any_pod_in, marking, missing_labels

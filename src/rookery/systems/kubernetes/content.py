@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from rookery.apps.cdn.sending import (
+from rookery.apps.cdn.kubernetes.sending import (
     RULES_FILE,
     SENDER,
     SENDING_LIMIT,
@@ -23,12 +23,12 @@ from rookery.apps.cdn.sending import (
     sending_job,
     sending_rules,
 )
-from rookery.apps.cdn.site import SITE_BUCKET
-from rookery.apps.pods import NAMESPACE
+from rookery.apps.cdn.site.content import SITE_BUCKET
+from rookery.apps.ground.pods import NAMESPACE
 from rookery.design.model import AppDesign, Design
-from rookery.drivers.kubectl import Kubectl
-from rookery.drivers.process import CommandError
-from rookery.drivers.s3 import Item
+from rookery.drivers.clients.s3 import Item
+from rookery.drivers.kubernetes.kubectl import Kubectl
+from rookery.drivers.machine.process import CommandError
 from rookery.errors import InputError
 from rookery.manifest import Wait
 from rookery.projections.kubernetes.emit import dump

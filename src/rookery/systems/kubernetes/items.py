@@ -14,13 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from rookery.drivers.helm import Helm, Installed
-from rookery.drivers.kubectl import Kubectl
-from rookery.drivers.mirror import Mirror
-from rookery.drivers.process import CommandError
-from rookery.drivers.waiting import Look, wait_for
+from rookery.drivers.kubernetes.helm import Helm, Installed
+from rookery.drivers.kubernetes.kubectl import Kubectl
+from rookery.drivers.machine.process import CommandError
+from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.errors import WaitError
 from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Wait, jobs_of
+from rookery.mirror.folder import Mirror
 from rookery.projections.kubernetes.emit import dump
 from rookery.projections.kubernetes.placed import Placed
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rookery.activity.model import (
+from rookery.apps.database.clients import secret_name
+from rookery.apps.ground.pods import NAMESPACE
+from rookery.design.model import Design
+from rookery.drivers.ceph.session import render_keyring
+from rookery.drivers.kubernetes.kubectl import Kubectl
+from rookery.drivers.machine.files import write_whole
+from rookery.drivers.machine.process import CommandError
+from rookery.drivers.machine.waiting import Look, wait_for
+from rookery.errors import RookeryError, WaitError
+from rookery.load.model import (
     CA_FILE,
     FOLDER,
     SECRETS_FILE,
@@ -24,15 +33,6 @@ from rookery.activity.model import (
     render_job,
     with_end,
 )
-from rookery.apps.database.clients import secret_name
-from rookery.apps.pods import NAMESPACE
-from rookery.design.model import Design
-from rookery.drivers.ceph import render_keyring
-from rookery.drivers.files import write_whole
-from rookery.drivers.kubectl import Kubectl
-from rookery.drivers.process import CommandError
-from rookery.drivers.waiting import Look, wait_for
-from rookery.errors import RookeryError, WaitError
 from rookery.projections.kubernetes.emit import dump
 from rookery.projections.kubernetes.load import (
     EYES,

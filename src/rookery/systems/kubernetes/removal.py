@@ -13,13 +13,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from rookery.activity.model import BUCKET
-from rookery.apps.pods import NAMESPACE
+from rookery.apps.ground.pods import NAMESPACE
 from rookery.design.model import Design
-from rookery.drivers.helm import Helm
-from rookery.drivers.kubectl import Kubectl
-from rookery.drivers.process import CommandError
-from rookery.drivers.waiting import Look, wait_for
+from rookery.drivers.kubernetes.helm import Helm
+from rookery.drivers.kubernetes.kubectl import Kubectl
+from rookery.drivers.machine.process import CommandError
+from rookery.drivers.machine.waiting import Look, wait_for
+from rookery.load.model import BUCKET
 from rookery.manifest import MANAGED_BY, Objects, Release, Stage
 from rookery.projections.kubernetes.load import POD
 from rookery.projections.kubernetes.namespaces import MONITORING

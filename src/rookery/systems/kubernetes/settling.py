@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from rookery.design.model import Design, Role
-from rookery.drivers.kubectl import Kubectl
-from rookery.drivers.waiting import Look, wait_for
+from rookery.drivers.kubernetes.kubectl import Kubectl
+from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.errors import WaitError
 from rookery.systems.kubernetes.status import host_statuses, outlived
 from rookery.systems.protocol import Report

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from rookery.apps.policies import LOAD_LABELS
+from rookery.apps.ground.policies import LOAD_LABELS
 from rookery.design.model import Design
 from rookery.systems.protocol import HostStatus, Member, ProgramStatus
 

@@ -8,21 +8,21 @@ from pathlib import Path
 
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, Design, Share
-from rookery.drivers.ceph import CephSession
-from rookery.drivers.files import read_users
-from rookery.drivers.http import Browser
-from rookery.drivers.process import CommandError
-from rookery.drivers.runc import Runc
-from rookery.drivers.supervisor import Supervisor
-from rookery.drivers.waiting import Look, wait_for
+from rookery.drivers.ceph.session import CephSession
+from rookery.drivers.clients.http import Browser
+from rookery.drivers.containers.runc import Runc
+from rookery.drivers.containers.supervisor import Supervisor
+from rookery.drivers.machine.files import read_users
+from rookery.drivers.machine.process import CommandError
+from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.files import Program
 from rookery.plan.step import Step
 from rookery.projections.native.server import server_programs, share_programs
+from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native import database, objects
 from rookery.systems.native.identity import Identity
-from rookery.systems.native.image_build import image_root
 from rookery.systems.native.making import ensure_made, look_at, made_folder, made_index
-from rookery.systems.native.paths import LabPaths
+from rookery.systems.native.root import image_root
 from rookery.systems.native.volumes import Volumes, is_mount_point
 from rookery.systems.protocol import Pages, Report
 

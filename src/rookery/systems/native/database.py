@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from rookery.apps.database.patroni import API_PORT
 from rookery.apps.database.settings import DatabaseSettings
 from rookery.design.model import Database, Design
-from rookery.drivers.http import Browser
-from rookery.drivers.process import CommandError, run
-from rookery.drivers.waiting import Look, wait_for
+from rookery.drivers.clients.http import Browser
+from rookery.drivers.machine.process import CommandError, run
+from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.systems.native.identity import Identity
 from rookery.systems.protocol import Member, Report
 from rookery.units import format_size

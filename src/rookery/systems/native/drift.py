@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rookery.design.model import DaemonKind, Design, Host
-from rookery.drivers.ceph import CephError, CephSession
+from rookery.drivers.ceph.session import CephError, CephSession
 from rookery.projections.native.server import server_programs
-from rookery.systems.native.bootstrap import designed_classes
+from rookery.systems.native.ceph_setup import designed_classes
 from rookery.systems.native.identity import Identity, cephx_entities
 from rookery.systems.native.looks import Seen, look_at
 from rookery.systems.native.servers import server_files
 from rookery.systems.protocol import Deviation, DeviationKind
 
 if TYPE_CHECKING:
-    from rookery.systems.native.lab import NativeSystem
+    from rookery.systems.native.system import NativeSystem
 
 _MISSING, _EXTRA, _DIFFERENT = DeviationKind.MISSING, DeviationKind.EXTRA, DeviationKind.DIFFERENT
 # What belongs to a lab and is no server: the storage daemons of volumes, and the load's generator.

@@ -19,9 +19,9 @@ from pathlib import Path
 from rookery.apps.app import Secret, SecretKind
 from rookery.apps.table import APPS
 from rookery.design.model import DaemonKind, Design
-from rookery.drivers.ceph import build_cephx_key
-from rookery.drivers.files import write_whole
-from rookery.drivers.tls import issue_certificate, make_authority, make_key
+from rookery.drivers.ceph.session import build_cephx_key
+from rookery.drivers.clients.tls import issue_certificate, make_authority, make_key
+from rookery.drivers.machine.files import write_whole
 
 VERIFY_USER = "verify"
 LOAD_USER = "load"

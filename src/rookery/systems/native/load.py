@@ -13,7 +13,16 @@ from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from rookery.activity.model import (
+from rookery.design.model import Design
+from rookery.drivers.ceph.session import render_keyring
+from rookery.drivers.containers.runc import Container, Runc
+from rookery.drivers.machine import mounts, network
+from rookery.drivers.machine.files import remove_tree, write_whole
+from rookery.drivers.machine.network import Cable, ensure_namespace
+from rookery.drivers.machine.waiting import Look, wait_for
+from rookery.errors import RookeryError, WaitError
+from rookery.files import File, packaged
+from rookery.load.model import (
     CA_FILE,
     FOLDER,
     SECRETS_FILE,
@@ -24,19 +33,10 @@ from rookery.activity.model import (
     render_job,
     with_end,
 )
-from rookery.design.model import Design
-from rookery.drivers import mounts, network
-from rookery.drivers.ceph import render_keyring
-from rookery.drivers.files import remove_tree, write_whole
-from rookery.drivers.network import Cable, ensure_namespace
-from rookery.drivers.runc import Container, Runc
-from rookery.drivers.waiting import Look, wait_for
-from rookery.errors import RookeryError, WaitError
-from rookery.files import File, packaged
 from rookery.projections.native.ceph_conf import render_ceph_conf
+from rookery.systems.lab.paths import LabPaths, ServerPaths
+from rookery.systems.lab.roots import lay_root
 from rookery.systems.native.identity import Identity
-from rookery.systems.native.paths import LabPaths, ServerPaths
-from rookery.systems.native.roots import lay_root
 from rookery.systems.protocol import Report
 from rookery.units import GIB
 
@@ -181,7 +181,7 @@ class NativeActivity:
 
     def _files(self, job: Job) -> Iterator[File]:
         identity = self._identity()
-        yield from packaged(files("rookery.activity") / "guest" / "generator", f"{_PROGRAM}/generator")
+        yield from packaged(files("rookery.load") / "guest" / "generator", f"{_PROGRAM}/generator")
         yield File.text(_JOB, render_job(job, cluster=_CLUSTER), mode=0o600)
         yield File.text(f"etc/rookery/{SECRETS_FILE}", json.dumps(_secrets(job, identity)), mode=0o600)
         yield File.text(CA_FILE.lstrip("/"), identity["ca.crt"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rookery.design.model import Host
-from rookery.drivers.supervisor import ProgramState, Supervisor
+from rookery.drivers.containers.supervisor import ProgramState, Supervisor
 
 SILENT = "does not answer"
 WAKING = "has no supervisor yet"

@@ -16,13 +16,13 @@ from rookery.apps.app import Making
 from rookery.apps.streaming.guest.folders import is_utf8, leads_out, shown, walk
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign
-from rookery.drivers import mounts
-from rookery.drivers.files import alone, remove_tree
-from rookery.drivers.runc import NO_NETWORK, Container, Runc
+from rookery.drivers.containers.runc import NO_NETWORK, Container, Runc
+from rookery.drivers.machine import mounts
+from rookery.drivers.machine.files import alone, remove_tree
 from rookery.errors import InputError, RookeryError
 from rookery.files import File
-from rookery.systems.native.paths import LabPaths, home
-from rookery.systems.native.roots import lay_root
+from rookery.systems.lab.paths import LabPaths, home
+from rookery.systems.lab.roots import lay_root
 from rookery.systems.protocol import Report
 from rookery.units import GIB
 

@@ -12,8 +12,8 @@ from rookery.apps.serving import NO_RULES, PUBLISHED_ALTHOUGH_HIDDEN, Rules
 from rookery.apps.streaming.guest.folders import is_utf8, shown, walk
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, Design
-from rookery.drivers import s3
-from rookery.drivers.process import CommandError, run
+from rookery.drivers.clients import s3
+from rookery.drivers.machine.process import CommandError, run
 from rookery.errors import InputError
 from rookery.systems.native.identity import Identity, s3_users
 from rookery.systems.native.making import made_folder

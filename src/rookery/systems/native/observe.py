@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rookery.design.model import DaemonKind, Design
-from rookery.drivers import network
-from rookery.drivers.ceph import CephError, CephSession
-from rookery.drivers.process import CommandError
+from rookery.drivers.ceph.session import CephError, CephSession
+from rookery.drivers.machine import network
+from rookery.drivers.machine.process import CommandError
 from rookery.plan.step import Observation
-from rookery.systems.native.bootstrap import (
+from rookery.systems.native.ceph_setup import (
     LAST_SETTING,
     have_classes,
     have_their_pgs,
@@ -18,12 +18,12 @@ from rookery.systems.native.bootstrap import (
     is_dashboard_user_there,
 )
 from rookery.systems.native.identity import cephx_entities, has_s3_keys, is_complete, s3_users
-from rookery.systems.native.image_build import image_root
 from rookery.systems.native.refresh import is_as_designed
+from rookery.systems.native.root import image_root
 from rookery.systems.native.servers import host_cables
 
 if TYPE_CHECKING:
-    from rookery.systems.native.lab import NativeSystem
+    from rookery.systems.native.system import NativeSystem
 
 
 def observe_native(system: NativeSystem) -> Observation:

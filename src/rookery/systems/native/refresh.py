@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rookery.design.model import DaemonKind, Design, Drive, Host
-from rookery.drivers.attach import attach_file
-from rookery.drivers.files import read_users, write_files
-from rookery.drivers.supervisor import Supervisor
+from rookery.drivers.containers.supervisor import Supervisor
+from rookery.drivers.machine.attach import attach_file
+from rookery.drivers.machine.files import read_users, write_files
 from rookery.files import NOT_TOLD
 from rookery.projections.native.server import server_parts
+from rookery.systems.lab.paths import ServerPaths
+from rookery.systems.lab.roots import digests, note_laid, read_laid
 from rookery.systems.native.identity import Identity
-from rookery.systems.native.image_build import image_root
-from rookery.systems.native.paths import ServerPaths
-from rookery.systems.native.roots import digests, note_laid, read_laid
+from rookery.systems.native.root import image_root
 from rookery.systems.native.servers import ensure_drive, server_files, wait_awake
 from rookery.systems.protocol import Report
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from rookery.apps.table import APPS
 from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
-from rookery.drivers.ceph import render_keyring
-from rookery.drivers.network import Bridge, Cable, ensure_bridges, ensure_namespace
-from rookery.drivers.runc import Container, Runc
-from rookery.drivers.supervisor import Supervisor
-from rookery.drivers.waiting import Look, wait_for
+from rookery.drivers.ceph.session import render_keyring
+from rookery.drivers.containers.runc import Container, Runc
+from rookery.drivers.containers.supervisor import Supervisor
+from rookery.drivers.machine.network import Bridge, Cable, ensure_bridges, ensure_namespace
+from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.files import File, packaged
 from rookery.projections.native.server import SCRIPTS, render_server
+from rookery.systems.lab.paths import LabPaths
+from rookery.systems.lab.roots import digests, lay_root, note_laid
 from rookery.systems.native.identity import Identity, cephx_entities
-from rookery.systems.native.paths import LabPaths
-from rookery.systems.native.roots import digests, lay_root, note_laid
 from rookery.systems.protocol import Report
 
 _WAKE_LIMIT = 60.0  # seconds; a busy machine may take several
@@ -109,7 +109,8 @@ def start_server(
 
 def server_files(design: Design, host: Host, identity: Identity) -> tuple[File, ...]:
     """Return everything that is laid into a server: configuration, our programs, keys."""
-    scripts = packaged(files("rookery.systems.native") / "guest", SCRIPTS.lstrip("/"), mode=0o755)
+    folders = (files("rookery.systems.native") / "guest", files("rookery.drivers.ceph") / "guest")
+    scripts = [file for folder in folders for file in packaged(folder, SCRIPTS.lstrip("/"), mode=0o755)]
     rendered = render_server(design, host, fsid=identity["fsid"])
     return (*rendered, *scripts, *secret_files(design, host, identity))
 

@@ -15,22 +15,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rookery.design.model import DaemonKind, Design, Volume
-from rookery.drivers import krbd, loop, qmp
-from rookery.drivers.ceph import CephSession, render_keyring
-from rookery.drivers.files import read_users
-from rookery.drivers.loop import BlockDevice
-from rookery.drivers.process import run
-from rookery.drivers.runc import HOST_NETWORK, Container, Runc
-from rookery.drivers.waiting import Look, wait_for
+from rookery.drivers.ceph.session import CephSession, render_keyring
+from rookery.drivers.containers.runc import HOST_NETWORK, Container, Runc
+from rookery.drivers.machine import krbd, loop, qmp
+from rookery.drivers.machine.files import read_users
+from rookery.drivers.machine.loop import BlockDevice
+from rookery.drivers.machine.process import run
+from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.errors import WaitError
 from rookery.files import File
 from rookery.projections.native.ceph_conf import render_ceph_conf
+from rookery.systems.lab.leftovers import lab_processes
+from rookery.systems.lab.letting_go import LettingGo
+from rookery.systems.lab.paths import LabPaths
+from rookery.systems.lab.roots import lay_root
 from rookery.systems.native.identity import Identity
-from rookery.systems.native.image_build import image_root
-from rookery.systems.native.leftovers import lab_processes
-from rookery.systems.native.letting_go import LettingGo
-from rookery.systems.native.paths import LabPaths
-from rookery.systems.native.roots import lay_root
+from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report
 from rookery.units import MIB
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rookery.apps.image import image_reference
+from rookery.apps.pod_image import image_reference
 from rookery.design.model import Cluster, Design
 from rookery.design.node import SMALLEST_DRIVE
 from rookery.projections.kubernetes.bootstrap.inventory import has_cloud_controller

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.pods import certificate, container, done, job, pod, sized
+from rookery.apps.ground.pods import certificate, container, done, job, pod, sized
 from rookery.design.model import Design
 from rookery.design.pods import DASHBOARD_JOB
 from rookery.manifest import Item, Objects, common_labels, manifest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.pods import sized
+from rookery.apps.ground.pods import sized
 from rookery.design import pods
 from rookery.design.model import DaemonKind, Design
 from rookery.design.pods import daemon_sizes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.activity.model import USER
-from rookery.apps.pods import certificate, service_names, sized
+from rookery.apps.ground.pods import certificate, service_names, sized
 from rookery.design.model import DaemonKind, Design
 from rookery.design.pods import ROOK_OPERATOR, TOOLBOX
+from rookery.load.model import USER
 from rookery.manifest import Item, Manifest, Objects, Release, Stage, Wait, manifest
 from rookery.projections.kubernetes.storage.cluster import build_cluster_spec
 from rookery.projections.kubernetes.storage.csi import csi_drivers, kernel_mount_options

@@ -1,0 +1,66 @@
+"""What our container image holds: one image for all pods of ours, Debian's packages and our programs.
+
+It is made by `rookery image` and named by a hash of everything that goes into it: what a manifest names is
+what was built from the same version of this program, and a node that has it never asks for it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+
+from rookery.files import File, packaged
+from rookery.versions import DEBIAN
+
+NAME = "localhost/rookery/apps"
+RECIPE = 1  # raise it when the build changes what comes out
+
+# The program that brings folders into a bucket: `python3 PUBLISHER --bucket NAME --endpoint URL --ca FILE
+# --rules FILE FOLDER...`, its keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+PUBLISHER = "/usr/lib/rookery/publish/publish.py"
+# Where the load's generator is: `python3 -m generator JOB.json` in this folder.
+LOAD = "/usr/lib/rookery/load"
+
+# What our programs need of the system itself. nginx-light comes with the edges, ffmpeg with streaming.
+_PACKAGES = ("ca-certificates", "python3", "python3-aiohttp", "python3-boto3")
+
+
+def image_packages() -> tuple[str, ...]:
+    """Return the Debian packages of the image, sorted."""
+    # Applications name the image that runs them, so they are imported when it is asked for.
+    from rookery.apps.table import APPS
+
+    wanted = {
+        *_PACKAGES,
+        *(package for app in APPS.values() if app.image_files() for package in app.packages),
+    }
+    return tuple(sorted(wanted))
+
+
+def image_files() -> tuple[File, ...]:
+    """Return the files of ours in the image, sorted by path."""
+    from rookery.apps.table import APPS
+
+    publisher = PUBLISHER.strip("/").rpartition("/")[0]
+    found = [
+        *packaged(files("rookery.apps"), publisher, names=("serving.py",)),
+        *packaged(files("rookery.apps") / "guest", publisher),
+        *packaged(files("rookery") / "load/guest/generator", f"{LOAD.strip('/')}/generator"),
+        *(file for app in APPS.values() for file in app.image_files()),
+    ]
+    return tuple(sorted(found, key=lambda file: file.path))
+
+
+@cache
+def image_digest() -> str:
+    """Return the hash over all that goes into the image, 12 hexadecimal digits."""
+    digest = hashlib.sha256(f"{RECIPE} {DEBIAN} {' '.join(image_packages())}".encode())
+    for file in image_files():
+        digest.update(f"\0{file.path} {file.mode:o}\0".encode() + file.content)
+    return digest.hexdigest()[:12]
+
+
+def image_reference() -> str:
+    """Return what pods name the image by: `localhost/rookery/apps:0123456789ab`."""
+    return f"{NAME}:{image_digest()}"

@@ -1,0 +1,86 @@
+"""A Debian root file system, made by mmdebstrap from the mirror that this machine's own apt uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rookery.drivers.machine.files import remove_tree
+from rookery.drivers.machine.process import CommandError, run
+from rookery.errors import NotPossibleError
+
+FALLBACK_MIRROR = "http://deb.debian.org/debian"
+_BUILD_LIMIT = 1800.0  # seconds: a slow mirror is slow, not broken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraSource:
+    """A flat repository in a folder of this machine, and the key that its list is signed with."""
+
+    folder: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianRoot:
+    """What a root is made of. `variant` is mmdebstrap's: `apt` has apt in it, `essential` has not.
+
+    `excluded` and `included` are patterns of paths that dpkg leaves out of what it unpacks, and of those that
+    it takes all the same. With an `epoch` (seconds since 1970), what is made is meant to come out the same
+    each time: byte code then goes by what its source says, not by when that was written. Packages also come
+    from the `sources`; units of systemd in `masked` never start.
+    """
+
+    suite: str
+    variant: str
+    packages: tuple[str, ...]
+    excluded: tuple[str, ...] = ("/usr/share/man/*",)
+    included: tuple[str, ...] = ()
+    epoch: int | None = None
+    sources: tuple[ExtraSource, ...] = ()
+    masked: tuple[str, ...] = ()
+
+
+def make_root(wanted: DebianRoot, root: Path, *, mirror: str, what: str) -> None:
+    """Make `root`, whose remains are removed first; raises NotPossibleError, which names it as `what`."""
+    remove_tree(root)
+    date = () if wanted.epoch is None else ("env", f"SOURCE_DATE_EPOCH={wanted.epoch}")
+    argv = (
+        *date,
+        *("mmdebstrap", "--quiet", f"--variant={wanted.variant}", "--mode=root", "--components=main"),
+        f"--include={','.join(wanted.packages)}",
+        '--aptopt=Acquire::Retries "3"',
+        '--aptopt=Acquire::Check-Valid-Until "false"',
+        # A folder of packages may be its owner's alone; apt's own user could not read there.
+        *(('--aptopt=APT::Sandbox::User "root"',) if wanted.sources else ()),
+        "--dpkgopt=force-unsafe-io",
+        *(f"--dpkgopt=path-exclude={pattern}" for pattern in wanted.excluded),
+        *(f"--dpkgopt=path-include={pattern}" for pattern in wanted.included),
+        *(f'--customize-hook=chroot "$1" systemctl mask {unit}' for unit in wanted.masked),
+        *(wanted.suite, str(root), mirror),
+        # Copied into the root and installed from there: its apt does not see this machine's folders.
+        *(f"deb [signed-by={one.key}] copy:{one.folder} ./" for one in wanted.sources),
+    )
+    try:
+        run(argv, timeout=_BUILD_LIMIT)
+    except CommandError as error:
+        remove_tree(root)
+        raise NotPossibleError(
+            f"{what} could not be built from {mirror}",
+            hint="Check that this machine reaches its own apt's mirror (`apt-get update`), then run again.",
+            details=error.details,
+        ) from None
+
+
+def find_mirror() -> str:
+    """Return the Debian mirror that this machine's apt uses, or Debian's own where it uses none."""
+    try:
+        lines = run(("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(RELEASE)")).splitlines()
+    except CommandError:
+        return FALLBACK_MIRROR
+    for line in lines:
+        uri, _, rest = line.partition(" ")
+        origin, _, release = rest.rpartition(" ")
+        if origin == "Debian" and "-security" not in release and "-security" not in uri:
+            return uri.rstrip("/")
+    return FALLBACK_MIRROR

@@ -1,0 +1,376 @@
+"""A system on Kubernetes, behind the one protocol of all systems."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rookery.apps.ground.pods import ISSUER, NAMESPACE
+from rookery.design.cluster import OUTSIDE, has_cilium
+from rookery.design.model import Design
+from rookery.drivers.ceph.session import CephError, CephSession
+from rookery.drivers.clients.postgres import Door
+from rookery.drivers.kubernetes.helm import Helm
+from rookery.drivers.kubernetes.kubectl import Kubectl
+from rookery.drivers.machine.files import write_whole
+from rookery.drivers.machine.process import CommandError, run
+from rookery.errors import InputError, RookeryError
+from rookery.load.model import USER as LOAD_USER
+from rookery.manifest import Wait
+from rookery.mirror.folder import Mirror
+from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE, SETTLED, cluster_steps
+from rookery.plan.step import Observation, Step
+from rookery.projections.kubernetes.doors import doors_of
+from rookery.projections.kubernetes.gateway import GATEWAY
+from rookery.projections.kubernetes.namespaces import CERT_MANAGER
+from rookery.projections.kubernetes.placed import placed_items
+from rookery.projections.kubernetes.sources import tools
+from rookery.projections.kubernetes.storage.services import STORE, TOOLBOX
+from rookery.projections.kubernetes.storage.stage import VERIFIER
+from rookery.projections.kubernetes.tree import build_stages
+from rookery.systems.kubernetes.bootstrap import Bootstrap, Told
+from rookery.systems.kubernetes.content import Content, site_content
+from rookery.systems.kubernetes.items import Applier, applier_of
+from rookery.systems.kubernetes.load import ClusterActivity
+from rookery.systems.kubernetes.mirror_variables import mirror_variables
+from rookery.systems.kubernetes.paths import ClusterPaths
+from rookery.systems.kubernetes.removal import Removal
+from rookery.systems.kubernetes.settling import Settling
+from rookery.systems.kubernetes.status import database_members, host_statuses
+from rookery.systems.lab.nodes.servers import LabServers
+from rookery.systems.pod_image import archive_path, ensure_archive
+from rookery.systems.protocol import (
+    Activity,
+    Credentials,
+    Deviation,
+    DeviationKind,
+    Endpoint,
+    HostStatus,
+    Listener,
+    Member,
+    Pages,
+    Report,
+)
+from rookery.versions import DISTRIBUTIONS
+
+_AGENT = (files("rookery.drivers.ceph") / "guest" / "agent.py").read_text
+_DATABASE = "database"
+
+
+class KubernetesSystem:
+    """The system of a design on Kubernetes, on servers that are there already or on the lab's own.
+
+    With a mirror, charts and others' objects come from there and nowhere else, and so do kubectl and helm.
+    The lab's servers are made of what is in one; servers of one's own fetch from it where it is served to
+    them at `mirror_url`.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        *,
+        pages: Pages = tuple,
+        mirror: Mirror | None = None,
+        mirror_url: str = "",
+    ) -> None:
+        assert design.kubernetes is not None
+        self._design = design
+        self._cluster = design.kubernetes
+        self.paths = ClusterPaths(name=design.name)
+        programs = (
+            {}
+            if mirror is None
+            else {one.name: str(mirror.binary(one)) for one in tools(mirror.architecture)}
+        )
+        self.kubectl = Kubectl(kubeconfig=self.paths.kubeconfig, program=programs.get("kubectl", "kubectl"))
+        self.helm = Helm(kubeconfig=self.paths.kubeconfig, program=programs.get("helm", "helm"))
+        made_here = design.provider == "lab"
+        self._servers = LabServers(design, mirror) if made_here and mirror is not None else None
+        self._namespace = DISTRIBUTIONS[design.distribution].namespace
+        self._stages = build_stages(design)
+        self._placed = placed_items(self._stages)
+        self._mirror = mirror
+        self._mirror_url = mirror_url
+        self._pages = pages
+        self._items = {one.id: one for one in self._placed}
+        self._started: set[str] = set()
+        self._sessions: dict[str, CephSession] = {}
+        self._ways: dict[tuple[str, int], int] = {}
+        self._open = ExitStack()
+        self._lock = threading.Lock()
+
+    @property
+    def design(self) -> Design:
+        return self._design
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority's certificate, read from the cluster once it is there."""
+        if not self.paths.ca.exists():
+            data = self._secret(f"{ISSUER}-key", CERT_MANAGER)
+            write_whole(self.paths.ca, data["tls.crt"].encode())
+        return self.paths.ca
+
+    @property
+    def load(self) -> Activity:
+        return ClusterActivity(
+            design=self._design,
+            kubectl=self.kubectl,
+            records=self.paths.folder / "load",
+            addresses=lambda: self.addresses,
+            authority=lambda: self.ca_file,
+            s3=self.s3_credentials,
+            secret=self._secret,
+        )
+
+    def steps(self) -> tuple[Step, ...]:
+        return cluster_steps(self._design, self._placed)
+
+    def observe(self) -> Observation:
+        facts = {IMAGE} if archive_path().exists() else set()
+        if self._servers is not None:
+            facts |= set(self._servers.facts())
+        if self.is_reachable():
+            facts |= self._applier.facts(self._placed)
+            if self._settling.outlived():
+                # What was waited for has come to pass in what the cluster still says of lost servers.
+                facts -= {one.id for one in self._placed if isinstance(one.item, Wait)}
+            else:
+                facts.add(SETTLED)
+            if self._bootstrap.is_done():
+                facts.add(BOOTSTRAP)
+            if self._content is not None and self._content.is_current():
+                facts.add(CONTENT)
+        return Observation(facts=frozenset(facts))
+
+    def apply(self, step: Step, report: Report) -> None:
+        if step.id == IMAGE:
+            ensure_archive(report)
+        elif self._servers is not None and self._servers.makes(step):
+            self._servers.apply(step, report)
+            self._started.add(step.target)
+        elif step.id == BOOTSTRAP:
+            self._bootstrap.run(report)
+        elif step.id == SETTLED:
+            self._settling.settle(self._started, report)
+        elif step.id == CONTENT and self._content is not None:
+            self._content.send(report)
+        else:
+            self._applier.apply(self._items[step.id], report)
+
+    @property
+    def _settling(self) -> Settling:
+        servers = self._servers
+        began = dict if servers is None else servers.began
+        return Settling(design=self._design, kubectl=self.kubectl, began=began)
+
+    @property
+    def _content(self) -> Content | None:
+        return site_content(self._design, self.kubectl, self._pages)
+
+    @cached_property
+    def _applier(self) -> Applier:
+        return applier_of(self._placed, self._mirror, kubectl=self.kubectl, helm=self.helm)
+
+    def is_reachable(self) -> bool:
+        """Tell whether the API server answers."""
+        return self.paths.kubeconfig.exists() and self.kubectl.reachable()
+
+    def hosts(self) -> tuple[HostStatus, ...]:
+        if not self.is_reachable():
+            return host_statuses(self._design, (), ())
+        nodes, pods = self.kubectl.get("nodes"), self.kubectl.get("pods")
+        found = host_statuses(self._design, nodes["items"], pods["items"])
+        if self._servers is None:
+            return found
+        return tuple(replace(one, memory=self._servers.memory(one.name)) for one in found)
+
+    def drift(self) -> tuple[Deviation, ...]:
+        """Return nodes that are missing or not marked, and items that are not there as they are rendered."""
+        missing, different = DeviationKind.MISSING, DeviationKind.DIFFERENT
+        nodes = [
+            *(Deviation(kind=missing, subject=name, what="node") for name in self._bootstrap.strangers()),
+            *(
+                Deviation(kind=different, subject=name, what="labels and taints")
+                for name in self._bootstrap.unmarked()
+            ),
+        ]
+        facts = self._applier.facts(self._placed)
+        differing = [
+            Deviation(kind=different, subject="cluster", what=one.path, item=one.item.name)
+            for one in self._placed
+            if one.path and one.id not in facts
+        ]
+        return (*nodes, *differing)
+
+    @cached_property
+    def addresses(self) -> Mapping[str, str]:
+        """Where each name leads that is served to the outside: nobody's DNS needs to know them."""
+        address = self._door()
+        if not address:
+            return {}
+        return {f"{door.name}.{self._cluster.domain}": address for door in doors_of(self._design)}
+
+    def _door(self) -> str:
+        """Return the address that people come to: the Gateway's, or without one the load balancer's."""
+        if not has_cilium(self._design):
+            return self._design.load_balancer.address if self._design.load_balancer else ""
+        gateway = self.kubectl.find("gateway", GATEWAY, namespace=NAMESPACE) or {}
+        found = gateway.get("status", {}).get("addresses", [])
+        return str(found[0]["value"]) if found else ""
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        there = {front.name for front in self._design.frontends}
+        addresses = self.addresses
+        return tuple(
+            Endpoint(
+                name=name,
+                url=f"https://{host}/",
+                credentials=self._credentials(name),
+                note=f"at {addresses[host]}" if host in addresses else "the Gateway has no address yet",
+            )
+            for name in OUTSIDE
+            if name in there and (host := f"{name}.{self._cluster.domain}")
+        )
+
+    def _credentials(self, service: str) -> Credentials | None:
+        if service == "dashboard":
+            data = self._secret("rook-ceph-dashboard-password", self._namespace)
+            return Credentials(user="admin", password=data["password"])
+        if service == "s3" and self._design.buckets:
+            return self.s3_credentials(self._design.buckets[0].owner)
+        return None
+
+    def s3_credentials(self, user: str) -> Credentials:
+        """Return the keys of a bucket claim's owner, in a secret of the claim's name, or of Rook's users."""
+        if user in (VERIFIER, LOAD_USER):
+            secret = f"rook-ceph-object-user-{STORE}-{user}"
+            data = self._secret(secret, self._namespace)
+            return Credentials(user=data["AccessKey"], password=data["SecretKey"])
+        bucket = next((one.name for one in self._design.buckets if one.owner == user), user)
+        data = self._secret(bucket, NAMESPACE)
+        return Credentials(user=data["AWS_ACCESS_KEY_ID"], password=data["AWS_SECRET_ACCESS_KEY"])
+
+    def database_door(self, user: str, *, reads: bool = False) -> Door:
+        service = "ro" if reads else "rw"
+        name = f"{_DATABASE}-{service}"
+        data = self._secret(f"{_DATABASE}-{user}", NAMESPACE)
+        return Door(
+            host=name,
+            address="127.0.0.1",
+            port=self._way(f"service/{name}", 5432),
+            database=user,
+            user=user,
+            password=data["password"],
+            # The server's certificate is of our own authority, as every other; the operator's signs clients'.
+            ca_file=str(self.ca_file),
+        )
+
+    def members(self) -> tuple[Member, ...]:
+        cluster = self.kubectl.find("clusters.postgresql.cnpg.io", _DATABASE, namespace=NAMESPACE)
+        if cluster is None:
+            return ()
+        selector = f"cnpg.io/cluster={_DATABASE}"
+        pods = self.kubectl.get("pods", namespace=NAMESPACE, selector=selector)
+        return database_members(cluster, pods["items"])
+
+    def ceph(self, user: str = "admin", host: str = "") -> CephSession:
+        """Return a session through Rook's toolbox; it has the administrator's key only, and no host's."""
+        if user != "admin" or host:
+            raise RookeryError(f"the toolbox has no key of client.{user} on {host or 'itself'}")
+        with self._lock:
+            if user not in self._sessions or not self._sessions[user].alive:
+                command = ("python3", "-c", _AGENT(), "--user", user)
+                argv = self.kubectl.exec_argv(TOOLBOX, *command, namespace=self._namespace)
+                self._sessions[user] = CephSession(argv)
+            return self._sessions[user]
+
+    def ceph_or_none(self) -> CephSession | None:
+        """Return the session if the monitors answer, else None."""
+        if not self.is_reachable():
+            return None
+        try:
+            session = self.ceph()
+            session.mon("quorum_status")
+        except (CephError, CommandError):
+            return None
+        return session
+
+    def listeners(self) -> tuple[Listener, ...]:
+        """Nothing: what listens on a server is in the network of its pods."""
+        return ()
+
+    def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
+        return run(self._on(host, argv), timeout=timeout)
+
+    def execute_in(
+        self, target: str, argv: Sequence[str], *, namespace: str, stdin: str = "", timeout: float = 60.0
+    ) -> str:
+        """Run a command in a pod (`deploy/NAME`, `pod/NAME`); raises CommandError."""
+        command = self.kubectl.exec_argv(target, *argv, namespace=namespace)
+        return run(command, stdin=stdin, timeout=timeout)
+
+    def shell(self, host: str, argv: Sequence[str]) -> int:
+        terminal = os.isatty(0) and os.isatty(1)
+        if argv and argv[0] in ("ceph", "rados", "rbd", "radosgw-admin"):
+            line = list(self.kubectl.exec_argv(TOOLBOX, *argv, namespace=self._namespace, tty=terminal))
+        else:
+            line = self._on(host, argv, terminal=terminal)
+        return subprocess.run(line, check=False).returncode
+
+    def close(self) -> None:
+        with self._lock:
+            sessions = tuple(self._sessions.values())
+            self._sessions.clear()
+            self._ways.clear()
+            self._open.close()
+        for session in sessions:
+            session.close()
+
+    def removal(self) -> Removal:
+        """Return what takes the system out of its cluster."""
+        return Removal(design=self._design, stages=self._stages, kubectl=self.kubectl, helm=self.helm)
+
+    def _on(self, host: str, argv: Sequence[str], *, terminal: bool = False) -> list[str]:
+        """Return the command that runs `argv` on a host, or a shell there."""
+        if self._servers is not None:
+            return self._servers.exec_argv(host, argv or ("bash", "--login"), terminal=terminal)
+        known = {one.name: one.address for one in self._design.servers}
+        if host not in known:
+            raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
+        return ["ssh", *(() if argv else ("-t",)), known[host], *argv]
+
+    @property
+    def _bootstrap(self) -> Bootstrap:
+        return Bootstrap(design=self._design, paths=self.paths, kubectl=self.kubectl, told=self._told)
+
+    def _told(self) -> Told:
+        if self._servers is not None:
+            return self._servers.told()
+        archive = archive_path()
+        variables: dict[str, Any] = {"apps_image_archive": str(archive)} if archive.exists() else {}
+        if self._mirror is not None and self._mirror_url:
+            variables |= mirror_variables(self._mirror_url, self._mirror, self._cluster.version)
+        return Told(variables=variables)
+
+    def _way(self, target: str, port: int) -> int:
+        """Return a port of this machine that leads to a Service, open until `close`."""
+        with self._lock:
+            key = (target, port)
+            if key not in self._ways:
+                way = self.kubectl.forwarded(target, port, namespace=NAMESPACE)
+                self._ways[key] = self._open.enter_context(way)
+            return self._ways[key]
+
+    def _secret(self, name: str, namespace: str) -> dict[str, str]:
+        found: dict[str, Any] = self.kubectl.get("secret", name, namespace=namespace)
+        return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
