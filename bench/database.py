@@ -69,7 +69,7 @@ class Bench:
         self._lay(self.client, "root/.pg_service.conf", text, mode=0o600)
 
     def _lay(self, host: str, path: str, text: str, *, mode: int) -> None:
-        file = self.system.paths.server(host).root / path
+        file = self.system.lab.paths.server(host).root / path
         file.touch(mode=mode)
         file.write_text(text, encoding="utf-8")
 
@@ -78,7 +78,7 @@ class Bench:
         design = self.system.design
         volume = next(v for v in design.volumes if v.host == self.primary)
         volume = replace(volume, app="floor", path=FLOOR_PATH)
-        self.system.applications.volumes.ensure(volume, self.system.ceph(), self.system.identity, print)
+        self.system.applications.volumes.ensure(volume, print)
         data = f"{FLOOR_PATH}/main"
         self._postgres(f"{BIN}/initdb", "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8", "-D", data)
         lines = [f"{name} = '{value}'" for name, value in PARAMETERS.items()]
@@ -155,7 +155,7 @@ class Meter:
     """The CPU time of the lab's parts, by their cgroups; a volume's daemon counts to its server."""
 
     def __init__(self, system: NativeSystem, primary: str) -> None:
-        self._design, self._paths, self._primary = system.design, system.paths, primary
+        self._design, self._paths, self._primary = system.design, system.lab.paths, primary
         self._rest = dict.fromkeys(PARTS, 0.0)
 
     def learn_rest(self) -> None:

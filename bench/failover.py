@@ -49,7 +49,7 @@ def lose_primary(system: NativeSystem, *, number: int, rounds: int) -> Account:
         until(lambda: ledger.acknowledged > 50, "the first rows")
         time.sleep(LOOP * number / rounds)
         before = ledger.acknowledged
-        os.kill(system.runc.running()[system.paths.container(primary)], signal.SIGKILL)
+        os.kill(system.lab.runc.running()[system.lab.paths.container(primary)], signal.SIGKILL)
         until(lambda: ledger.acknowledged > before + 50, "rows after the loss")
     return ledger.account()
 

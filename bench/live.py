@@ -96,7 +96,7 @@ class Watch:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         host = self._system.design.admin_host.name
-        argv = self._system.exec_argv(host, ("python3", "-c", PROBE, self._pool))
+        argv = self._system.lab.exec_argv(host, ("python3", "-c", PROBE, self._pool))
         with subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -190,11 +190,11 @@ def until_well(watch: Watch, since: float, least: float) -> None:
 
 def suffer(system: NativeSystem, watch: Watch, kind: str, host: str) -> Round:
     """One fault and its end."""
-    container = system.paths.container(host)
-    base = ("runc", "--root", str(system.runc.state))
+    container = system.lab.paths.container(host)
+    base = ("runc", "--root", str(system.lab.runc.state))
     began = time.monotonic()
     if kind == "loss":
-        os.kill(system.runc.running()[container], signal.SIGKILL)
+        os.kill(system.lab.runc.running()[container], signal.SIGKILL)
     else:
         run((*base, "pause", container))
     try:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rookery.mirror.folder import Index, Kept, Thing, render_index
-from rookery.mirror.serving.bounded import Limits, Listening, MirrorServer
+from rookery.mirror.serving.bounded import Limits, Listening
+from rookery.mirror.serving.server import MirrorServer
 from rookery.mirror.serving.shelf import Shelf
 
 

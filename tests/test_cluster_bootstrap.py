@@ -16,8 +16,9 @@ from rookery.errors import NotPossibleError
 from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node_taints
 from rookery.run.preflight import require_installer
 from rookery.systems.kubernetes import bootstrap as module
-from rookery.systems.kubernetes.bootstrap import Bootstrap, Told
+from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.paths import ClusterPaths
+from rookery.systems.servers import Told
 from tests.fake_cluster import FakeKubectl
 from tests.test_design import design
 

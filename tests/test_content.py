@@ -21,8 +21,8 @@ from rookery.errors import InputError
 from rookery.run.content import look_at_content
 from rookery.run.workspace import name_of, open_spec
 from rookery.spec.parse import SpecError
+from rookery.systems.content import folder_items
 from rookery.systems.native.making import _sources, made_folder
-from rookery.systems.native.objects import folder_items
 
 SPEC = """\
 apiVersion: rookery/v1

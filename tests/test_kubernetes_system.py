@@ -17,10 +17,10 @@ from rookery.manifest import Wait
 from rookery.plan.kubernetes import SETTLED
 from rookery.run.verify import kubernetes as checks
 from rookery.run.verify.result import Outcome, Subject
-from rookery.systems.kubernetes.bootstrap import Told
 from rookery.systems.kubernetes.items import applier_of
 from rookery.systems.kubernetes.status import database_members, host_statuses, outlived, program_name
 from rookery.systems.kubernetes.system import KubernetesSystem
+from rookery.systems.servers import Told
 from tests.cluster_objects import design, node, placed, pod, quiet, work
 from tests.fake_cluster import FakeHelm, FakeKubectl
 

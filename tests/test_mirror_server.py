@@ -17,7 +17,8 @@ import pytest
 
 import rookery
 from rookery.errors import InputError, NotPossibleError
-from rookery.mirror.serving.bounded import Limits, Listening, MirrorServer, parse_listen
+from rookery.mirror.serving.bounded import Limits, Listening, parse_listen
+from rookery.mirror.serving.server import MirrorServer
 from rookery.mirror.serving.shelf import Shelf
 from tests.mirror_serving import plain_mirror, running
 

@@ -12,7 +12,8 @@ import pytest
 from rookery.design.model import Design
 from rookery.errors import InputError, RookeryError
 from rookery.mirror.folder import Index, Kept, Mirror, Thing, render_index
-from rookery.mirror.serving.bounded import Listening, MirrorServer
+from rookery.mirror.serving.bounded import Listening
+from rookery.mirror.serving.server import MirrorServer
 from rookery.mirror.serving.shelf import Shelf
 from rookery.mirror.serving.url import parse_mirror_url, require_served
 from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node_taints

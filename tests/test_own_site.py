@@ -28,7 +28,7 @@ from rookery.design.model import Design, Route
 from rookery.drivers.clients.s3 import Item
 from rookery.run.verify.web import start_page
 from rookery.spec.parse import SpecError, parse_spec
-from rookery.systems.native.objects import folder_items
+from rookery.systems.content import folder_items
 from tests.nginx_image import Place, running_nginx
 from tests.test_catalogue_postgres import free_port, write_certificate
 

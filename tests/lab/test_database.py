@@ -47,7 +47,7 @@ def primary(system: NativeSystem) -> str:
 
 
 def kill_server(system: NativeSystem, host: str) -> None:
-    os.kill(system.runc.running()[system.paths.container(host)], signal.SIGKILL)
+    os.kill(system.lab.runc.running()[system.lab.paths.container(host)], signal.SIGKILL)
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
@@ -103,7 +103,7 @@ def test_a_killed_postmaster_leaves_nothing_that_keeps_its_instance_down(system:
 
 def test_the_volume_grows_under_writes(lab: Lab, system: NativeSystem, tmp_path: Path) -> None:
     host = primary(system)
-    point = f"/proc/{system.runc.running()[system.paths.container(host)]}/root/var/lib/postgresql"
+    point = f"/proc/{system.lab.runc.running()[system.lab.paths.container(host)]}/root/var/lib/postgresql"
     before = os.statvfs(point)
     larger = write_spec(tmp_path, NAME, TEXT.replace("10GB", "12GB"))
     with Ledger(system.database_door("load"), "growing") as ledger:

@@ -59,8 +59,8 @@ def lock_leader(system: NativeSystem) -> str:
 
 def test_it_moves_again_while_the_node_that_leads_its_lock_hangs(lab: Lab, system: NativeSystem) -> None:
     host = lock_leader(system)
-    container = system.paths.container(host)
-    base = ("runc", "--root", str(system.runc.state))
+    container = system.lab.paths.container(host)
+    base = ("runc", "--root", str(system.lab.runc.state))
     assert moves(lab, segments=1)
     subprocess.run((*base, "pause", container), check=True, timeout=30)
     try:
@@ -78,7 +78,7 @@ def test_it_moves_again_while_the_node_that_leads_its_lock_hangs(lab: Lab, syste
 
 
 def test_it_moves_again_after_the_node_that_leads_its_lock_was_lost(lab: Lab, system: NativeSystem) -> None:
-    system.runc.delete(system.paths.container(lock_leader(system)))
+    system.lab.runc.delete(system.lab.paths.container(lock_leader(system)))
     assert moves(lab, segments=8)
     up = rookery("up", str(lab.spec), "--output", "json")
     assert up.code == 0, up.trouble

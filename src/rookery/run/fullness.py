@@ -74,10 +74,10 @@ def _volumes(system: System) -> Look:
     if isinstance(system, KubernetesSystem):
         return Look(seen=tuple(_claims(system)), unseen=())
     assert isinstance(system, NativeSystem)
-    running = system.runc.running()
+    running = system.lab.runc.running()
     asked = []
     for volume in system.design.volumes:
-        pid = running.get(system.paths.container(volume.host))
+        pid = running.get(system.lab.paths.container(volume.host))
         place = Path(f"/proc/{pid}/root{volume.path}")
         asked.append((f"{volume.host}:{volume.path}", Asked(functools.partial(_use_of, place))))
     uses = [(name, one.result(_LIMIT)) for name, one in asked]

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rookery.design.model import Design, Host, Instance
+from rookery.drivers.ceph.health import health_of
 from rookery.run.asked import LONG, SHORT, Asked
-from rookery.systems.native.ceph_setup import health_of
 from rookery.systems.protocol import HostStatus, Member, System
 
 

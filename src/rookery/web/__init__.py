@@ -1,1 +1,1 @@
-""""""
+"""What every page of ours is made of."""

@@ -1,1 +1,1 @@
-""""""
+"""Amazon Web Services."""

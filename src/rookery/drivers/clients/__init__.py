@@ -1,1 +1,1 @@
-""""""
+"""Clients of services: HTTP, S3, PostgreSQL, TLS."""

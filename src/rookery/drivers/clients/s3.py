@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rookery.apps.serving import turn
 from rookery.errors import RookeryError
 
 if TYPE_CHECKING:
@@ -90,7 +89,8 @@ def digests(client: S3Client, bucket: str) -> dict[str, str]:
 class Item:
     """Something to publish: its key, what it holds (bytes, or a file), and its headers.
 
-    They are Content-Type, Cache-Control and, where it is not empty, Content-Encoding.
+    They are Content-Type, Cache-Control and, where it is not empty, Content-Encoding. What has a lower `turn`
+    is sent before.
     """
 
     path: str
@@ -98,10 +98,7 @@ class Item:
     media_type: str
     cache_control: str
     encoding: str = ""
-
-    @property
-    def turn(self) -> int:
-        return turn(self.path, self.media_type)
+    turn: int = 0
 
     def md5(self) -> str:
         """Return the digest that S3 gives an object as its ETag; nothing is secured by it."""

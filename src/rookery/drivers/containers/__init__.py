@@ -1,1 +1,1 @@
-""""""
+"""Containers: runc, what supervises inside, Debian roots, OCI images."""

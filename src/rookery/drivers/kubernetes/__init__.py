@@ -1,1 +1,1 @@
-""""""
+"""What drives Kubernetes: kubectl, helm, KubeOne, Ansible's playbooks."""

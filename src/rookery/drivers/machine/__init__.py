@@ -1,1 +1,1 @@
-""""""
+"""This machine: its processes, files, mounts, networks and block devices."""

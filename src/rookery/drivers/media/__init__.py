@@ -1,1 +1,1 @@
-""""""
+"""Films by ffmpeg, pictures by resvg."""

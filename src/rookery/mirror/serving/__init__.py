@@ -1,1 +1,1 @@
-""""""
+"""The mirror over HTTP, read-only."""

@@ -1,8 +1,8 @@
-"""A mirror over HTTP, read-only: a container registry of its images, and its other files as they are.
+"""A server whose connections are bounded: in number, each request in the time until it is read, each answer
+in the rate at which it is taken. Who is slower is cut off.
 
-Nodes pull from it through `registries.conf`, apt through its sources. Connections are bounded in number, each
-request in the time until it is read, each answer in the rate at which it is taken: who is slower is cut off.
-Files go from the disk to the socket within the kernel, so that a layer of any size takes no memory.
+It knows nothing of what is served. Files go from the disk to the socket within the kernel, so that a layer of
+any size takes no memory.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from socketserver import TCPServer, ThreadingMixIn
+from socketserver import BaseRequestHandler, TCPServer, ThreadingMixIn
 from typing import Any, Self
 
 from rookery.errors import InputError, NotPossibleError
-from rookery.mirror.serving.server import Handler
-from rookery.mirror.serving.shelf import Shelf
 
 PORT = 5080
 _TICK = 0.5  # seconds
@@ -67,8 +65,8 @@ def parse_listen(text: str) -> Listening:
     return Listening(host=found["six"] or found["host"] or "", port=int(found["port"]))
 
 
-class MirrorServer(ThreadingMixIn, TCPServer):
-    """Serves a mirror from a thread of its own, until `close`; `log` hears one line for each request.
+class BoundedServer(ThreadingMixIn, TCPServer):
+    """Answers by `handler` from a thread of its own, until `close`; `log` hears one line for each request.
 
     Raises NotPossibleError where it cannot listen.
     """
@@ -77,16 +75,20 @@ class MirrorServer(ThreadingMixIn, TCPServer):
     block_on_close = False
 
     def __init__(
-        self, shelf: Shelf, at: Listening, *, log: Callable[[str], None], limits: Limits | None = None
+        self,
+        handler: type[BaseRequestHandler],
+        at: Listening,
+        *,
+        log: Callable[[str], None],
+        limits: Limits | None = None,
     ) -> None:
-        self.shelf = shelf
         self.log = log
         self.limits = limits or Limits()
         self._slots = threading.BoundedSemaphore(self.limits.connections)
         self._lock = threading.Lock()
         self._deadlines: dict[socket.socket, float | None] = {}
         self._ending = False
-        super().__init__(("", 0), Handler, bind_and_activate=False)
+        super().__init__(("", 0), handler, bind_and_activate=False)
         self.socket.close()
         self.socket = _listen(at)
         self.server_address = self.socket.getsockname()

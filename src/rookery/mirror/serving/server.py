@@ -1,4 +1,7 @@
-"""One connection of the mirror's server: requests are read, looked up, answered and logged."""
+"""A mirror over HTTP, read-only: a container registry of its images, and its other files as they are.
+
+Nodes pull from it through `registries.conf`, apt through its sources.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,27 @@ import json
 import os
 import re
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
-from rookery.mirror.serving.shelf import API, NotOfferedError, Offer
-
-if TYPE_CHECKING:
-    from rookery.mirror.serving.bounded import MirrorServer
+from rookery.mirror.serving.bounded import BoundedServer, Limits, Listening
+from rookery.mirror.serving.shelf import API, NotOfferedError, Offer, Shelf
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class MirrorServer(BoundedServer):
+    """Serves what is on a shelf, until `close`; raises NotPossibleError where it cannot listen."""
+
+    def __init__(
+        self, shelf: Shelf, at: Listening, *, log: Callable[[str], None], limits: Limits | None = None
+    ) -> None:
+        self.shelf = shelf
+        super().__init__(Handler, at, log=log, limits=limits)
 
 
 class Handler(BaseHTTPRequestHandler):

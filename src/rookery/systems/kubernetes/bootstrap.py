@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,7 @@ from rookery.projections.kubernetes.nodes import lets_any_pod_in, marking, missi
 from rookery.projections.kubernetes.tree import render_kubernetes
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.protocol import Report
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What playbooks are told beside the tree: variables of all servers, and of single ones by name."""
-
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+from rookery.systems.servers import Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ from rookery.errors import InputError
 from rookery.manifest import Wait
 from rookery.projections.kubernetes.emit import dump
 from rookery.projections.kubernetes.storage.services import STORE, TOOLBOX
-from rookery.systems.native.objects import app_content
+from rookery.systems.content import app_content
 from rookery.systems.protocol import Pages, Report
 from rookery.versions import DISTRIBUTIONS
 

@@ -37,7 +37,7 @@ from rookery.projections.kubernetes.sources import tools
 from rookery.projections.kubernetes.storage.services import STORE, TOOLBOX
 from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.projections.kubernetes.tree import build_stages
-from rookery.systems.kubernetes.bootstrap import Bootstrap, Told
+from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.content import Content, site_content
 from rookery.systems.kubernetes.items import Applier, applier_of
 from rookery.systems.kubernetes.load import ClusterActivity
@@ -60,6 +60,7 @@ from rookery.systems.protocol import (
     Pages,
     Report,
 )
+from rookery.systems.servers import Told
 from rookery.versions import DISTRIBUTIONS
 
 _AGENT = (files("rookery.drivers.ceph") / "guest" / "agent.py").read_text

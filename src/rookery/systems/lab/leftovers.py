@@ -7,6 +7,7 @@ finds what an `up` that was killed half way left.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,6 @@ from rookery.drivers.machine.process import CommandError
 from rookery.systems.lab.last_word import pools_removed
 from rookery.systems.lab.letting_go import LettingGo, end, mounts_of
 from rookery.systems.lab.paths import CGROUP_ROOT, LabPaths
-from rookery.systems.native.identity import load_identity
 from rookery.systems.protocol import Leftover, Report
 
 _DEATH_LIMIT = 10.0  # seconds for killed processes to be gone
@@ -81,8 +81,15 @@ def _mappings(paths: LabPaths) -> tuple[krbd.Mapping, ...]:
     numbers = {krbd.device_number(mapping): mapping.image.fsid for mapping in every}
     pids = tuple(pid for pid, _ in lab_processes(paths))
     ours = {numbers[mount.number] for mount in mounts_of(set(numbers), pids)}
-    ours.add(load_identity(paths.secrets).table.get("fsid", ""))
+    ours.add(_fsid(paths))
     return tuple(mapping for mapping in every if mapping.image.fsid in ours)
+
+
+def _fsid(paths: LabPaths) -> str:
+    """Return the id of the lab's own cluster as its secrets have it, empty where there are none."""
+    with contextlib.suppress(FileNotFoundError):
+        return str(json.loads(paths.secrets.read_text(encoding="utf-8")).get("fsid", ""))
+    return ""
 
 
 def take_down(paths: LabPaths, report: Report = lambda _: None) -> None:

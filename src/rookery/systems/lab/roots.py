@@ -11,24 +11,20 @@ from rookery.drivers.machine import mounts
 from rookery.drivers.machine.files import make_open_folder, read_users, write_files, write_whole
 from rookery.files import File
 from rookery.systems.lab.paths import ServerPaths
-from rookery.systems.native.root import image_root
 
 
-def lay_root(
-    place: ServerPaths, files: Iterable[File], *, image: Path | None = None
-) -> dict[str, tuple[int, int]]:
+def lay_root(place: ServerPaths, files: Iterable[File], *, image: Path) -> dict[str, tuple[int, int]]:
     """Mount a container's root and write `files` into it; return uid and gid of the image's users.
 
-    The root is an overlay over `image`, by default that of the native lab's servers.
+    The root is an overlay over `image`.
     What an earlier life changed of its root is kept, what it left mounted is unmounted.
     """
     for folder in (place.upper, place.work, place.root):
         make_open_folder(folder)  # the upper one's mode is that of the container's root folder
     for point in mounts.mount_points(place.root):
         mounts.unmount(point)
-    lower = image_root() if image is None else image
-    mounts.mount_overlay(lower=lower, upper=place.upper, work=place.work, at=place.root)
-    users = read_users(lower)
+    mounts.mount_overlay(lower=image, upper=place.upper, work=place.work, at=place.root)
+    users = read_users(image)
     write_files(place.root, files, users=users)
     return users
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from rookery.apps.table import APPS
-from rookery.design.model import AppDesign, Design, Share
-from rookery.drivers.ceph.session import CephSession
+from rookery.design.model import AppDesign, Share
 from rookery.drivers.clients.http import Browser
-from rookery.drivers.containers.runc import Runc
 from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.files import read_users
 from rookery.drivers.machine.process import CommandError
@@ -18,9 +16,8 @@ from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.files import Program
 from rookery.plan.step import Step
 from rookery.projections.native.server import server_programs, share_programs
-from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native import database, objects
-from rookery.systems.native.identity import Identity
+from rookery.systems.native.lab import Lab
 from rookery.systems.native.making import ensure_made, look_at, made_folder, made_index
 from rookery.systems.native.root import image_root
 from rookery.systems.native.volumes import Volumes, is_mount_point
@@ -31,45 +28,30 @@ _WRITES_LIMIT = 120.0  # seconds; a failover takes some ten
 
 
 class Applications:
-    """The applications of one lab. `ceph` opens an administrator's session, `exec_argv` gives the command
-    that runs another on a host."""
+    """The applications of one lab; to content of ours go `pages`."""
 
-    def __init__(
-        self,
-        design: Design,
-        paths: LabPaths,
-        runc: Runc,
-        *,
-        identity: Callable[[], Identity],
-        ceph: Callable[[], CephSession],
-        exec_argv: Callable[[str, Sequence[str]], list[str]],
-        pages: Pages,
-    ) -> None:
-        self._design = design
-        self._paths = paths
-        self._runc = runc
-        self._identity = identity
-        self._ceph = ceph
-        self._exec_argv = exec_argv
+    def __init__(self, lab: Lab, pages: Pages) -> None:
+        self._lab = lab
+        self._design = lab.design
         self._pages = pages
-        self.volumes = Volumes(design, paths, runc)
+        self.volumes = Volumes(lab)
 
     def attach(self, step: Step, report: Report) -> None:
         """Attach a volume to its host."""
         volume = next(volume for volume in self._design.volumes if volume.name == step.target)
-        self.volumes.ensure(volume, self._ceph(), self._identity(), report)
+        self.volumes.ensure(volume, report)
 
     def make(self, step: Step, report: Report) -> None:
         """Make the content that a program makes."""
         making = APPS[step.target].making(self._app(step.target))
         assert making is not None
-        ensure_made(making, self._paths, self._runc, report)
+        ensure_made(making, self._lab.paths, self._lab.runc, report)
 
     def look(self, step: Step, report: Report) -> None:
         """Look at what the user brings for an application; raises InputError for what cannot be published."""
         making = APPS[step.target].making(self._app(step.target))
         assert making is not None
-        look_at(making, self._paths, self._runc, report)
+        look_at(making, self._lab.paths, self._lab.runc, report)
 
     def start(self, step: Step, report: Report) -> None:
         """Mount the application's shares, then start what waited for its storage."""
@@ -80,18 +62,18 @@ class Applications:
             self._supervisor(host).start(program.name)
 
     def create_databases(self, report: Report) -> None:
-        identity = self._identity()
+        identity = self._lab.identity
         self._on_primary(
-            lambda host: database.create_databases(self._design, identity, self._exec_argv, host), report
+            lambda host: database.create_databases(self._design, identity, self._lab.exec_argv, host), report
         )
 
     def put(self, step: Step, report: Report) -> None:
         """Bring the application's content into its buckets and its schema into its database."""
         app = self._app(step.target)
         if app.buckets:
-            identity = self._identity()
+            identity = self._lab.identity
             objects.publish_app(
-                self._design, app, identity, pages=self._pages, ca_file=self._paths.ca, report=report
+                self._design, app, identity, pages=self._pages, ca_file=self._lab.paths.ca, report=report
             )
         if app.databases and app.service is None:
             self._apply_schema(app, report)
@@ -118,7 +100,9 @@ class Applications:
             return
         report("schema and first rows")
         name = app.databases[0].name
-        self._on_primary(lambda host: database.run_sql(self._exec_argv, host, name, sql, timeout=600), report)
+        self._on_primary(
+            lambda host: database.run_sql(self._lab.exec_argv, host, name, sql, timeout=600), report
+        )
 
     def _on_primary(self, act: Callable[[str], None], report: Report) -> None:
         """Do something on the primary's host that may be done again: one that was just chosen takes no writes
@@ -146,7 +130,7 @@ class Applications:
         system = self._design.file_system
         assert system is not None
         uid, gid = read_users(image_root())[share.owner]
-        self._ceph().operation(
+        self._lab.ceph().operation(
             "cephfs-folder", file_system=system.name, path=share.directory, uid=uid, gid=gid
         )
         for host in share.hosts:
@@ -185,10 +169,10 @@ class Applications:
         return Supervisor(self._pid(host))
 
     def _pid(self, host: str) -> int:
-        return self._runc.running()[self._paths.container(host)]
+        return self._lab.runc.running()[self._lab.paths.container(host)]
 
     def _app(self, name: str) -> AppDesign:
         return next(app for app in self._design.apps if app.name == name)
 
     def _browser(self) -> Browser:
-        return Browser(str(self._paths.ca))
+        return Browser(str(self._lab.paths.ca))

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from rookery.design.model import DaemonKind, Design
 from rookery.design.stored import FileSystem, Pool
+from rookery.drivers.ceph.health import health_of
 from rookery.drivers.ceph.session import CephError, CephSession
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.projections.native.haproxy import DASHBOARD_LOCAL_PORT
@@ -292,20 +293,6 @@ def have_their_pgs(ceph: CephSession, design: Design) -> bool:
         pool.name in pools and {pools[pool.name][count] for count in counts} == {pool.pg_num}
         for pool in design.pools
     )
-
-
-def health_of(status: dict[str, Any]) -> tuple[str, int, int]:
-    """Return the health with its reasons, the PGs that are active+clean, and all PGs.
-
-    What is muted is no reason.
-    """
-    checks = [check for check in status["health"]["checks"].values() if not check.get("muted")]
-    health = status["health"]["status"]
-    if checks:
-        health += f" ({'; '.join(check['summary']['message'] for check in checks)})"
-    states = status["pgmap"]["pgs_by_state"]
-    clean = sum(state["count"] for state in states if state["state_name"] == "active+clean")
-    return health, clean, int(status["pgmap"]["num_pgs"])
 
 
 def is_dashboard_user_there(ceph: CephSession) -> bool:

@@ -4,37 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rookery.design.model import DaemonKind, Design, Host
 from rookery.drivers.ceph.session import CephError, CephSession
 from rookery.projections.native.server import server_programs
 from rookery.systems.native.ceph_setup import designed_classes
 from rookery.systems.native.identity import Identity, cephx_entities
+from rookery.systems.native.lab import Lab
 from rookery.systems.native.looks import Seen, look_at
 from rookery.systems.native.servers import server_files
 from rookery.systems.protocol import Deviation, DeviationKind
-
-if TYPE_CHECKING:
-    from rookery.systems.native.system import NativeSystem
 
 _MISSING, _EXTRA, _DIFFERENT = DeviationKind.MISSING, DeviationKind.EXTRA, DeviationKind.DIFFERENT
 # What belongs to a lab and is no server: the storage daemons of volumes, and the load's generator.
 _OTHER_CONTAINERS = ("volume", "load")
 
 
-def find_drift(system: NativeSystem) -> tuple[Deviation, ...]:
+def find_drift(lab: Lab) -> tuple[Deviation, ...]:
     """Return what is missing, extra or different, servers first, then the cluster."""
-    found = [*_servers(system), *_databases(system)]
-    ceph = system.ceph_or_none()
+    found = [*_servers(lab), *_databases(lab)]
+    ceph = lab.ceph_or_none()
     if ceph is None:
         return (*found, Deviation(kind=_MISSING, subject="cluster", what="no monitor answers"))
-    return (*found, *_cluster(system.design, ceph))
+    return (*found, *_cluster(lab.design, ceph))
 
 
-def _servers(system: NativeSystem) -> Iterator[Deviation]:
-    design, paths, identity = system.design, system.paths, system.identity
-    pids = system.runc.running()
+def _servers(lab: Lab) -> Iterator[Deviation]:
+    design, paths, identity = lab.design, lab.paths, lab.identity
+    pids = lab.runc.running()
     up = {host: pid for host in design.hosts if (pid := pids.get(paths.container(host.name))) is not None}
     seen = look_at(up)
     for host in design.hosts:
@@ -69,12 +67,12 @@ def _programs(design: Design, host: Host, seen: Seen) -> Iterator[Deviation]:
         yield Deviation(kind=_EXTRA, subject=host.name, item=name, what=states[name].state.lower())
 
 
-def _databases(system: NativeSystem) -> Iterator[Deviation]:
+def _databases(lab: Lab) -> Iterator[Deviation]:
     """An instance whose program runs may follow nobody."""
-    if system.design.database is None:
+    if lab.design.database is None:
         return
-    seen = {member.name: member for member in system.members()}
-    for name, _ in system.design.database.instances:
+    seen = {member.name: member for member in lab.members()}
+    for name, _ in lab.design.database.instances:
         if name not in seen:
             yield Deviation(kind=_MISSING, subject=name, item="postgres", what="no instance tells of it")
         elif trouble := seen[name].trouble:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
 from rookery.design.model import Design
 from rookery.drivers.ceph.session import render_keyring
-from rookery.drivers.containers.runc import Container, Runc
+from rookery.drivers.containers.runc import Container
 from rookery.drivers.machine import mounts, network
 from rookery.drivers.machine.files import remove_tree, write_whole
 from rookery.drivers.machine.network import Cable, ensure_namespace
@@ -37,6 +37,8 @@ from rookery.projections.native.ceph_conf import render_ceph_conf
 from rookery.systems.lab.paths import LabPaths, ServerPaths
 from rookery.systems.lab.roots import lay_root
 from rookery.systems.native.identity import Identity
+from rookery.systems.native.lab import Lab
+from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report
 from rookery.units import GIB
 
@@ -54,14 +56,12 @@ _LOST = "the generator was lost: its container was killed, or the machine restar
 class NativeActivity:
     """The load of one lab."""
 
-    def __init__(
-        self, design: Design, paths: LabPaths, runc: Runc, *, identity: Callable[[], Identity]
-    ) -> None:
-        self._design = design
-        self._paths = paths
-        self._runc = runc
-        self._identity = identity
-        self._container = paths.container(NAME)
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._design = lab.design
+        self._paths = lab.paths
+        self._runc = lab.runc
+        self._container = lab.paths.container(NAME)
 
     @property
     def records(self) -> Path:
@@ -90,7 +90,7 @@ class NativeActivity:
         self.records.chmod(0o700)
         self._status.unlink(missing_ok=True)
         ensure_namespace(self._paths.namespace(NAME), (load_cable(self._design, self._paths),))
-        lay_root(place, self._files(job))
+        lay_root(place, self._files(job), image=image_root())
         self._runc.start(
             Container(
                 id=self._container,
@@ -180,7 +180,7 @@ class NativeActivity:
             network.delete_namespaces((namespace,))
 
     def _files(self, job: Job) -> Iterator[File]:
-        identity = self._identity()
+        identity = self._lab.identity
         yield from packaged(files("rookery.load") / "guest" / "generator", f"{_PROGRAM}/generator")
         yield File.text(_JOB, render_job(job, cluster=_CLUSTER), mode=0o600)
         yield File.text(f"etc/rookery/{SECRETS_FILE}", json.dumps(_secrets(job, identity)), mode=0o600)

@@ -23,6 +23,7 @@ from rookery.errors import InputError, RookeryError
 from rookery.files import File
 from rookery.systems.lab.paths import LabPaths, home
 from rookery.systems.lab.roots import lay_root
+from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report
 from rookery.units import GIB
 
@@ -122,7 +123,7 @@ def _run(
     program = (
         File(path=f"{_PROGRAM}/{file.path}", content=file.content, mode=file.mode) for file in making.files
     )
-    lay_root(place, program)
+    lay_root(place, program, image=image_root())
     container = Container(
         id=paths.volume_container(name),
         hostname="making",

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from rookery.apps.serving import NO_RULES, PUBLISHED_ALTHOUGH_HIDDEN, Rules
-from rookery.apps.streaming.guest.folders import is_utf8, shown, walk
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, Design
 from rookery.drivers.clients import s3
 from rookery.drivers.machine.process import CommandError, run
-from rookery.errors import InputError
+from rookery.systems.content import app_content
 from rookery.systems.native.identity import Identity, s3_users
 from rookery.systems.native.making import made_folder
 from rookery.systems.protocol import Pages, Report
@@ -69,7 +66,9 @@ def publish_app(
 ) -> None:
     """Make the application's buckets and bring its content into them; to content of ours go `pages`."""
     url = gateway_url(design)
-    contents = dict(app_content(design, app, pages))
+    making = APPS[app.name].making(app)
+    made = None if making is None else made_folder(making)
+    contents = dict(app_content(design, app, pages, made))
     for bucket in app.buckets:
         items = contents.get(bucket.name, ())
         client = s3.connect(
@@ -82,57 +81,3 @@ def publish_app(
         report(f"{len(items)} files to {bucket.name}")
         sent = s3.publish(client, bucket.name, items, there=s3.digests(client, bucket.name))
         report(f"{sent} of {len(items)} files sent to {bucket.name}")
-
-
-def app_content(design: Design, app: AppDesign, pages: Pages) -> tuple[tuple[str, tuple[s3.Item, ...]], ...]:
-    """Return what belongs into each bucket of an application."""
-    definition = APPS[app.name]
-    making = definition.making(app)
-    own = None if making is not None else definition.folder(app.settings)
-    if own is not None:
-        items = folder_items(Path(own), NO_RULES)
-        return tuple((bucket.name, items) for bucket in app.buckets)
-    if making is not None:
-        return ((making.bucket, folder_items(made_folder(making), definition.rules)),)
-    return tuple(
-        (
-            bucket,
-            tuple(
-                s3.Item(
-                    path=file.path,
-                    source=file.content,
-                    media_type=file.media_type,
-                    cache_control=definition.rules.cache_control(file.path),
-                )
-                for file in (*files, *pages())
-            ),
-        )
-        for bucket, files in definition.content(design, app)
-    )
-
-
-def folder_items(folder: Path, rules: Rules) -> tuple[s3.Item, ...]:
-    """Return the files of a folder, links followed and hidden ones left out.
-
-    Raises InputError where there is no folder, and for names that S3 cannot have, which `plan` says before.
-    """
-    if not folder.is_dir():
-        raise InputError(f"there is no folder {folder} to publish", hint="Correct the path in the spec.")
-    found = [one for one in walk(folder, kept=(PUBLISHED_ALTHOUGH_HIDDEN,)) if not one.hidden and not one.why]
-    strange = tuple(
-        f"{shown(str(one.path))}: its name is not UTF-8" for one in found if not is_utf8(one.name)
-    )
-    if strange:
-        raise InputError(
-            f"{shown(str(folder))} cannot be published", details=strange, hint="Rename these files."
-        )
-    return tuple(
-        s3.Item(
-            path=os.fsencode(one.name).decode(),
-            source=one.path,
-            media_type=rules.content_type(one.name, one.path),
-            cache_control=rules.cache_control(one.name),
-            encoding=rules.content_encoding(one.name),
-        )
-        for one in found
-    )

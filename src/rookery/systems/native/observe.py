@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rookery.design.model import DaemonKind, Design
+from rookery.drivers.ceph.health import health_of
 from rookery.drivers.ceph.session import CephError, CephSession
 from rookery.drivers.machine import network
 from rookery.drivers.machine.process import CommandError
 from rookery.plan.step import Observation
+from rookery.systems.lab.networks import host_cables
+from rookery.systems.native.applications import Applications
 from rookery.systems.native.ceph_setup import (
     LAST_SETTING,
     have_classes,
     have_their_pgs,
-    health_of,
     is_dashboard_announced,
     is_dashboard_user_there,
 )
 from rookery.systems.native.identity import cephx_entities, has_s3_keys, is_complete, s3_users
+from rookery.systems.native.lab import Lab
 from rookery.systems.native.refresh import is_as_designed
 from rookery.systems.native.root import image_root
-from rookery.systems.native.servers import host_cables
-
-if TYPE_CHECKING:
-    from rookery.systems.native.system import NativeSystem
 
 
-def observe_native(system: NativeSystem) -> Observation:
+def observe_native(lab: Lab, applications: Applications) -> Observation:
     """Return the facts that hold. `app:*` and `frontends` are never among them: looking whether they hold is
     doing them (every file is compared, every service asked), so their steps always run."""
-    facts = set(_machine_facts(system))
-    ceph = system.ceph_or_none()
+    facts = set(_machine_facts(lab)) | applications.facts()
+    ceph = lab.ceph_or_none()
     if ceph is not None:
-        facts |= _ceph_facts(system, ceph)
+        facts |= _ceph_facts(lab, ceph)
     return Observation(facts=frozenset(facts))
 
 
-def _machine_facts(system: NativeSystem) -> set[str]:
-    design, paths = system.design, system.paths
+def _machine_facts(lab: Lab) -> set[str]:
+    design, paths = lab.design, lab.paths
     facts = set()
     if image_root().is_dir():
         facts.add("image")
-    if is_complete(system.identity, design) and paths.ca.exists():
+    if is_complete(lab.identity, design) and paths.ca.exists():
         facts.add("identity")
     names = set(network.namespace_names())
     plugged = all(
@@ -51,20 +48,19 @@ def _machine_facts(system: NativeSystem) -> set[str]:
     )
     if {paths.namespace(host.name) for host in design.hosts} <= names and plugged:
         facts.add("network")
-    running = system.runc.running()
-    facts |= system.applications.facts()
+    running = lab.runc.running()
     if "identity" in facts:
         facts |= {
             f"server:{host.name}"
             for host in design.hosts
             if (pid := running.get(paths.container(host.name))) is not None
-            and is_as_designed(design, host, paths.server(host.name), system.identity, pid)
+            and is_as_designed(design, host, paths.server(host.name), lab.identity, pid)
         }
     return facts
 
 
-def _ceph_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
-    design = system.design
+def _ceph_facts(lab: Lab, ceph: CephSession) -> set[str]:
+    design = lab.design
     facts = set()
     status = ceph.mon("status")
     monitors = {daemon.id for _, daemon in design.with_daemon(DaemonKind.MON)}
@@ -80,7 +76,7 @@ def _ceph_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
     up = all(osd in dump and dump[osd]["up"] and dump[osd]["in"] for osd in osds)
     if up and have_classes(ceph, design):
         facts.add("osds")
-    facts |= _service_facts(system, ceph)
+    facts |= _service_facts(lab, ceph)
     health, clean, total = health_of(status)
     if health == "HEALTH_OK" and clean == total and have_their_pgs(ceph, design):
         facts.add("healthy")
@@ -93,8 +89,8 @@ def _option(ceph: CephSession, name: str) -> str:
     return str(options.get(name, ""))
 
 
-def _service_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
-    design = system.design
+def _service_facts(lab: Lab, ceph: CephSession) -> set[str]:
+    design = lab.design
     facts = set()
     pools = {pool["pool_name"]: pool for pool in ceph.mon("osd pool ls", detail="detail")}
     if all(
@@ -110,11 +106,11 @@ def _service_facts(system: NativeSystem, ceph: CephSession) -> set[str]:
         facts.add("dashboard")
         if is_dashboard_user_there(ceph):
             facts.add("dashboard-user")
-    if design.object_store and "pools" in facts and _gateways_run(system):
+    if design.object_store and "pools" in facts and _gateways_run(lab):
         facts.add("gateways")
         try:
-            keys = has_s3_keys(system.identity, design)
-            if keys and set(s3_users(design)) <= system.s3_users_there():
+            keys = has_s3_keys(lab.identity, design)
+            if keys and set(s3_users(design)) <= lab.s3_users_there():
                 facts.add("s3-users")
         except CommandError:
             pass
@@ -137,11 +133,11 @@ def _file_system_is_there(ceph: CephSession, design: Design) -> bool:
     return bool(layout["pool"] == wanted.data_pools[-1])
 
 
-def _gateways_run(system: NativeSystem) -> bool:
+def _gateways_run(lab: Lab) -> bool:
     programs = {
-        (program.host, program.name): program.running for host in system.hosts() for program in host.programs
+        (program.host, program.name): program.running for host in lab.hosts() for program in host.programs
     }
     return all(
         programs.get((host.name, f"rgw.{daemon.id}"), False)
-        for host, daemon in system.design.with_daemon(DaemonKind.RGW)
+        for host, daemon in lab.design.with_daemon(DaemonKind.RGW)
     )

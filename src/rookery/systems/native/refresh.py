@@ -15,11 +15,12 @@ from rookery.drivers.machine.attach import attach_file
 from rookery.drivers.machine.files import read_users, write_files
 from rookery.files import NOT_TOLD
 from rookery.projections.native.server import server_parts
+from rookery.systems.lab.drives import ensure_drive
 from rookery.systems.lab.paths import ServerPaths
 from rookery.systems.lab.roots import digests, note_laid, read_laid
 from rookery.systems.native.identity import Identity
 from rookery.systems.native.root import image_root
-from rookery.systems.native.servers import ensure_drive, server_files, wait_awake
+from rookery.systems.native.servers import server_files, wait_awake
 from rookery.systems.protocol import Report
 
 Execute = Callable[[Sequence[str]], str]

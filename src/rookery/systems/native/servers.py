@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,13 +10,14 @@ from rookery.design.model import Daemon, DaemonKind, Design, Host, Role
 from rookery.drivers.ceph.session import render_keyring
 from rookery.drivers.containers.runc import Container, Runc
 from rookery.drivers.containers.supervisor import Supervisor
-from rookery.drivers.machine.network import Bridge, Cable, ensure_bridges, ensure_namespace
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.files import File, packaged
 from rookery.projections.native.server import SCRIPTS, render_server
+from rookery.systems.lab.drives import ensure_drive
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.lab.roots import digests, lay_root, note_laid
 from rookery.systems.native.identity import Identity, cephx_entities
+from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report
 
 _WAKE_LIMIT = 60.0  # seconds; a busy machine may take several
@@ -37,42 +36,6 @@ _DAEMON_CAPS: dict[DaemonKind, tuple[tuple[str, str], ...]] = {
 }
 
 
-def ensure_network(design: Design, paths: LabPaths) -> None:
-    """Make the bridges and give each server its namespace, address and cable."""
-    ensure_bridges(_bridges(design, paths))
-    for host in design.hosts:
-        ensure_namespace(paths.namespace(host.name), host_cables(design, paths, host))
-
-
-def _bridges(design: Design, paths: LabPaths) -> tuple[Bridge, ...]:
-    network = design.network
-    prefix = network.public.partition("/")[2]
-    public = Bridge(name=paths.bridge("public"), address=f"{network.gateway}/{prefix}", mtu=network.mtu)
-    if not network.cluster:
-        return (public,)
-    return (public, Bridge(name=paths.bridge("cluster"), address="", mtu=network.mtu))
-
-
-def host_cables(design: Design, paths: LabPaths, host: Host) -> tuple[Cable, ...]:
-    """Return the cables of a host, numbered as its address is: a new host moves nobody else's."""
-    network = design.network
-    base = ipaddress.IPv4Network(network.public).network_address
-    number = int(ipaddress.IPv4Address(host.address)) - int(base)
-    wanted = [("public", "eth0", host.address, network.public)]
-    if host.cluster_address:
-        wanted.append(("cluster", "eth1", host.cluster_address, network.cluster))
-    return tuple(
-        Cable(
-            outside=paths.cable(number, name),
-            inside=inside,
-            bridge=paths.bridge(name),
-            address=f"{address}/{cidr.partition('/')[2]}",
-            mtu=network.mtu,
-        )
-        for name, inside, address, cidr in wanted
-    )
-
-
 def start_server(
     design: Design, host: Host, paths: LabPaths, *, identity: Identity, runc: Runc, report: Report
 ) -> None:
@@ -84,7 +47,7 @@ def start_server(
     container_id = paths.container(host.name)
     runc.delete(container_id)
     laid = server_files(design, host, identity)
-    users = lay_root(server, laid)
+    users = lay_root(server, laid, image=image_root())
     for drive in host.drives:
         ensure_drive(server.drives / drive.name, drive.size, users["ceph"])
     runc.start(
@@ -124,18 +87,6 @@ def wait_awake(name: str, pid: int, report: Report) -> None:
         limit=_WAKE_LIMIT,
         report=report,
     )
-
-
-def ensure_drive(path: Path, size: int, owner: tuple[int, int]) -> None:
-    """Make a drive: a sparse file, which takes only what is written to it. One that is there is kept."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        if os.fstat(handle).st_size < size:
-            os.ftruncate(handle, size)
-        os.fchown(handle, *owner)
-    finally:
-        os.close(handle)
 
 
 def secret_files(design: Design, host: Host, identity: Identity) -> tuple[File, ...]:

@@ -14,9 +14,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rookery.design.model import DaemonKind, Design, Volume
+from rookery.design.model import DaemonKind, Volume
 from rookery.drivers.ceph.session import CephSession, render_keyring
-from rookery.drivers.containers.runc import HOST_NETWORK, Container, Runc
+from rookery.drivers.containers.runc import HOST_NETWORK, Container
 from rookery.drivers.machine import krbd, loop, qmp
 from rookery.drivers.machine.files import read_users
 from rookery.drivers.machine.loop import BlockDevice
@@ -27,9 +27,9 @@ from rookery.files import File
 from rookery.projections.native.ceph_conf import render_ceph_conf
 from rookery.systems.lab.leftovers import lab_processes
 from rookery.systems.lab.letting_go import LettingGo
-from rookery.systems.lab.paths import LabPaths
 from rookery.systems.lab.roots import lay_root
 from rookery.systems.native.identity import Identity
+from rookery.systems.native.lab import Lab
 from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report
 from rookery.units import MIB
@@ -46,10 +46,11 @@ _XFS_MAGIC = b"XFSB"
 class Volumes:
     """The volumes of one lab."""
 
-    def __init__(self, design: Design, paths: LabPaths, runc: Runc) -> None:
-        self._design = design
-        self._paths = paths
-        self._runc = runc
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._design = lab.design
+        self._paths = lab.paths
+        self._runc = lab.runc
 
     def is_ready(self, volume: Volume) -> bool:
         """Tell whether a volume is mounted on its host, and as large as designed."""
@@ -77,8 +78,9 @@ class Volumes:
                     found[volume.host] = found.get(volume.host, 0) + used
         return found
 
-    def ensure(self, volume: Volume, ceph: CephSession, identity: Identity, report: Report) -> None:
+    def ensure(self, volume: Volume, report: Report) -> None:
         """Make a volume where there is none, attach it to its host, and let it be as large as designed."""
+        ceph, identity = self._lab.ceph(), self._lab.identity
         there = ceph.operation(
             "rbd-ensure",
             pool=volume.pool,
@@ -180,7 +182,7 @@ class Volumes:
             File.text("etc/ceph/ceph.conf", render_ceph_conf(self._design, fsid=identity["fsid"])),
             File.text(f"etc/ceph/ceph.client.{USER}.keyring", key, mode=0o600),
         )
-        lay_root(place, files)
+        lay_root(place, files, image=image_root())
         self._runc.start(
             Container(
                 id=container,

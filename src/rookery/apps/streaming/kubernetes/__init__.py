@@ -1,1 +1,1 @@
-""""""
+"""Streaming in pods: films packed and published, the live channel, the volumes of both."""

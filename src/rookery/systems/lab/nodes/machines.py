@@ -19,10 +19,11 @@ from rookery.drivers.machine.process import run
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.files import File
 from rookery.projections.kubernetes.balancer import render_balancer
+from rookery.systems.lab.drives import ensure_drive
+from rookery.systems.lab.networks import host_cables
 from rookery.systems.lab.nodes.keys import Keys
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.lab.roots import digests, lay_root, note_laid, read_laid
-from rookery.systems.native.servers import ensure_drive, host_cables
 from rookery.systems.protocol import Report
 from rookery.units import KIB
 

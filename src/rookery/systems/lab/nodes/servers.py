@@ -19,8 +19,8 @@ from rookery.plan.kubernetes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER
 from rookery.plan.step import Step
 from rookery.projections.kubernetes.bootstrap.kubeadm import system_reserved
 from rookery.projections.kubernetes.sources import node_repositories, repository_path
-from rookery.systems.kubernetes.bootstrap import Told
 from rookery.systems.lab.memory import cgroup_memory
+from rookery.systems.lab.networks import ensure_network, host_cables
 from rookery.systems.lab.nodes import machines
 from rookery.systems.lab.nodes.keys import Keys, ensure_keys
 from rookery.systems.lab.nodes.machines import (
@@ -38,9 +38,9 @@ from rookery.systems.lab.nodes.store import (
     wanted_images,
 )
 from rookery.systems.lab.paths import CGROUP_ROOT, LabPaths
-from rookery.systems.native.servers import ensure_network, host_cables
 from rookery.systems.pod_image import archive_path
 from rookery.systems.protocol import Report
+from rookery.systems.servers import Told
 
 
 class LabServers:

@@ -1,0 +1,19 @@
+"""What a cluster says of its own health."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def health_of(status: dict[str, Any]) -> tuple[str, int, int]:
+    """Return the health with its reasons, the PGs that are active+clean, and all PGs.
+
+    What is muted is no reason.
+    """
+    checks = [check for check in status["health"]["checks"].values() if not check.get("muted")]
+    health = status["health"]["status"]
+    if checks:
+        health += f" ({'; '.join(check['summary']['message'] for check in checks)})"
+    states = status["pgmap"]["pgs_by_state"]
+    clean = sum(state["count"] for state in states if state["state_name"] == "active+clean")
+    return health, clean, int(status["pgmap"]["num_pgs"])

@@ -1,0 +1,126 @@
+"""The handle on one lab: its folders, its servers, its secrets, and the ways into it.
+
+Whoever works on a lab (its steps, observation, drift, applications, load) is given this one thing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Sequence
+
+from rookery.design.model import Design, Host
+from rookery.drivers.ceph.session import CephError, CephSession
+from rookery.drivers.clients.http import Browser
+from rookery.drivers.containers.runc import Runc
+from rookery.drivers.machine.process import run
+from rookery.errors import InputError
+from rookery.projections.native.server import SCRIPTS, server_programs
+from rookery.systems.lab.memory import cgroup_memory
+from rookery.systems.lab.paths import LabPaths
+from rookery.systems.native import database, objects
+from rookery.systems.native.identity import Identity, load_identity
+from rookery.systems.native.looks import Seen, look_at
+from rookery.systems.protocol import HostStatus, Member, ProgramStatus
+
+_MEMBER_LIMIT = 2.0  # seconds
+
+
+class Lab:
+    """One lab, whole or in part; nothing of it is made by looking at it."""
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        self.paths = LabPaths(name=design.name)
+        self.runc = Runc(self.paths.runc_state)
+        self._sessions: dict[tuple[str, str], CephSession] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def identity(self) -> Identity:
+        return load_identity(self.paths.secrets)
+
+    def is_reachable(self) -> bool:
+        """Tell whether the host from which the cluster is administered runs."""
+        return self.paths.container(self.design.admin_host.name) in self.runc.running()
+
+    def hosts(self) -> tuple[HostStatus, ...]:
+        running = self.runc.running()
+        pids = {
+            host: pid
+            for host in self.design.hosts
+            if (pid := running.get(self.paths.container(host.name))) is not None
+        }
+        seen = look_at(pids)
+        return tuple(self._host_status(host, seen.get(host.name)) for host in self.design.hosts)
+
+    def members(self) -> tuple[Member, ...]:
+        # An instance that hangs is not waited for: another tells of all.
+        with Browser(str(self.paths.ca), limit=_MEMBER_LIMIT) as browser:
+            return database.members(self.design, browser)
+
+    def ceph(self, user: str = "admin", host: str = "") -> CephSession:
+        name = host or self.design.admin_host.name
+        with self._lock:
+            key = (user, name)
+            if key not in self._sessions or not self._sessions[key].alive:
+                agent = ("python3", f"{SCRIPTS}/agent.py", "--user", user)
+                self._sessions[key] = CephSession(self.exec_argv(name, agent))
+            return self._sessions[key]
+
+    def ceph_or_none(self) -> CephSession | None:
+        """Return the admin session if the monitors answer, else None, without waiting long."""
+        if not self.is_reachable():
+            return None
+        with contextlib.suppress(CephError):
+            session = self.ceph()
+            session.mon("quorum_status")
+            return session
+        return None
+
+    def exec_argv(self, host: str, argv: Sequence[str], *, terminal: bool = False) -> list[str]:
+        """Return the command that runs `argv` on a host; raises where there is none or it is off."""
+        known = [known.name for known in self.design.hosts]
+        if host not in known:
+            raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
+        return self.runc.exec_argv(self.paths.container(host), argv, terminal=terminal)
+
+    def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
+        return run(self.exec_argv(host, argv), timeout=timeout)
+
+    def admin_argv(self) -> list[str]:
+        """Return what precedes a command that is run on the host from which the cluster is administered."""
+        return self.exec_argv(self.design.admin_host.name, ())
+
+    def s3_users_there(self) -> frozenset[str]:
+        return objects.existing_users(self.admin_argv())
+
+    def close(self) -> None:
+        with self._lock:
+            sessions = tuple(self._sessions.values())
+            self._sessions.clear()
+        for session in sessions:
+            session.close()
+
+    def _host_status(self, host: Host, seen: Seen | None) -> HostStatus:
+        if seen is None:
+            return HostStatus(name=host.name, running=False, programs=(), memory=None)
+        states = {state.name: state for state in seen.programs}
+        missing = seen.trouble or "its supervisor lacks it"
+        programs = tuple(
+            ProgramStatus(
+                host=host.name,
+                name=program.name,
+                running=program.name in states and states[program.name].state == "RUNNING",
+                detail=states[program.name].description if program.name in states else missing,
+            )
+            for program in server_programs(self.design, host)
+        )
+        memory = self._memory(host.name)
+        return HostStatus(
+            name=host.name, running=True, programs=programs, memory=memory, trouble=seen.trouble
+        )
+
+    def _memory(self, name: str) -> int | None:
+        """Return what a server's processes take of the machine's memory, without the page cache."""
+        return cgroup_memory(self.paths.cgroup(name))
