@@ -38,7 +38,7 @@ from rookery.files import File
 from rookery.projections.native.ceph_conf import mon_addresses, render_ceph_conf
 from rookery.spec.load import read_pattern
 from rookery.spec.parse import parse_spec
-from rookery.systems.lab.paths import home
+from rookery.systems.home import home
 from rookery.systems.native.identity import Identity, ensure_identity
 from rookery.systems.native.root import image_root
 from rookery.systems.native.servers import gateway_keyring, secret_files

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rookery.apps.pod_image import image_reference
 from rookery.apps.table import APPS, PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.model import Design
@@ -37,7 +38,7 @@ def app_items(design: Design, *names: str) -> tuple[Item, ...]:
         item
         for app in design.apps
         if not names or app.name in names
-        for item in APPS[app.name].cluster_items(design, app)
+        for item in APPS[app.name].cluster_items(design, app, image_reference())
     )
 
 

@@ -21,6 +21,7 @@ from rookery.apps.cdn.kubernetes.publishing import publish_argv
 from rookery.apps.cdn.kubernetes.sending import SENDER, sending_command, sending_job
 from rookery.apps.cdn.site.content import RULES, render_site
 from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.pod_image import image_reference
 from rookery.apps.serving import Rules, parse_rules, told_by_ending
 from rookery.design.model import Design
 from rookery.drivers.clients.s3 import Item
@@ -105,7 +106,7 @@ def listing(files: dict[str, bytes], **others: int) -> str:
 
 def test_the_pod_is_one_that_publishes_and_goes_by_itself() -> None:
     items = app_items(design(), "cdn")
-    job = sending_job(10 * 1024**2)
+    job = sending_job(10 * 1024**2, image_reference())
     spec: dict[str, Any] = job["spec"]["template"]["spec"]
     assert list(problems(job)) == []
     assert restricted_problems(spec) == []

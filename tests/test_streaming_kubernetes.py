@@ -37,7 +37,7 @@ def changed(folder: Path, text: str) -> Design:
 
 
 def items(of: Design) -> tuple[Any, ...]:
-    return streaming_items(of, next(app for app in of.apps if app.name == "streaming"))
+    return streaming_items(of, next(app for app in of.apps if app.name == "streaming"), image_reference())
 
 
 def objects(of: Design) -> Iterator[Manifest]:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from rookery.apps.cdn.kubernetes.sending import sending_job
+from rookery.apps.pod_image import image_reference
 from rookery.design.model import Design
 from rookery.manifest import Manifest, Objects, Release, Stage
 from rookery.projections.kubernetes import build_stages
@@ -55,7 +56,7 @@ def pods_of(design: Design) -> list[Pod]:
         load = load_objects(design, {}, {})[-1]
         found.append(Pod(name="load", labels={}, spec=load["spec"], ends=True))
     if any(app.name == "cdn" for app in design.apps):
-        found += _of_object(sending_job(1), {})
+        found += _of_object(sending_job(1, image_reference()), {})
     return sorted(found, key=lambda pod: (pod.ends, HOSTNAME not in (pod.spec.get("nodeSelector") or {})))
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from rookery.drivers.containers.debian import DebianRoot, find_mirror, make_root
 from rookery.drivers.machine.files import alone, remove_tree
 from rookery.drivers.machine.process import run
-from rookery.systems.lab.paths import home
+from rookery.systems.home import home
 from rookery.systems.native.root import ensure_image
 
 CHECKOUT = Path(__file__).parents[2]

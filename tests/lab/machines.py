@@ -25,7 +25,7 @@ from rookery.drivers.machine.files import alone, remove_tree
 from rookery.drivers.machine.loop import BlockDevice, attached
 from rookery.drivers.machine.network import Bridge, Cable, ensure_bridges, ensure_namespace
 from rookery.drivers.machine.process import run
-from rookery.systems.lab.paths import image_folder
+from rookery.systems.home import image_folder
 
 SHARED = "/srv/test"  # one folder of this machine, the same in every server
 _PREFIX = "rktest"

@@ -85,7 +85,7 @@ def _any_change(_before: AppDesign, _after: AppDesign) -> str:
     return ""
 
 
-def _no_items(_design: Design, _app: AppDesign) -> tuple[Item, ...]:
+def _no_items(_design: Design, _app: AppDesign, _image: str) -> tuple[Item, ...]:
     return ()
 
 
@@ -108,9 +108,9 @@ class App:
     made (`index.json` among their content), by their names.
 
     `cluster_items` are what an instance on a server is on Kubernetes: its objects, releases and waits, in the
-    namespace `media` of `apps/ground/pods.py`, in the order in which they are applied. `image_files` are what
-    our container image (`apps/pod_image.py`) holds for them; where there are any, it holds the `packages`
-    too.
+    namespace `media` of `apps/ground/pods.py`, in the order in which they are applied; they are told what our
+    container image is called. `image_files` are what that (`apps/pod_image.py`) holds for them; where there
+    are any, it holds the `packages` too.
 
     `obstacle` says why a change of it cannot be made while it runs, empty where it can.
     """
@@ -129,7 +129,7 @@ class App:
     folder_key: str = ""
     making: Callable[[AppDesign], Making | None] = _nothing_made
     schema: Callable[[Design, AppDesign, Mapping[str, str]], str] = _no_schema
-    cluster_items: Callable[[Design, AppDesign], tuple[Item, ...]] = _no_items
+    cluster_items: Callable[[Design, AppDesign, str], tuple[Item, ...]] = _no_items
     image_files: Callable[[], tuple[File, ...]] = _nothing_in_the_image
     packages: tuple[str, ...] = ()
     obstacle: Obstacle = _any_change

@@ -10,17 +10,13 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 
+from rookery.apps.ground.pods import LOAD, PUBLISHER
+from rookery.apps.table import APPS
 from rookery.files import File, packaged
 from rookery.versions import DEBIAN
 
 NAME = "localhost/rookery/apps"
 RECIPE = 1  # raise it when the build changes what comes out
-
-# The program that brings folders into a bucket: `python3 PUBLISHER --bucket NAME --endpoint URL --ca FILE
-# --rules FILE FOLDER...`, its keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
-PUBLISHER = "/usr/lib/rookery/publish/publish.py"
-# Where the load's generator is: `python3 -m generator JOB.json` in this folder.
-LOAD = "/usr/lib/rookery/load"
 
 # What our programs need of the system itself. nginx-light comes with the edges, ffmpeg with streaming.
 _PACKAGES = ("ca-certificates", "python3", "python3-aiohttp", "python3-boto3")
@@ -28,9 +24,6 @@ _PACKAGES = ("ca-certificates", "python3", "python3-aiohttp", "python3-boto3")
 
 def image_packages() -> tuple[str, ...]:
     """Return the Debian packages of the image, sorted."""
-    # Applications name the image that runs them, so they are imported when it is asked for.
-    from rookery.apps.table import APPS
-
     wanted = {
         *_PACKAGES,
         *(package for app in APPS.values() if app.image_files() for package in app.packages),
@@ -40,8 +33,6 @@ def image_packages() -> tuple[str, ...]:
 
 def image_files() -> tuple[File, ...]:
     """Return the files of ours in the image, sorted by path."""
-    from rookery.apps.table import APPS
-
     publisher = PUBLISHER.strip("/").rpartition("/")[0]
     found = [
         *packaged(files("rookery.apps"), publisher, names=("serving.py",)),

@@ -146,7 +146,7 @@ def serve(*, directory: Path, listen: str, quiet: bool) -> int:
     skopeo inspect --no-tags --tls-verify=false docker://10.0.0.5:5080/quay.io/ceph/ceph:v20.2.4
     """
     from rookery.mirror.serving.bounded import parse_listen
-from rookery.mirror.serving.server import MirrorServer
+    from rookery.mirror.serving.server import MirrorServer
     from rookery.mirror.serving.shelf import Shelf
 
     at = parse_listen(listen)

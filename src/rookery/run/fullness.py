@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rookery.load.fullness import parse_use
 from rookery.run.asked import LONG, Asked
+from rookery.systems.home import home
 from rookery.systems.kubernetes.system import KubernetesSystem
-from rookery.systems.lab.paths import home
 from rookery.systems.native.system import NativeSystem
 from rookery.systems.protocol import System
 

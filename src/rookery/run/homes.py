@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rookery.drivers.machine.files import write_whole
 from rookery.errors import NotPossibleError
-from rookery.systems.lab.paths import home, runtime_folder
+from rookery.systems.home import home, runtime_folder
 
 
 def note_home(name: str) -> None:

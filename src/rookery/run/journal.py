@@ -29,7 +29,8 @@ from urllib.parse import quote, unquote
 
 from rookery.errors import ExitCode, InputError, RookeryError
 from rookery.spec.model import Spec
-from rookery.systems.lab.paths import LabPaths, home
+from rookery.systems.home import home
+from rookery.systems.lab.paths import LabPaths
 
 LONGEST_LINE = 300
 _FIELDS = ("system", "spec", "tags", "did", "took", "exit", "result", "report")

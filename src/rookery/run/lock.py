@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rookery.errors import NotPossibleError
-from rookery.systems.lab.paths import runtime_folder
+from rookery.systems.home import runtime_folder
 
 _LOCKS = Path("/proc/locks")
 

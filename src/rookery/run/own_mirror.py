@@ -12,7 +12,7 @@ from rookery.mirror.pull import Watcher, pull_mirror
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.sources import build_sources
 from rookery.run.workspace import noted_mirror
-from rookery.systems.lab.paths import home
+from rookery.systems.home import home
 
 _MOST_DETAILS = 20
 

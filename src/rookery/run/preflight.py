@@ -17,7 +17,8 @@ from rookery.errors import NotPossibleError
 from rookery.projections.kubernetes.storage.services import BLOCK_CLASS
 from rookery.projections.kubernetes.tree import build_stages
 from rookery.projections.kubernetes.volumes import volume_classes
-from rookery.systems.lab.paths import CGROUP_ROOT, home, runtime_folder
+from rookery.systems.home import home, runtime_folder
+from rookery.systems.lab.paths import CGROUP_ROOT
 from rookery.systems.native.root import image_root
 from rookery.versions import KUBEONE
 

@@ -42,7 +42,7 @@ from rookery.projections.simulation import (
     measure_move,
     measure_spread,
 )
-from rookery.systems.lab.paths import runtime_folder
+from rookery.systems.home import runtime_folder
 from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report
 

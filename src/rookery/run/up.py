@@ -40,9 +40,10 @@ from rookery.run.workspace import (
     running_names,
     saved_spec,
 )
+from rookery.systems.home import home
 from rookery.systems.kubernetes.system import KubernetesSystem
 from rookery.systems.lab.machine import read_machine
-from rookery.systems.lab.paths import LabPaths, home
+from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.root import image_root
 from rookery.systems.native.system import NativeSystem
 from rookery.systems.protocol import System

@@ -20,8 +20,9 @@ from rookery.run.homes import note_home, other_home, refuse_other_home
 from rookery.spec.load import load_pattern, load_spec, pattern_names
 from rookery.spec.model import Spec
 from rookery.spec.parse import spec_model
+from rookery.systems.home import home, runtime_folder
 from rookery.systems.kubernetes.paths import ClusterPaths, clusters_folder
-from rookery.systems.lab.paths import NAMESPACE_PREFIX, LabPaths, home, runtime_folder
+from rookery.systems.lab.paths import NAMESPACE_PREFIX, LabPaths
 
 # In a checkout: the example that `rookery up` brings up when it is told nothing.
 _DEFAULT_SPEC = Path(__file__).parents[3] / "examples" / "01-production-minimum" / "demo.yaml"

@@ -34,7 +34,6 @@ from rookery.apps.ground.pods import (
     sized,
 )
 from rookery.apps.ground.policies import GATEWAYS, Peer, instances, network_policy
-from rookery.apps.pod_image import image_reference
 from rookery.apps.sizes import API, SCHEMA
 from rookery.apps.streaming.instances import MEDIA_BUCKET
 from rookery.apps.streaming.media import INDEX
@@ -53,11 +52,11 @@ _SCRIPT = "/work/catalogue.sql"
 _LEAVING = 5
 
 
-def catalogue_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
+def catalogue_items(design: Design, app: AppDesign, image: str) -> tuple[Item, ...]:
     """Return the policies, the schema's Job and the service, in the order in which they are applied."""
     _, instance = app.placements[0]
     pod_labels = labels(instance)
-    schema = _schema_job(design, app)
+    schema = _schema_job(design, app, image)
     return (
         _policies(pod_labels),
         Objects(
@@ -76,7 +75,7 @@ def catalogue_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
         Objects(
             name="api",
             why="The HTTP API. It starts without the database and says so; its pods share no host.",
-            objects=_api(design, app),
+            objects=_api(design, app, image),
         ),
         rolled_out(_NAME),
     )
@@ -112,7 +111,7 @@ def _policies(pod_labels: dict[str, str]) -> Objects:
     )
 
 
-def _schema_job(design: Design, app: AppDesign) -> Manifest:
+def _schema_job(design: Design, app: AppDesign, image: str) -> Manifest:
     """Return the Job that installs the schema: another one where other titles are published."""
     assert isinstance(app.settings, CatalogueSettings)
     options = {
@@ -129,7 +128,7 @@ def _schema_job(design: Design, app: AppDesign) -> Manifest:
     size = sized(SCHEMA)
     render = container(
         "render",
-        image_reference(),
+        image,
         ["/usr/bin/python3", f"/{_SCHEMA}/render_schema.py", *words],
         size=size,
         env=[{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}],
@@ -191,7 +190,7 @@ def _authority() -> dict[str, Any]:
     return {"name": "tls", "secret": {"secretName": f"{_NAME}-tls", "items": items}}
 
 
-def _api(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
+def _api(design: Design, app: AppDesign, image: str) -> tuple[Manifest, ...]:
     _, instance = app.placements[0]
     pod_labels = labels(instance)
     place = ApiPlace(
@@ -210,7 +209,7 @@ def _api(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
         deployment(
             _NAME,
             pod_labels,
-            _api_pod(design),
+            _api_pod(design, image),
             replicas=count(design, instance),
             read=[config],
         ),
@@ -219,7 +218,7 @@ def _api(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
     )
 
 
-def _api_pod(design: Design) -> dict[str, Any]:
+def _api_pod(design: Design, image: str) -> dict[str, Any]:
     environment = {"PYTHONPATH": f"/{PROGRAMS}", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
     password = {"secretName": secret_name(DATABASE.user), "items": [{"key": "password", "path": "password"}]}
     volumes: dict[str, tuple[str, dict[str, Any]]] = {
@@ -230,7 +229,7 @@ def _api_pod(design: Design) -> dict[str, Any]:
     }
     api = container(
         "api",
-        image_reference(),
+        image,
         ["/usr/bin/python3", "-m", "catalogue", f"{_CONFIG}/catalogue.json"],
         size=sized(API),
         ports=[{"name": "https", "containerPort": API_PORT}],

@@ -35,7 +35,7 @@ from rookery.versions import POSTGRES_IMAGE
 _MANAGER, _FIGURES = 8000, 9187
 
 
-def database_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
+def database_items(design: Design, app: AppDesign, _image: str) -> tuple[Item, ...]:
     """Return what makes the database, its roles and its backups, in the order in which it is applied."""
     return (
         needed_secrets(design),

@@ -18,6 +18,11 @@ from rookery.manifest import JOB_LABEL, ROLLED_OUT, Manifest, Wait, common_label
 from rookery.units import GB, GIB, MIB
 
 NAMESPACE = "media"
+# The program that brings folders into a bucket: `python3 PUBLISHER --bucket NAME --endpoint URL --ca FILE
+# --rules FILE FOLDER...`, its keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+PUBLISHER = "/usr/lib/rookery/publish/publish.py"
+# Where the load's generator is: `python3 -m generator JOB.json` in this folder.
+LOAD = "/usr/lib/rookery/load"
 PART_OF = "media-site"
 # Who signs the certificates of everything inside the cluster; it is a ClusterIssuer of cert-manager's.
 ISSUER = "rookery-ca"

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from rookery.apps.ground.pods import NAMESPACE, container, pod, sized
+from rookery.apps.ground.pods import LOAD, NAMESPACE, container, pod, sized
 from rookery.apps.ground.policies import LOAD_LABELS
-from rookery.apps.pod_image import LOAD, image_reference
+from rookery.apps.pod_image import image_reference
 from rookery.design.model import Design
 from rookery.design.pods import LOAD_EYES, LOAD_GENERATOR
 from rookery.load.model import CA_FILE, FOLDER, SECRETS_FILE, USER

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from rookery.apps.pod_image import image_reference
 from rookery.apps.table import APPS
 from rookery.design.model import Design
 from rookery.files import File
@@ -71,7 +72,7 @@ def _after(name: str, names: Mapping[str, str]) -> tuple[str, ...]:
 
 def _app_stages(design: Design) -> Iterator[Stage]:
     for number, app in enumerate(design.apps, _FIRST_APP):
-        items = APPS[app.name].cluster_items(design, app)
+        items = APPS[app.name].cluster_items(design, app, image_reference())
         if items:
             title = f"Application: {app.name}"
             yield Stage(name=f"{number}-{app.name}", title=title, why=_first_words(app.name), items=items)

@@ -25,6 +25,7 @@ from rookery.apps.cdn.kubernetes.sending import (
 )
 from rookery.apps.cdn.site.content import SITE_BUCKET
 from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.pod_image import image_reference
 from rookery.design.model import AppDesign, Design
 from rookery.drivers.clients.s3 import Item
 from rookery.drivers.kubernetes.kubectl import Kubectl
@@ -73,7 +74,7 @@ class Content:
         size = sum(_size(item) for item in items)
         self._remove()
         try:
-            self.kubectl.apply("-", stdin=dump((sending_job(size),)))
+            self.kubectl.apply("-", stdin=dump((sending_job(size, image_reference()),)))
             report("a pod that takes the files")
             self.kubectl.wait(_TAKES_FILES, seconds=_TAKES_FILES.seconds)
             report(f"{len(items)} files to {SITE_BUCKET}")

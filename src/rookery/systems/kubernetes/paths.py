@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rookery.systems.lab.paths import home
+from rookery.systems.home import home
 
 
 def clusters_folder() -> Path:

@@ -6,27 +6,14 @@ Names carry the lab's name, so that looking for them finds all of one lab and no
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from rookery.systems.home import home, runtime_folder
 
 # A network namespace is called rookery.LAB.HOST; neither name has a stop in it.
 NAMESPACE_PREFIX = "rookery."
 CGROUP_ROOT = Path("/sys/fs/cgroup")
-
-
-def home() -> Path:
-    """Return where images and labs are kept: ROOKERY_HOME, or /var/lib/rookery."""
-    return Path(os.environ.get("ROOKERY_HOME", "/var/lib/rookery"))
-
-
-def image_folder() -> Path:
-    return home() / "images"
-
-
-def runtime_folder() -> Path:
-    """Return where sockets, locks and runc's state are kept: on a tmpfs, gone after a restart."""
-    return Path("/run/rookery")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,8 @@ from rookery.drivers.machine import mounts
 from rookery.drivers.machine.files import alone, remove_tree
 from rookery.errors import InputError, RookeryError
 from rookery.files import File
-from rookery.systems.lab.paths import LabPaths, home
+from rookery.systems.home import home
+from rookery.systems.lab.paths import LabPaths
 from rookery.systems.lab.roots import lay_root
 from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report

@@ -16,7 +16,7 @@ from rookery.apps.table import APPS
 from rookery.drivers.containers.debian import DebianRoot, find_mirror, make_root
 from rookery.drivers.machine.files import alone, remove_tree
 from rookery.drivers.machine.process import run
-from rookery.systems.lab.paths import image_folder
+from rookery.systems.home import image_folder
 from rookery.systems.protocol import Report
 from rookery.versions import DEBIAN
 

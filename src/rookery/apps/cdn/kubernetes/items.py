@@ -42,7 +42,6 @@ from rookery.apps.ground.pods import (
 )
 from rookery.apps.ground.policies import GATEWAYS, from_outside, instances, network_policy
 from rookery.apps.nginx import tls
-from rookery.apps.pod_image import image_reference
 from rookery.apps.sizes import EDGE
 from rookery.design.cluster import has_cilium
 from rookery.design.model import AppDesign, Design, Instance, Route
@@ -59,7 +58,7 @@ _FOLDERS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 _LEAVING = "sleep 5; kill -QUIT 1; while kill -0 1 2> /dev/null; do sleep 0.2; done"
 
 
-def cdn_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
+def cdn_items(design: Design, app: AppDesign, image: str) -> tuple[Item, ...]:
     """Return the site's bucket, what publishes into it, and the edges, in the order they are applied."""
     _, instance = app.placements[0]
     pod_labels = labels(instance)
@@ -80,11 +79,11 @@ def cdn_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
             objects=(certificate(_NAME, pod_labels, names=names),),
         ),
         Wait(kind="certificate", name=_NAME, condition="condition=Ready", seconds=180, namespace=NAMESPACE),
-        *publishing_items(design, app),
+        *publishing_items(design, app, image),
         Objects(
             name="edges",
             why="The edges: nginx with a cache of its own, no two on one host.",
-            objects=_edges(design, app),
+            objects=_edges(design, app, image),
         ),
         rolled_out(_NAME),
     )
@@ -153,7 +152,7 @@ def _policies(design: Design, pod_labels: dict[str, str]) -> Objects:
     )
 
 
-def _edges(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
+def _edges(design: Design, app: AppDesign, image: str) -> tuple[Manifest, ...]:
     assert isinstance(app.settings, CdnSettings)
     _, instance = app.placements[0]
     pod_labels = labels(instance)
@@ -166,7 +165,7 @@ def _edges(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
         deployment(
             _NAME,
             pod_labels,
-            _edge_pod(cache),
+            _edge_pod(cache, image),
             replicas=count(design, instance),
             read=[config],
         ),
@@ -175,11 +174,11 @@ def _edges(design: Design, app: AppDesign) -> tuple[Manifest, ...]:
     )
 
 
-def _edge_pod(cache: int) -> dict[str, Any]:
+def _edge_pod(cache: int, image: str) -> dict[str, Any]:
     config = f"{_CONFIG}/nginx.conf"
     edge = container(
         "edge",
-        image_reference(),
+        image,
         ["/usr/sbin/nginx", "-e", "stderr", "-c", config, "-g", "daemon off;"],
         size=sized(EDGE),
         ports=[

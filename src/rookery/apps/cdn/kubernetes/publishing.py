@@ -18,6 +18,7 @@ from rookery.apps.ground.pods import (
     GATEWAY,
     NAMESPACE,
     PART_OF,
+    PUBLISHER,
     bucket_keys,
     container,
     done,
@@ -26,7 +27,6 @@ from rookery.apps.ground.pods import (
     sized,
 )
 from rookery.apps.ground.policies import GATEWAYS, network_policy
-from rookery.apps.pod_image import PUBLISHER, image_reference
 from rookery.apps.serving import render_rules
 from rookery.apps.sizes import PUBLISH_SITE
 from rookery.design.model import AppDesign, Design
@@ -49,7 +49,7 @@ def publishing_policy() -> Manifest:
     return network_policy(_NAME, LABELS, outgoing=[GATEWAYS])
 
 
-def publishing_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
+def publishing_items(design: Design, app: AppDesign, image: str) -> tuple[Item, ...]:
     """Return the site's pages and the Job that publishes them; nothing of a folder of the user's own."""
     assert isinstance(app.settings, CdnSettings)
     if app.settings.site is not None:
@@ -57,7 +57,7 @@ def publishing_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
     pages = tuple(config_maps("site-pages", LABELS, _pages(design)))
     data = {"rules.json": render_rules(RULES)}
     rules = manifest("v1", "ConfigMap", "site-rules", namespace=NAMESPACE, labels=LABELS, data=data)
-    publisher = _job(design, pages, rules)
+    publisher = _job(design, image, pages, rules)
     return (
         Objects(
             name="pages",
@@ -133,7 +133,7 @@ def environment() -> list[dict[str, Any]]:
     return [{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}, *bucket_keys(SITE_BUCKET)]
 
 
-def _job(design: Design, pages: tuple[Manifest, ...], rules: Manifest) -> Manifest:
+def _job(design: Design, image: str, pages: tuple[Manifest, ...], rules: Manifest) -> Manifest:
     folders = (IMAGE_SITE, *((IMAGE_WATCH,) if streams(design) else ()), _PAGES)
     sources: list[dict[str, Any]] = [{"configMap": {"name": page["metadata"]["name"]}} for page in pages]
     ca = {"secretName": AUTHORITY, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
@@ -144,7 +144,7 @@ def _job(design: Design, pages: tuple[Manifest, ...], rules: Manifest) -> Manife
     }
     publish = container(
         "publish",
-        image_reference(),
+        image,
         publish_argv(folders, rules=f"{_RULES}/rules.json", ca=f"{_TLS}/ca.crt"),
         size=sized(PUBLISH_SITE),
         env=environment(),

@@ -14,7 +14,6 @@ from rookery.apps.cdn.kubernetes.publishing import AUTHORITY, LABELS, environmen
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site.content import RULES
 from rookery.apps.ground.pods import NAMESPACE, container, pod, sized
-from rookery.apps.pod_image import image_reference
 from rookery.apps.serving import Rules, render_rules
 from rookery.apps.sizes import SEND_SITE
 from rookery.design.model import AppDesign
@@ -42,15 +41,15 @@ def sending_rules(app: AppDesign) -> str:
     return render_rules(RULES if app.settings.site is None else Rules())
 
 
-def sending_job(size: int) -> Manifest:
-    """Return the Job whose pod waits for files of `size` bytes.
+def sending_job(size: int, image: str) -> Manifest:
+    """Return the Job whose pod waits for files of `size` bytes, with our `image`.
 
     It is a Job so that a node can be drained, and so that it goes by itself where nobody comes back to it.
     """
     ca = {"secretName": AUTHORITY, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
     waiting = container(
         "send",
-        image_reference(),
+        image,
         ["sleep", "infinity"],
         size=sized(SEND_SITE),
         env=environment(),

@@ -11,6 +11,7 @@ from rookery.apps.ground.pods import (
     GATEWAY_PORT,
     NAMESPACE,
     PART_OF,
+    PUBLISHER,
     bucket_keys,
     certificate,
     container,
@@ -20,7 +21,6 @@ from rookery.apps.ground.pods import (
     quantity,
     sized,
 )
-from rookery.apps.pod_image import PUBLISHER, image_reference
 from rookery.apps.serving import render_rules
 from rookery.apps.sizes import AWAIT_FILMS, FILMS_DOOR, PACK, PACK_GIVEN, PUBLISH_FILMS
 from rookery.apps.streaming.instances import MEDIA_BUCKET, PACKING_FOLDER
@@ -43,11 +43,11 @@ _GENERATED_SPACE = "2Gi"
 _CORES = ("taskset", "-c", "0-3")
 
 
-def source_volume(given: str) -> Objects:
+def source_volume(given: str, image: str) -> Objects:
     """Return where a user's own films come from, and a door to it: a volume cannot be copied to by itself."""
     door = container(
         "door",
-        image_reference(),
+        image,
         ["sleep", "infinity"],
         size=sized(FILMS_DOOR),
         volumeMounts=[{"name": "source", "mountPath": _GIVEN}],
@@ -94,12 +94,12 @@ def authority_certificate() -> Manifest:
     return certificate("streaming-packager", PACKER, names=("streaming-packager",))
 
 
-def packer(design: Design, *, given: bool) -> Manifest:
+def packer(design: Design, image: str, *, given: bool) -> Manifest:
     """Return the Job: what it makes survives a failed publishing, because a container of its own made it."""
     authority = {"secretName": "streaming-packager-tls", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
     specification = pod(
-        [_publishing()],
-        initContainers=[*([_waiting()] if given else []), _packing(given=given)],
+        [_publishing(image)],
+        initContainers=[*([_waiting(image)] if given else []), _packing(image, given=given)],
         serviceAccountName="streaming-packager",
         volumes=[
             _work_space(design, given=given),
@@ -111,36 +111,36 @@ def packer(design: Design, *, given: bool) -> Manifest:
     return job("streaming-packager", PACKER, specification, read=[rules()])
 
 
-def _packing(*, given: bool) -> dict[str, Any]:
+def _packing(image: str, *, given: bool) -> dict[str, Any]:
     argv = [*_CORES, "python3", f"/{PACKING_FOLDER}/pack_media.py", "--out", f"{_OUT}/made"]
     return container(
         "pack",
-        image_reference(),
+        image,
         [*argv, *(("--media", _GIVEN) if given else ())],
         size=sized(PACK_GIVEN if given else PACK),
         volumeMounts=[_OUT_MOUNT, *([_SOURCE_MOUNT] if given else [])],
     )
 
 
-def _waiting() -> dict[str, Any]:
+def _waiting(image: str) -> dict[str, Any]:
     """Return the container that ends once a user has said that the films are complete.
 
     It waits itself: a container that failed until then would use up the Job's tries, and look like trouble.
     """
     return container(
         "films-are-complete",
-        image_reference(),
+        image,
         ["sh", "-c", f"until test -e {_READY}; do sleep 2; done"],
         size=sized(AWAIT_FILMS),
         volumeMounts=[_SOURCE_MOUNT],
     )
 
 
-def _publishing() -> dict[str, Any]:
+def _publishing(image: str) -> dict[str, Any]:
     rules_file = f"{_CONFIG}/rules.json"
     return container(
         "publish",
-        image_reference(),
+        image,
         [
             *("python3", PUBLISHER, "--bucket", MEDIA_BUCKET),
             *("--endpoint", f"https://{GATEWAY}:{GATEWAY_PORT}", "--ca", f"{_TLS}/ca.crt"),

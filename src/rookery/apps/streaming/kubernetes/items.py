@@ -27,7 +27,6 @@ from rookery.apps.ground.pods import (
     sized,
 )
 from rookery.apps.ground.policies import GATEWAYS, instances, network_policy, to_api_server
-from rookery.apps.pod_image import image_reference
 from rookery.apps.streaming.instances import (
     CHANNEL,
     MEDIA_BUCKET,
@@ -53,23 +52,23 @@ _CONFIG, _TLS = "/etc/rookery", "/etc/rookery/tls"
 _PACKING_LIMIT = 6 * 3600  # seconds: a user's folder may hold many long films
 
 
-def streaming_items(design: Design, app: AppDesign) -> tuple[Item, ...]:
+def streaming_items(design: Design, app: AppDesign, image: str) -> tuple[Item, ...]:
     """Return what streams films and the live channel, in the order in which it is applied."""
     assert isinstance(app.settings, StreamingSettings)
     given = app.settings.media
-    films = packer(design, given=given is not None)
+    films = packer(design, image, given=given is not None)
     return (
         _policies(design, app),
         _bucket(design),
         bound(MEDIA_BUCKET),
-        *((source_volume(given),) if given is not None else ()),
+        *((source_volume(given, image),) if given is not None else ()),
         Objects(
             name="films",
             why="Films and their renditions are made in this Job and published to the bucket. Its name has a "
             "hash of what it does: a change makes another Job. A run that fails is tried again.",
             objects=(account("packager"), authority_certificate(), rules(), films),
         ),
-        *(_channel(design) if app.settings.channel else ()),
+        *(_channel(design, image) if app.settings.channel else ()),
         done(films, _PACKING_LIMIT if given is not None else 1800),
     )
 
@@ -103,7 +102,7 @@ def _bucket(design: Design) -> Objects:
 # The live channel
 
 
-def _channel(design: Design) -> tuple[Item, ...]:
+def _channel(design: Design, image: str) -> tuple[Item, ...]:
     return (
         Objects(
             name="channel",
@@ -113,7 +112,7 @@ def _channel(design: Design) -> tuple[Item, ...]:
                 account("channel"),
                 *_lease(),
                 claim("live", _CHANNEL, size=WINDOW),
-                _encoders(design),
+                _encoders(design, image),
                 disruption_budget("streaming-channel", _CHANNEL),
             ),
         ),
@@ -124,7 +123,7 @@ def _channel(design: Design) -> tuple[Item, ...]:
                 account("origin"),
                 certificate("streaming-origin", _ORIGIN, names=service_names("streaming-origin")),
                 _origin_config(),
-                _origins(design),
+                _origins(design, image),
                 service("streaming-origin", _ORIGIN, {"https": (443, "https")}),
                 disruption_budget("streaming-origin", _ORIGIN),
             ),
@@ -162,11 +161,11 @@ def _lease() -> tuple[Manifest, ...]:
     )
 
 
-def _encoders(design: Design) -> Manifest:
+def _encoders(design: Design, image: str) -> Manifest:
     program = ["python3", f"/{PROGRAM_FOLDER}/cluster_channel.py"]
     encoder = container(
         "channel",
-        image_reference(),
+        image,
         [
             *program,
             *("--host", "$(HOST)", "--identity", "$(POD)", "--namespace", NAMESPACE),
@@ -199,12 +198,12 @@ def _origin_config() -> Manifest:
     )
 
 
-def _origins(design: Design) -> Manifest:
+def _origins(design: Design, image: str) -> Manifest:
     port = {"name": "https", "containerPort": ORIGIN_PORT}
     health = {"httpGet": {"path": HEALTH_PATH, "port": "https", "scheme": "HTTPS"}}
     origin = container(
         "nginx",
-        image_reference(),
+        image,
         ["nginx", "-e", "stderr", "-c", f"{_CONFIG}/nginx.conf", "-g", "daemon off;"],
         size=sized(sizes.ORIGIN),
         ports=[port],

@@ -13,7 +13,7 @@ from rookery.drivers.containers.debian import DebianRoot, ExtraSource, find_mirr
 from rookery.drivers.machine.files import alone, remove_tree
 from rookery.mirror.folder import Mirror
 from rookery.projections.kubernetes.sources import Repository, node_repositories
-from rookery.systems.lab.paths import image_folder
+from rookery.systems.home import image_folder
 from rookery.systems.protocol import Report
 
 # The nearest that Debian has to Ubuntu 22.04, and the newest whose systemd runs on both versions of control

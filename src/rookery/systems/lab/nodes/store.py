@@ -14,7 +14,8 @@ from pathlib import Path
 from rookery.drivers.containers.runc import NO_NETWORK, Container, Runc
 from rookery.drivers.machine.files import alone, write_whole
 from rookery.mirror.folder import Mirror
-from rookery.systems.lab.paths import LabPaths, home
+from rookery.systems.home import home
+from rookery.systems.lab.paths import LabPaths
 from rookery.systems.lab.roots import lay_root
 from rookery.systems.protocol import Report
 from rookery.units import GIB
