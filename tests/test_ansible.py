@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from rookery.projections.kubernetes.bootstrap import render_bootstrap
-from tests.test_design import design
+from tests.kit.designs import design
 
 PEERS = "control_plane:!control_plane[0]"
 BIN = Path(sys.executable).parent

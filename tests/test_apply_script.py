@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from rookery.design.model import Design
-from rookery.manifest import Item, Objects, Release, Remote, Secrets, Wait, jobs_of
+from rookery.manifest import Item, NeededSecrets, Objects, Release, Remote, Wait, jobs_of
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.sources import chart_path, is_tree, remote_path
 from rookery.run.workspace import open_spec
@@ -128,7 +128,7 @@ def _calls(item: Any, prefix: str, mirror: str) -> list[tuple[str, tuple[str, ..
         namespace = (f"--namespace={item.namespace}",) if item.namespace else ()
         look = [("kubectl", (*namespace, "get", item.kind, item.name))] if item.name != "--all" else []
         return [*look, ("kubectl", (*namespace, *item.words(item.seconds)))]
-    assert isinstance(item, Secrets)
+    assert isinstance(item, NeededSecrets)
     return [call for needed in item.secrets for call in _secret_calls(needed)]
 
 
@@ -170,7 +170,9 @@ def test_every_named_file_is_in_the_tree(tree: Tree) -> None:
 
 
 def test_a_secret_that_is_there_is_left_alone(tree: Tree) -> None:
-    names = [one.name for item in items(tree.design) if isinstance(item, Secrets) for one in item.secrets]
+    names = [
+        one.name for item in items(tree.design) if isinstance(item, NeededSecrets) for one in item.secrets
+    ]
     assert len(names) > 2
     done = tree.run(secrets=" ".join(names[1:]))
     assert done.returncode == 0

@@ -19,10 +19,10 @@ from rookery.apps.ground.policies import LOAD_LABELS, policy_items
 from rookery.apps.pod_image import image_files, image_reference
 from rookery.errors import InputError
 from rookery.files import File
-from rookery.manifest import Objects, Secrets, Wait
+from rookery.manifest import NeededSecrets, Objects, Wait
 from rookery.projections.kubernetes.gateway import gateway_items
 from rookery.spec.load import pattern_names
-from tests.kubernetes_objects import (
+from tests.kit.kubernetes_objects import (
     app_items,
     containers_of,
     design_from,
@@ -36,7 +36,7 @@ from tests.kubernetes_objects import (
     selects,
     writable,
 )
-from tests.nginx_image import Place, check_configuration
+from tests.kit.nginx_image import Place, check_configuration
 from tests.test_catalogue_service import SERVICE
 
 EVERY = [(pattern, provider) for pattern in pattern_names() for provider in ("hetzner", "existing")]
@@ -192,7 +192,7 @@ def test_whoever_asks_is_let_out_and_let_in(pattern: str, provider: str) -> None
 def test_secrets_are_asked_for_and_never_written(pattern: str, provider: str) -> None:
     items = app_items(design_of(pattern, provider))
     assert not any(one["kind"] == "Secret" for one in objects_of(items))
-    needed = [one for item in items if isinstance(item, Secrets) for one in item.secrets]
+    needed = [one for item in items if isinstance(item, NeededSecrets) for one in item.secrets]
     assert all(one.namespace == NAMESPACE and one.username and one.why for one in needed)
     assert len({one.name for one in needed}) == len(needed)
 
@@ -332,7 +332,9 @@ def test_roles_of_the_database_have_what_they_need() -> None:
         "catalogue": (True, "database-catalogue", ()),
         "catalogue_installer": (True, "database-catalogue-installer", ("catalogue_owner",)),
     }
-    secrets = {one.name: one.username for item in items if isinstance(item, Secrets) for one in item.secrets}
+    secrets = {
+        one.name: one.username for item in items if isinstance(item, NeededSecrets) for one in item.secrets
+    }
     assert secrets == {
         "database-verify": "verify",
         "database-load": "load",

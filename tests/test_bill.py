@@ -35,7 +35,7 @@ from rookery.prices.comparison import (
     say_whole_month,
 )
 from rookery.prices.period import HOUR, LIST_MONTH
-from rookery.prices.quote import Item, Quote, Terms, quote_for
+from rookery.prices.quote import Position, Quote, Terms, quote_for
 from rookery.projections.bill.chart import render_chart
 from rookery.projections.bill.document import render_bill
 from rookery.run.prices import shipped_book
@@ -103,14 +103,14 @@ def test_the_seven_servers(provider: Cloud, machine: str, hour: str, month: int)
     assert mills(bill.amounts.hour) == Decimal(hour)
     assert round(bill.amounts.month) == month
     counted = [(line.item, line.count) for line in bill.lines]
-    disks = [(Item.SYSTEM_DISKS, 7)] if provider != "hetzner" else []
+    disks = [(Position.SYSTEM_DISKS, 7)] if provider != "hetzner" else []
     addresses = 8 if provider == "aws" else 7  # AWS charges for its load balancer's address too
     assert counted == [
-        (Item.SERVERS, 7),
+        (Position.SERVERS, 7),
         *disks,
-        (Item.DATA_DRIVES, 8),
-        (Item.LOAD_BALANCER, 1),
-        (Item.ADDRESSES, addresses),
+        (Position.DATA_DRIVES, 8),
+        (Position.LOAD_BALANCER, 1),
+        (Position.ADDRESSES, addresses),
     ]
 
 
@@ -202,17 +202,19 @@ def test_a_provider_bills_in_its_own_currency_unless_told() -> None:
 def test_the_load_balancer_is_the_providers() -> None:
     found = cost_of(SEVEN, BOOK, "hetzner", NOW, timedelta(hours=1))
     assert "lb-1" not in [host for choice in found.quote.choices for host in choice.hosts]
-    assert any(line.item is Item.LOAD_BALANCER for line in found.lines)
+    assert any(line.item is Position.LOAD_BALANCER for line in found.lines)
     alone = replace(SEVEN, hosts=SEVEN.servers)
     without = cost_of(alone, BOOK, "aws", NOW, timedelta(hours=1))
-    assert [line.count for line in without.lines if line.item is Item.ADDRESSES] == [7]
-    assert not any(line.item is Item.LOAD_BALANCER for line in without.lines)
+    assert [line.count for line in without.lines if line.item is Position.ADDRESSES] == [7]
+    assert not any(line.item is Position.LOAD_BALANCER for line in without.lines)
 
 
 def test_small_drives_cost_what_the_smallest_costs() -> None:
     small = design("hosts: {storage: {drives: [{count: 1, size: 5GB}, {count: 1, size: 12500MB}]}}")
     found = quote_for(small, BOOK, "hetzner")
-    drives = [(charge.product, charge.count) for charge in found.charges if charge.item is Item.DATA_DRIVES]
+    drives = [
+        (charge.product, charge.count) for charge in found.charges if charge.item is Position.DATA_DRIVES
+    ]
     assert drives == [("volume 10 GB", 4), ("volume 13 GB", 4)]
     assert "the smallest volume has 10 GB: drives of 5 GB cost as much" in found.notes
 
@@ -220,11 +222,13 @@ def test_small_drives_cost_what_the_smallest_costs() -> None:
 def test_drives_are_priced_by_class_where_the_provider_has_classes() -> None:
     mixed = design("hosts: {storage: {drives: [{count: 1, class: nvme}, {count: 2, class: hdd}]}}")
     gcp, aws = quote_for(mixed, BOOK, "gcp"), quote_for(mixed, BOOK, "aws")
-    assert [(c.product, c.count) for c in gcp.charges if c.item is Item.DATA_DRIVES] == [
+    assert [(c.product, c.count) for c in gcp.charges if c.item is Position.DATA_DRIVES] == [
         ("pd-ssd 20 GB", 4),
         ("pd-standard 20 GB", 8),
     ]
-    assert [(c.product, c.count) for c in aws.charges if c.item is Item.DATA_DRIVES] == [("gp3 20 GB", 12)]
+    assert [(c.product, c.count) for c in aws.charges if c.item is Position.DATA_DRIVES] == [
+        ("gp3 20 GB", 12)
+    ]
     assert "nvme drives are priced as gp3, a network drive" in aws.notes
 
 
@@ -242,7 +246,7 @@ def test_what_cannot_be_ordered_is_said() -> None:
 def test_traffic_is_a_charge_of_its_own() -> None:
     def traffic(provider: Cloud, size: int) -> Decimal:
         found = quote_for(SEVEN, BOOK, provider, Terms(traffic=size))
-        return sum((c.listed(LIST_MONTH) for c in found.charges if c.item is Item.TRAFFIC), Decimal(0))
+        return sum((c.listed(LIST_MONTH) for c in found.charges if c.item is Position.TRAFFIC), Decimal(0))
 
     assert traffic("hetzner", 20 * 10**12) == 0
     assert traffic("hetzner", 21 * 10**12) == 1

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from rookery.projections.kubernetes.bootstrap import render_bootstrap
-from tests.test_design import design
+from tests.kit.designs import design
 
 HA: dict[str, Any] = {
     "pattern": "ha-control-plane",

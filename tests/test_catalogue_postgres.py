@@ -27,7 +27,7 @@ from rookery.apps.catalogue.seed import Title, render_seed
 from rookery.drivers.clients.postgres import DatabaseError, Door, connected, query
 from rookery.drivers.clients.tls import issue_certificate, make_authority, make_key
 from rookery.systems.native.root import image_root
-from tests.servers_image import MISSING, entering, user_ids
+from tests.kit.servers_image import MISSING, entering, user_ids
 
 OWNER, USER, DATABASE = "catalogue_owner", "catalogue", "catalogue"
 TITLES = (

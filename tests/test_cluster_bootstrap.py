@@ -19,8 +19,8 @@ from rookery.systems.kubernetes import bootstrap as module
 from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.servers import Told
-from tests.fake_cluster import FakeKubectl
-from tests.test_design import design
+from tests.kit.designs import design
+from tests.kit.fake_cluster import FakeKubectl
 
 KUBEONE = """\
 #!/bin/sh

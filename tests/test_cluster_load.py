@@ -21,11 +21,11 @@ from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.load import load_objects, monitors_of, render_client_conf
 from rookery.run.workspace import open_spec
 from rookery.systems.kubernetes import load as module
-from rookery.systems.kubernetes.load import ClusterActivity
+from rookery.systems.kubernetes.load import ClusterLoad
 from rookery.systems.kubernetes.system import KubernetesSystem
-from tests.cluster_schemas import needs_schemas, problems
-from tests.fake_cluster import FakeHelm, FakeKubectl
-from tests.test_design import design as made_of
+from tests.kit.cluster_schemas import needs_schemas, problems
+from tests.kit.designs import design as made_of
+from tests.kit.fake_cluster import FakeHelm, FakeKubectl
 
 RUN = "00000000-0000-4000-8000-000000000001"
 TOLD = dict.fromkeys(("load.json", "load-secrets.json", "ca.crt", "ceph.conf", "keyring"), "x")
@@ -224,16 +224,16 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture
-def load(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterActivity:
+def load(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterLoad:
     monkeypatch.setenv("ROOKERY_HOME", str(tmp_path / "home"))
     system = KubernetesSystem(design())
     system.kubectl, system.helm = cluster, FakeHelm()
     found = system.load
-    assert isinstance(found, ClusterActivity)
+    assert isinstance(found, ClusterLoad)
     return found
 
 
-def start(load: ClusterActivity) -> Any:
+def start(load: ClusterLoad) -> Any:
     job = build_job(load.design, Wishes(), run=RUN, began="2026-01-02T03:04:05+00:00")
     return load.start(job, quiet)
 
@@ -243,7 +243,7 @@ def counting(cluster: Cluster) -> None:
     cluster.states(generator="running", eyes="running")
 
 
-def test_what_it_is_told(load: ClusterActivity, cluster: Cluster) -> None:
+def test_what_it_is_told(load: ClusterLoad, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
     assert start(load).state == "running"
     told = cluster.objects["secret", "media", "load"]["stringData"]
@@ -260,7 +260,7 @@ def test_what_it_is_told(load: ClusterActivity, cluster: Cluster) -> None:
     assert "hidden" not in json.dumps(cluster.asked)
 
 
-def test_a_run_is_followed_ended_and_its_record_kept(load: ClusterActivity, cluster: Cluster) -> None:
+def test_a_run_is_followed_ended_and_its_record_kept(load: ClusterLoad, cluster: Cluster) -> None:
     assert load.figures() is None
     cluster.starts.append(lambda: counting(cluster))
     start(load)
@@ -276,7 +276,7 @@ def test_a_run_is_followed_ended_and_its_record_kept(load: ClusterActivity, clus
     assert again.state == "ended"
 
 
-def test_what_it_made_can_be_kept(load: ClusterActivity, cluster: Cluster) -> None:
+def test_what_it_made_can_be_kept(load: ClusterLoad, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
     start(load)
     seen = load.stop(keep=True, report=quiet)
@@ -284,7 +284,7 @@ def test_what_it_made_can_be_kept(load: ClusterActivity, cluster: Cluster) -> No
     assert seen.why == "kept"
 
 
-def test_a_run_whose_pod_is_gone_was_lost(load: ClusterActivity, cluster: Cluster) -> None:
+def test_a_run_whose_pod_is_gone_was_lost(load: ClusterLoad, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
     start(load)
     del cluster.objects["pod", "media", "load"]
@@ -294,7 +294,7 @@ def test_a_run_whose_pod_is_gone_was_lost(load: ClusterActivity, cluster: Cluste
     assert start(load).state == "running"
 
 
-def test_a_pod_on_a_silent_node_says_since_when(load: ClusterActivity, cluster: Cluster) -> None:
+def test_a_pod_on_a_silent_node_says_since_when(load: ClusterLoad, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
     start(load)
     cluster.files.clear()
@@ -303,7 +303,7 @@ def test_a_pod_on_a_silent_node_says_since_when(load: ClusterActivity, cluster: 
     assert (seen.state, seen.message) == ("running", "its pod is silent since 2026-01-02T03:05:05+00:00")
 
 
-def test_a_pod_on_a_silent_node_is_not_waited_for(load: ClusterActivity, cluster: Cluster) -> None:
+def test_a_pod_on_a_silent_node_is_not_waited_for(load: ClusterLoad, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
     start(load)
     cluster.objects["pod", "media", "load"]["spec"]["nodeName"] = "worker-a"
@@ -318,7 +318,7 @@ def test_a_pod_on_a_silent_node_is_not_waited_for(load: ClusterActivity, cluster
     assert len(forced) == 1
 
 
-def test_a_generator_that_ends_at_once_says_why(load: ClusterActivity, cluster: Cluster) -> None:
+def test_a_generator_that_ends_at_once_says_why(load: ClusterLoad, cluster: Cluster) -> None:
     cluster.starts.append(lambda: cluster.states(generator="terminated", eyes="running"))
     with pytest.raises(RookeryError, match="the generator ended at once") as failed:
         start(load)
@@ -327,7 +327,7 @@ def test_a_generator_that_ends_at_once_says_why(load: ClusterActivity, cluster: 
 
 
 def test_a_pod_that_does_not_start_is_not_waited_for_for_ever(
-    load: ClusterActivity, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    load: ClusterLoad, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_START_LIMIT", 0.1)
 
@@ -342,7 +342,7 @@ def test_a_pod_that_does_not_start_is_not_waited_for_for_ever(
     assert ("pod", "media", "load") not in cluster.objects
 
 
-def test_without_objects_no_keys_are_asked_for(load: ClusterActivity, cluster: Cluster) -> None:
+def test_without_objects_no_keys_are_asked_for(load: ClusterLoad, cluster: Cluster) -> None:
     del cluster.objects["secret", "rook-ceph", "rook-ceph-object-user-store-load"]
     cluster.starts.append(lambda: counting(cluster))
     job = build_job(load.design, Wishes(churn=0), run=RUN, began="2026-01-02T03:04:05+00:00")

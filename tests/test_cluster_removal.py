@@ -10,8 +10,8 @@ from rookery.projections.kubernetes import build_stages
 from rookery.systems.kubernetes.items import Applier
 from rookery.systems.kubernetes.removal import Removal
 from rookery.systems.protocol import Leftover
-from tests.cluster_objects import design, placed, quiet
-from tests.fake_cluster import FakeHelm, FakeKubectl
+from tests.kit.cluster_objects import design, placed, quiet
+from tests.kit.fake_cluster import FakeHelm, FakeKubectl
 
 
 def test_down_leaves_nothing_and_looks_again() -> None:

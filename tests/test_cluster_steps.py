@@ -11,15 +11,15 @@ from rookery.apps.table import PLACERS
 from rookery.design.build import build_design
 from rookery.drivers.machine.process import CommandError
 from rookery.errors import WaitError
-from rookery.manifest import Objects, Release, Remote, Secrets, Wait
+from rookery.manifest import NeededSecrets, Objects, Release, Remote, Wait
 from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, SERVER, cluster_steps
 from rookery.plan.step import Observation, plan_rest
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.placed import placed_items
 from rookery.run.workspace import open_spec
 from rookery.systems.kubernetes import items
-from tests.cluster_objects import applier, design, of_kind, placed, quiet
-from tests.fake_cluster import FakeHelm, FakeKubectl
+from tests.kit.cluster_objects import applier, design, of_kind, placed, quiet
+from tests.kit.fake_cluster import FakeHelm, FakeKubectl
 
 # --- Steps
 
@@ -161,8 +161,8 @@ def test_others_objects_come_from_the_mirror_or_from_where_they_are_published() 
 def test_a_password_is_made_once_and_never_an_argument() -> None:
     to = applier()
     assert isinstance(to.kubectl, FakeKubectl)
-    one = of_kind(Secrets)[0]
-    assert isinstance(one.item, Secrets)
+    one = of_kind(NeededSecrets)[0]
+    assert isinstance(one.item, NeededSecrets)
     needed = one.item.secrets[0]
     to.apply(one, quiet)
     made = to.kubectl.objects["secret", needed.namespace, needed.name]["stringData"]

@@ -45,7 +45,7 @@ from rookery.run.simulate import simulate
 from rookery.spec.load import load_pattern
 from rookery.systems.native.root import image_root
 from rookery.units import GB, TB
-from tests.servers_image import MISSING
+from tests.kit.servers_image import MISSING
 
 NO_IMAGE = os.geteuid() != 0 or not image_root().is_dir()
 in_image = pytest.mark.skipif(NO_IMAGE, reason=f"there are no tools of Ceph: {MISSING}")

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rookery.apps.table import PLACERS, SETTINGS
-from rookery.design.build import build_design
 from rookery.design.checks import check_design
 from rookery.design.model import DaemonKind, Design, Role
 from rookery.design.providers import is_kept
 from rookery.design.survival import survival
 from rookery.errors import InputError
-from rookery.spec.load import read_pattern
 from rookery.spec.model import Provider
-from rookery.spec.parse import parse_spec
-
-
-def design(data: dict[str, Any]) -> Design:
-    spec = parse_spec(
-        yaml.safe_dump({"apiVersion": "rookery/v1", **data}),
-        file="demo.yaml",
-        settings=SETTINGS,
-        read_pattern=lambda name: read_pattern(name, relative_to=Path()),
-    )
-    return build_design(spec, placers=PLACERS)
-
+from tests.kit.designs import design
 
 SIZES = st.sampled_from(["5GB", "20GB", "1TB"])
 DRIVES = st.fixed_dictionaries(

@@ -14,8 +14,8 @@ from rookery.errors import InputError
 from rookery.files import File
 from rookery.manifest import Manifest
 from rookery.projections.kubernetes import build_stages, render_kubernetes
-from tests.kubernetes_objects import objects_of
-from tests.test_design import design
+from tests.kit.designs import design
+from tests.kit.kubernetes_objects import objects_of
 
 _APPS = ("database", "streaming", "catalogue", "cdn")
 

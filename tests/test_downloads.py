@@ -20,7 +20,7 @@ from rookery.mirror.downloads import Digest, Patience, Web, published_digest
 from rookery.mirror.helm_charts import read_objects
 from rookery.mirror.registry import parse_reference
 from rookery.projections.kubernetes.sources import full_reference, images_of
-from tests.mirror_world import Says, World, served
+from tests.kit.mirror_world import Says, World, served
 
 URL = "https://files.example.org/a/file"
 CONTENT = bytes(range(256)) * 40

@@ -12,7 +12,7 @@ from typing import Any
 
 from rookery.load.guest.generator.program import Run
 from rookery.load.model import Figures, KindFigures, parse_figures
-from tests.activity_site import Site, serving
+from tests.kit.load_site import Site, serving
 
 BUDGET = 12_000_000
 SECRETS = {"s3_access": "access", "s3_secret": "secret"}

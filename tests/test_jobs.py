@@ -15,7 +15,7 @@ from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.placed import Placed, placed_items
 from rookery.run.workspace import open_spec
 from rookery.systems.kubernetes.items import Applier
-from tests.fake_cluster import FakeHelm, FakeKubectl
+from tests.kit.fake_cluster import FakeHelm, FakeKubectl
 
 # What Flux may remove because the tree has it no more: none of these holds data.
 HARMLESS = {

@@ -21,8 +21,8 @@ from rookery.systems.kubernetes.items import applier_of
 from rookery.systems.kubernetes.status import database_members, host_statuses, outlived, program_name
 from rookery.systems.kubernetes.system import KubernetesSystem
 from rookery.systems.servers import Told
-from tests.cluster_objects import design, node, placed, pod, quiet, work
-from tests.fake_cluster import FakeHelm, FakeKubectl
+from tests.kit.cluster_objects import design, node, placed, pod, quiet, work
+from tests.kit.fake_cluster import FakeHelm, FakeKubectl
 
 # --- What runs
 

@@ -22,7 +22,7 @@ from rookery.run.render import differences, render_files, render_input
 from rookery.run.workspace import open_spec
 from rookery.spec.load import pattern_names
 from rookery.versions import DISTRIBUTIONS
-from tests.cluster_schemas import (
+from tests.kit.cluster_schemas import (
     chart_schema,
     chart_values,
     is_custom,

@@ -12,9 +12,9 @@ from rookery.design.checks.rook import MOST_ACTIVE_MDS, MOST_MGRS, MOST_MONS
 from rookery.design.model import Design
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.versions import DISTRIBUTIONS
-from tests.cluster_schemas import definitions, is_custom, needs_schemas, problems
-from tests.kubernetes_objects import objects_of
-from tests.test_design import design
+from tests.kit.cluster_schemas import definitions, is_custom, needs_schemas, problems
+from tests.kit.designs import design
+from tests.kit.kubernetes_objects import objects_of
 
 # The oldest version whose schemas kubernetes-validate has.
 OLDEST = 25

@@ -18,7 +18,7 @@ from rookery.drivers.machine.loop import BlockDevice
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.storage.services import BLOCK_CLASS, FILE_CLASS
 from rookery.projections.kubernetes.volumes import volume_classes
-from tests.test_design import design
+from tests.kit.designs import design
 
 _RUNTIME = files("rookery.systems.lab.nodes") / "guest" / "runtime"
 _LAB: dict[str, Any] = {"platform": "kubernetes", "kubernetes": {"monitoring": False}}

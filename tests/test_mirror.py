@@ -27,7 +27,7 @@ from rookery.mirror.registry import NAME, Layout
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.sources import Sources, archive_url, build_sources, is_tree
 from rookery.run.workspace import open_spec
-from tests.mirror_world import OCI, Says, World, archive_of, served
+from tests.kit.mirror_world import OCI, Says, World, archive_of, served
 
 SHARED = b"a layer that all images have" * 50
 HELM = b'#!/bin/sh\ncat "$3"\n'

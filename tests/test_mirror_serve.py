@@ -20,15 +20,15 @@ import rookery
 from rookery.design.model import Design
 from rookery.errors import InputError
 from rookery.mirror.downloads import Web
-from rookery.mirror.folder import Index, Kept, Mirror, Thing, render_index
+from rookery.mirror.folder import Index, KeptFile, Mirror, Thing, render_index
 from rookery.mirror.registry import Layout, Registries
 from rookery.mirror.serving.shelf import Shelf
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.sources import build_sources
 from rookery.run.workspace import open_spec
 from rookery.systems.kubernetes.mirror_variables import mirror_variables
-from tests.mirror_serving import plain_mirror, running
-from tests.mirror_world import World, served
+from tests.kit.mirror_serving import plain_mirror, running
+from tests.kit.mirror_world import World, served
 from tests.test_mirror import fill, pull
 
 TAGGED = "quay.io/charts/cert-manager:v1.21.1"
@@ -283,7 +283,7 @@ def test_what_was_added_to_the_mirror_is_there_at_once(tmp_path: Path) -> None:
 
 
 def test_an_image_whose_manifest_is_missing_is_said_at_once(tmp_path: Path) -> None:
-    kept = Kept(path="images/blobs/sha256/x", sha256="0" * 64, size=1)
+    kept = KeptFile(path="images/blobs/sha256/x", sha256="0" * 64, size=1)
     thing = Thing(kind="image", name="quay.io/x/y:1", version="1", source="", files=(kept,))
     (tmp_path / "index.json").write_bytes(render_index(Index(architecture="amd64", things=(thing,))))
     with pytest.raises(InputError) as caught:

@@ -20,7 +20,7 @@ from rookery.errors import InputError, NotPossibleError
 from rookery.mirror.serving.bounded import Limits, Listening, parse_listen
 from rookery.mirror.serving.server import MirrorServer
 from rookery.mirror.serving.shelf import Shelf
-from tests.mirror_serving import plain_mirror, running
+from tests.kit.mirror_serving import plain_mirror, running
 
 # --- who is slow, and who are many
 

@@ -11,7 +11,7 @@ import pytest
 
 from rookery.design.model import Design
 from rookery.errors import InputError, RookeryError
-from rookery.mirror.folder import Index, Kept, Mirror, Thing, render_index
+from rookery.mirror.folder import Index, KeptFile, Mirror, Thing, render_index
 from rookery.mirror.serving.bounded import Listening
 from rookery.mirror.serving.server import MirrorServer
 from rookery.mirror.serving.shelf import Shelf
@@ -23,7 +23,7 @@ from rookery.run.up import find_system, require_machine
 from rookery.run.workspace import Workspace, note_system, noted_mirror_url, open_spec
 from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.system import KubernetesSystem
-from tests.fake_cluster import FakeKubectl
+from tests.kit.fake_cluster import FakeKubectl
 
 URL = "http://10.0.0.5:5080"
 IMAGES = ("docker.io/library/nginx:1", "quay.io/ceph/ceph:v20", "quay.io/charts/cilium:1")
@@ -54,7 +54,7 @@ def mirror(tmp_path: Path) -> Path:
         path = f"files/{len(things)}"
         (folder / "files").mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-        kept = Kept(path=path, sha256=f"{len(things):064}", size=len(content))
+        kept = KeptFile(path=path, sha256=f"{len(things):064}", size=len(content))
         things.append(Thing(kind=kind, name=name, version=version, source="", files=(kept,)))
 
     for one in tools("amd64"):

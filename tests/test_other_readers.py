@@ -57,7 +57,7 @@ from rookery.spec.load import read_pattern
 from rookery.spec.parse import SpecError, parse_spec
 from rookery.systems.native.root import image_root
 from rookery.texts import shell_word
-from tests.servers_image import MISSING, entering
+from tests.kit.servers_image import MISSING, entering
 from tests.test_catalogue_postgres import free_port, until, write_certificate
 from tests.test_streaming import guest
 

@@ -25,11 +25,11 @@ from rookery.apps.serving import NO_RULES, told_by_ending
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.model import Design, Route
-from rookery.drivers.clients.s3 import Item
+from rookery.drivers.clients.s3 import Upload
 from rookery.run.verify.web import start_page
 from rookery.spec.parse import SpecError, parse_spec
 from rookery.systems.content import folder_items
-from tests.nginx_image import Place, running_nginx
+from tests.kit.nginx_image import Place, running_nginx
 from tests.test_catalogue_postgres import free_port, write_certificate
 
 ROUTES = (Route(path="/media/", bucket="media"), Route(path="/live/", backends=(("a", "127.0.0.1"),), port=1))
@@ -101,7 +101,7 @@ def make_site(folder: Path) -> None:
     (folder / "loop").symlink_to(".")
 
 
-def origin(items: dict[str, Item], seen: list[tuple[str, str]], certificate: Path) -> ThreadingHTTPServer:
+def origin(items: dict[str, Upload], seen: list[tuple[str, str]], certificate: Path) -> ThreadingHTTPServer:
     """Return a server that answers for objects of the bucket `site` as a gateway does."""
 
     class Handler(BaseHTTPRequestHandler):

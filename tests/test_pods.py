@@ -19,8 +19,8 @@ from rookery.design.pods import pod_groups
 from rookery.errors import InputError
 from rookery.spec.load import read_pattern
 from rookery.spec.parse import parse_spec
-from tests.scheduler import place, requests
-from tests.tree_pods import nodes_of, pods_of
+from tests.kit.scheduler import place, requests
+from tests.kit.tree_pods import nodes_of, pods_of
 
 PATTERNS = (
     "compact",

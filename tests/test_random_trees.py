@@ -17,9 +17,9 @@ from rookery.design.checks import Severity, check_design
 from rookery.errors import InputError
 from rookery.manifest import Manifest, Release
 from rookery.projections.kubernetes import build_stages
-from tests.cluster_schemas import is_custom, needs_schemas, problems, spec_problems
-from tests.kubernetes_objects import objects_of
-from tests.test_design import design
+from tests.kit.cluster_schemas import is_custom, needs_schemas, problems, spec_problems
+from tests.kit.designs import design
+from tests.kit.kubernetes_objects import objects_of
 
 # Names of objects are DNS subdomains; those of Services and namespaces, labels (RFC 1123 and 1035). Values
 # of labels have 63 characters at most.

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rookery.design.model import Design
-from rookery.manifest import Manifest, NeededSecret, Objects, Release, Secrets
+from rookery.manifest import Manifest, NeededSecret, NeededSecrets, Objects, Release
 from rookery.projections.kubernetes import build_stages
-from tests.kubernetes_objects import pod_templates
+from tests.kit.kubernetes_objects import pod_templates
 from tests.test_pods import NO_APPS, apps_of, design, storage_of
 
 # Every cluster has these.
@@ -24,7 +24,7 @@ _PRIORITIES = {"system-node-critical", "system-cluster-critical"}
 def parts(of: Design) -> tuple[list[Manifest], list[Release], list[NeededSecret]]:
     items = [item for stage in build_stages(of) for item in stage.items]
     objects = [one for item in items if isinstance(item, Objects) for one in item.objects]
-    secrets = [one for item in items if isinstance(item, Secrets) for one in item.secrets]
+    secrets = [one for item in items if isinstance(item, NeededSecrets) for one in item.secrets]
     return objects, [item for item in items if isinstance(item, Release)], secrets
 
 

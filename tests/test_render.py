@@ -22,8 +22,8 @@ from rookery.run.prices import shipped_book
 from rookery.run.render import (
     MANIFEST,
     Difference,
+    FileState,
     Rendered,
-    State,
     Written,
     book_date,
     differences,
@@ -324,4 +324,4 @@ def test_a_folder_that_cannot_be_is_an_input_error(tmp_path: Path) -> None:
 
 
 def test_states_are_words() -> None:
-    assert [str(state) for state in State] == ["missing", "different", "extra"]
+    assert [str(state) for state in FileState] == ["missing", "different", "extra"]

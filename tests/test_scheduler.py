@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.scheduler import HOSTNAME, Node, Placement, Pod, place
+from tests.kit.scheduler import HOSTNAME, Node, Placement, Pod, place
 
 _STORAGE = "node-role.kubernetes.io/storage"
 _PLANE = "node-role.kubernetes.io/control-plane"

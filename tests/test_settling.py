@@ -7,8 +7,8 @@ import pytest
 from rookery.errors import WaitError
 from rookery.systems.kubernetes import settling as module
 from rookery.systems.kubernetes.settling import Settling
-from tests.cluster_objects import design, pod
-from tests.fake_cluster import FakeKubectl
+from tests.kit.cluster_objects import design, pod
+from tests.kit.fake_cluster import FakeKubectl
 
 BEGAN = 1_767_323_045.0  # 2026-01-02T03:04:05Z
 OLD, NEW, FUTURE = "2026-01-02T03:04:04Z", "2026-01-02T03:04:06Z", "2999-01-02T03:04:05Z"

@@ -24,7 +24,7 @@ from rookery.apps.ground.pods import NAMESPACE
 from rookery.apps.pod_image import image_reference
 from rookery.apps.serving import Rules, parse_rules, told_by_ending
 from rookery.design.model import Design
-from rookery.drivers.clients.s3 import Item
+from rookery.drivers.clients.s3 import Upload
 from rookery.drivers.machine.process import CommandError, run_fed
 from rookery.errors import InputError
 from rookery.files import File
@@ -34,9 +34,9 @@ from rookery.projections.kubernetes.placed import placed_items
 from rookery.run.workspace import open_spec
 from rookery.systems.kubernetes.content import Content, site_content, write_archive
 from rookery.systems.kubernetes.system import KubernetesSystem
-from tests.cluster_schemas import problems
-from tests.fake_cluster import FakeKubectl
-from tests.kubernetes_objects import (
+from tests.kit.cluster_schemas import problems
+from tests.kit.fake_cluster import FakeKubectl
+from tests.kit.kubernetes_objects import (
     app_items,
     find,
     made,
@@ -141,7 +141,7 @@ def here(folder: Path) -> list[str]:
 def test_the_command_unpacks_and_refuses_what_is_not_whole(tmp_path: Path) -> None:
     archive = io.BytesIO()
     items = [
-        Item(path=name, source=name.encode(), media_type="", cache_control="")
+        Upload(path=name, source=name.encode(), media_type="", cache_control="")
         for name in ("a/b c.txt", "index.html")
     ]
     write_archive(items, "{}", archive)

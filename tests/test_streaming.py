@@ -26,7 +26,7 @@ from rookery.design.build import build_design
 from rookery.design.model import Instance
 from rookery.errors import InputError
 from rookery.spec.parse import parse_spec
-from tests.servers_image import MISSING, entering
+from tests.kit.servers_image import MISSING, entering
 
 GUEST = Path(media.__file__).parent / "guest"
 

@@ -15,9 +15,9 @@ from rookery.design.model import Design
 from rookery.errors import InputError
 from rookery.manifest import Manifest, Objects, Wait
 from rookery.run.workspace import open_spec
-from tests.cluster_schemas import problems
-from tests.kubernetes_objects import containers_of, restricted_problems
-from tests.nginx_image import Place, check_configuration
+from tests.kit.cluster_schemas import problems
+from tests.kit.kubernetes_objects import containers_of, restricted_problems
+from tests.kit.nginx_image import Place, check_configuration
 
 PROVIDERS = ("hetzner", "existing")
 WITHOUT_CHANNEL = "apps: {streaming: {channel: false}}"

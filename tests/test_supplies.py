@@ -13,7 +13,7 @@ from rookery.mirror.folder import INDEX, Index, Mirror, render_index
 from rookery.mirror.pull import Pulled
 from rookery.run.own_mirror import ensure_supplies, own_mirror
 from rookery.systems.kubernetes.paths import ClusterPaths
-from tests.test_design import design
+from tests.kit.designs import design
 
 LAB: dict[str, Any] = {"name": "test-supplies", "platform": "kubernetes", "kubernetes": {"monitoring": False}}
 

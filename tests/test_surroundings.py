@@ -17,8 +17,8 @@ from rookery.drivers.containers.runc import Container, build_config
 from rookery.drivers.machine.files import write_files
 from rookery.files import File
 from rookery.projections.native.server import render_server
+from tests.kit.designs import design
 from tests.test_catalogue_postgres import running_postgres
-from tests.test_design import design
 
 CLI = """
 import os, sys

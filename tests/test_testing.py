@@ -8,7 +8,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from tests.cluster_schemas import VARIABLE
+from tests.kit.cluster_schemas import VARIABLE
 
 ROOT = Path(__file__).parent.parent
 

@@ -104,7 +104,7 @@ class NeededSecret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
+class NeededSecrets:
     """Secrets that must be there before the next item."""
 
     name: str
@@ -112,7 +112,7 @@ class Secrets:
     secrets: tuple[NeededSecret, ...]
 
 
-Item = Objects | Release | Remote | Wait | Secrets
+Item = Objects | Release | Remote | Wait | NeededSecrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rookery.mirror.downloads import Digest
-from rookery.mirror.folder import INDEX, Index, Kept, Mirror, Thing, render_index
+from rookery.mirror.folder import INDEX, Index, KeptFile, Mirror, Thing, render_index
 from rookery.projections.kubernetes.sources import Repository, node_repositories, repository_path
 from rookery.versions import KUBERNETES
 
@@ -93,9 +93,9 @@ def _entry(package: Path) -> str:
     return f"{fields}Filename: ./{package.name}\nSize: {package.stat().st_size}\nSHA256: {digest}\n"
 
 
-def _kept(mirror: Path, path: str) -> Kept:
+def _kept(mirror: Path, path: str) -> KeptFile:
     content = (mirror / path).read_bytes()
-    return Kept.of(path, Digest(sha256=hashlib.sha256(content).hexdigest(), size=len(content)))
+    return KeptFile.of(path, Digest(sha256=hashlib.sha256(content).hexdigest(), size=len(content)))
 
 
 def _gpg(home: Path, *words: str) -> bytes:

@@ -19,10 +19,10 @@ import yaml
 
 from rookery.drivers.kubernetes.playbook import staying_environment
 from rookery.projections.kubernetes.bootstrap.kubeadm import audit_policy
+from tests.kit.designs import design
 from tests.lab.cluster import publish_packages
 from tests.lab.machines import SHARED, Machines, machines
 from tests.test_ansible import run, write
-from tests.test_design import design
 
 SPEC: dict[str, Any] = {
     "name": "test-bootstrap",

@@ -22,8 +22,8 @@ from rookery.systems.lab.leftovers import find_leftovers, take_down
 from rookery.systems.lab.nodes.root import image_root
 from rookery.systems.lab.nodes.servers import LabServers
 from rookery.versions import KUBERNETES
+from tests.kit.designs import design
 from tests.lab.stand_ins import make_mirror
-from tests.test_design import design
 
 DESIGN = design(
     {

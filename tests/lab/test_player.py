@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kit.watching import Watcher, chromium, missing, until
 from tests.lab.conftest import Lab
-from tests.watching import Watcher, chromium, missing, until
 
 WHY = missing()
 pytestmark = [

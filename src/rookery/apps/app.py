@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import PurePath
 
 from rookery.apps.serving import NO_RULES, Rules
-from rookery.design.app import Place
+from rookery.design.app import Placer
 from rookery.design.change import Obstacle
 from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program
@@ -117,7 +117,7 @@ class App:
 
     name: str
     settings: type[AppSettings]
-    place: Place
+    place: Placer
     server_programs: Callable[[Design, AppDesign, Host, Instance], tuple[Program, ...]]
     server_files: Callable[[Design, AppDesign, Host, Instance], tuple[File, ...]] = _no_files
     private_files: Callable[[Design, AppDesign, Host, Instance, Secrets], tuple[File, ...]] = (

@@ -56,7 +56,7 @@ def storage_off(path: str, why: str, kind: str, *, otherwise: str = "") -> Input
     )
 
 
-Place = Callable[[AppSettings, Surroundings], AppDesign]
+Placer = Callable[[AppSettings, Surroundings], AppDesign]
 """Place an application; raises InputError where the design lacks what it needs."""
 
-Placers = Mapping[str, Place]
+Placers = Mapping[str, Placer]

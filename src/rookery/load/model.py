@@ -13,7 +13,7 @@ from typing import Any
 
 from rookery.design.model import Design
 from rookery.errors import InputError, RookeryError
-from rookery.load.places import Places, places_of
+from rookery.load.places import Targets, places_of
 from rookery.units import GB
 
 VERSION = 1
@@ -143,7 +143,7 @@ def _number(name: str, wish: float | None, default: float, lack: str, off: list[
     return default if wish is None else wish
 
 
-def _viewers(design: Design, places: Places, wishes: Wishes, off: list[tuple[str, str]]) -> ViewerJob | None:
+def _viewers(design: Design, places: Targets, wishes: Wishes, off: list[tuple[str, str]]) -> ViewerJob | None:
     apps = {app.name: app for app in design.apps}
     lack = "" if places.site else "the design has no site (apps.cdn)"
     count = int(_number("viewers", wishes.viewers, 200, lack, off))
@@ -169,7 +169,7 @@ def _viewers(design: Design, places: Places, wishes: Wishes, off: list[tuple[str
 
 
 def _database(
-    design: Design, places: Places, wishes: Wishes, off: list[tuple[str, str]]
+    design: Design, places: Targets, wishes: Wishes, off: list[tuple[str, str]]
 ) -> DatabaseJob | None:
     there = any(one.user == USER for one in design.databases)
     writes, reads = (places.writes, places.reads) if there else (None, None)
@@ -182,7 +182,7 @@ def _database(
     )
 
 
-def _objects(places: Places, wishes: Wishes, off: list[tuple[str, str]]) -> ObjectJob | None:
+def _objects(places: Targets, wishes: Wishes, off: list[tuple[str, str]]) -> ObjectJob | None:
     lack = "" if places.s3 else "the design has no object storage (storage.object)"
     rate = _number("churn", wishes.churn, 5.0, lack, off)
     if not rate or not places.s3:

@@ -26,7 +26,7 @@ from rookery.mirror.debian_repository import (
     parse_signed,
 )
 from rookery.mirror.downloads import Arrived, Digest, Web, published_digest, write_content
-from rookery.mirror.folder import Kept, Key, Kind, Thing
+from rookery.mirror.folder import KeptFile, Key, Kind, Thing
 from rookery.mirror.helm_charts import ChartRepositories
 from rookery.projections.kubernetes.sources import (
     Binary,
@@ -78,7 +78,7 @@ class Fetcher:
                 name=binary.name,
                 version=binary.version,
                 source=binary.url,
-                files=(Kept.of(path, digest),),
+                files=(KeptFile.of(path, digest),),
             ),
         )
 
@@ -93,7 +93,7 @@ class Fetcher:
                 name=chart.name,
                 version=chart.version,
                 source=url,
-                files=(Kept.of(path, digest),),
+                files=(KeptFile.of(path, digest),),
             ),
         )
 
@@ -108,7 +108,7 @@ class Fetcher:
                 name=remote.name,
                 version=remote.tag,
                 source=remote.url,
-                files=(Kept.of(path, digest),),
+                files=(KeptFile.of(path, digest),),
             ),
         )
 
@@ -128,7 +128,7 @@ class Fetcher:
         if known is not None:
             _same(url, {file.path: file.sha256 for file in known.files}, contents)
         files = [
-            Kept.of(path, write_content(self.folder / path, contents[path])) for path in sorted(contents)
+            KeptFile.of(path, write_content(self.folder / path, contents[path])) for path in sorted(contents)
         ]
         return Thing(
             kind="remote",
@@ -154,9 +154,9 @@ class Fetcher:
         for package in self._chosen(repository, next(iter(lists))):
             files[package.path] = self._save(url, base, package.path, package.digest)
         files[KEY] = write_content(self.folder / base / KEY, key)
-        first = Kept.of(f"{base}/{SIGNED}", write_content(self.folder / base / SIGNED, signed))
+        first = KeptFile.of(f"{base}/{SIGNED}", write_content(self.folder / base / SIGNED, signed))
         self._drop_others(base, {*files, SIGNED})
-        rest = [Kept.of(f"{base}/{path}", files[path]) for path in sorted(files)]
+        rest = [KeptFile.of(f"{base}/{path}", files[path]) for path in sorted(files)]
         return (
             Thing(
                 kind="packages",

@@ -33,7 +33,7 @@ def _inside(path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptFile:
     """A file of a mirror; `path` is relative to its folder, `size` in bytes."""
 
     path: Annotated[str, AfterValidator(_inside)]
@@ -57,7 +57,7 @@ class Thing:
     name: str
     version: str
     source: str
-    files: tuple[Kept, ...]
+    files: tuple[KeptFile, ...]
 
     @property
     def key(self) -> Key:

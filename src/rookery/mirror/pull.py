@@ -28,7 +28,7 @@ from rookery.mirror.folder import (
     IMAGES,
     INDEX,
     Index,
-    Kept,
+    KeptFile,
     Key,
     Mirror,
     Thing,
@@ -321,7 +321,7 @@ def _image_thing(image: Image) -> Thing:
     kind, name, version = _image_key(image.reference.name)
     blobs = {blob.digest: blob for blob in (*(text for text, _ in image.texts), *image.blobs)}
     files = tuple(
-        Kept(path=f"{IMAGES}/blobs/sha256/{blob.sha256}", sha256=blob.sha256, size=blob.size)
+        KeptFile(path=f"{IMAGES}/blobs/sha256/{blob.sha256}", sha256=blob.sha256, size=blob.size)
         for blob in blobs.values()
     )
     source = f"{image.reference.url}/manifests/{image.origin}"

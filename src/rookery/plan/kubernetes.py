@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rookery.design.model import Design
-from rookery.manifest import Objects, Release, Remote, Secrets, Wait
+from rookery.manifest import NeededSecrets, Objects, Release, Remote, Wait
 from rookery.plan.step import Step
 from rookery.projections.kubernetes.placed import Placed
 
@@ -118,5 +118,5 @@ def _title(one: Placed) -> str:
         # Of a number it says what is counted: the last word of its path.
         counted = f" {path.rpartition('.')[2].strip('{}')}" if value.isdigit() else ""
         return f"{name} {item.kind}: {value}{counted}"
-    assert isinstance(item, Objects | Remote | Secrets)
+    assert isinstance(item, Objects | Remote | NeededSecrets)
     return item.name.replace("-", " ")

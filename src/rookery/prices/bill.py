@@ -15,7 +15,7 @@ from rookery.design.model import Design
 from rookery.errors import InputError
 from rookery.prices.book import TITLES, Cloud, Currency, ExchangeRate, PriceBook
 from rookery.prices.period import DAY, HOUR, LIST_MONTH, WEEK, calendar_month, calendar_parts
-from rookery.prices.quote import DEFAULT_TERMS, Charge, Item, Quote, Terms, quote_for
+from rookery.prices.quote import DEFAULT_TERMS, Charge, Position, Quote, Terms, quote_for
 
 HETZNER_RULE = (
     "Hetzner bills started hours, at most the monthly cap, for each resource and calendar month; nothing is "
@@ -43,7 +43,7 @@ class Amounts:
 class Line:
     """One line of a bill: `count` times `product`, with the amounts of all of them."""
 
-    item: Item
+    item: Position
     product: str
     count: int
     amounts: Amounts

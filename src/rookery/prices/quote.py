@@ -30,7 +30,7 @@ from rookery.prices.rules import (
 from rookery.units import GB, format_size
 
 
-class Item(StrEnum):
+class Position(StrEnum):
     """What a charge is for."""
 
     SERVERS = "servers"
@@ -61,7 +61,7 @@ DEFAULT_TERMS = Terms()
 class Charge:
     """`count` equal things. `product` is the provider's name; `prices` are what the tariff was made of."""
 
-    item: Item
+    item: Position
     product: str
     count: int
     tariff: Tariff
@@ -139,7 +139,7 @@ def quote_for(design: Design, book: PriceBook, provider: Cloud, terms: Terms = D
 def _servers(provider: Cloud, choice: Choice) -> Charge:
     machine = choice.machine
     return Charge(
-        item=Item.SERVERS,
+        item=Position.SERVERS,
         product=machine.name,
         count=len(choice.hosts),
         tariff=server_tariff(provider, machine),
@@ -153,7 +153,9 @@ def _system_disks(provider: Cloud, region: Region, choices: list[Choice]) -> lis
     sizes: Counter[int] = Counter()
     for choice in choices:
         sizes[_gigabytes(drive, choice.need.disk)] += len(choice.hosts)
-    return [_drives(Item.SYSTEM_DISKS, provider, drive, size, count) for size, count in sorted(sizes.items())]
+    return [
+        _drives(Position.SYSTEM_DISKS, provider, drive, size, count) for size, count in sorted(sizes.items())
+    ]
 
 
 def _data_drives(provider: Cloud, region: Region, hosts: tuple[Host, ...]) -> list[Charge]:
@@ -164,12 +166,12 @@ def _data_drives(provider: Cloud, region: Region, hosts: tuple[Host, ...]) -> li
         sizes[drive.name, _gigabytes(drive, size)] += count
     types = {drive.name: drive for drive in region.drives}
     return [
-        _drives(Item.DATA_DRIVES, provider, types[name], size, count)
+        _drives(Position.DATA_DRIVES, provider, types[name], size, count)
         for (name, size), count in sorted(sizes.items())
     ]
 
 
-def _drives(item: Item, provider: Cloud, drive: DriveType, size_gb: int, count: int) -> Charge:
+def _drives(item: Position, provider: Cloud, drive: DriveType, size_gb: int, count: int) -> Charge:
     return Charge(
         item=item,
         product=f"{drive.name} {size_gb} GB",
@@ -185,7 +187,7 @@ def _load_balancers(provider: Cloud, region: Region, design: Design) -> list[Cha
     balancer = region.load_balancer
     return [
         Charge(
-            item=Item.LOAD_BALANCER,
+            item=Position.LOAD_BALANCER,
             product=balancer.name,
             count=1,
             tariff=balancer_tariff(provider, balancer),
@@ -199,7 +201,7 @@ def _addresses(provider: Cloud, region: Region, design: Design) -> list[Charge]:
     count = len(design.servers) + balancers * region.load_balancer.addresses
     address = region.address
     charge = Charge(
-        item=Item.ADDRESSES,
+        item=Position.ADDRESSES,
         product=address.name,
         count=count,
         tariff=address_tariff(provider, address),
@@ -215,7 +217,7 @@ def _traffic(region: Region, monthly_bytes: int) -> list[Charge]:
     prices = tuple(tier.price for tier in region.egress.tiers)
     return [
         Charge(
-            item=Item.TRAFFIC,
+            item=Position.TRAFFIC,
             product=f"{format_size(monthly_bytes)} a month",
             count=1,
             tariff=Traffic(

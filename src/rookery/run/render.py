@@ -32,11 +32,11 @@ from rookery.run.workspace import Workspace
 MANIFEST = ".rookery-render.json"
 _VERSION = 1
 
-Manifest = Mapping[str, Mapping[str, str]]
+Digests = Mapping[str, Mapping[str, str]]
 """Projection -> path -> SHA-256 of what was written there."""
 
 
-class State(StrEnum):
+class FileState(StrEnum):
     """How a file of the folder differs from what is rendered."""
 
     MISSING = "missing"
@@ -49,7 +49,7 @@ class Difference:
     """One file that is not as rendered. `ours`: it is as a former rendering left it, so nobody's work."""
 
     path: str
-    state: State
+    state: FileState
     ours: bool
     old: bytes | None
     new: bytes | None
@@ -138,18 +138,18 @@ def differences(folder: Path, rendered: Rendered) -> tuple[Difference, ...]:
     for file in rendered.files:
         old = _read(folder, file.path)
         if old != file.content:
-            state = State.MISSING if old is None else State.DIFFERENT
+            state = FileState.MISSING if old is None else FileState.DIFFERENT
             found.append(_difference(file.path, state, known, old, file.content))
     new = {file.path for file in rendered.files}
     for path in sorted((known.keys() | set(_strangers(folder, rendered.chosen))) - new):
         old = _read(folder, path)
         if old is not None:
-            found.append(_difference(path, State.EXTRA, known, old, None))
+            found.append(_difference(path, FileState.EXTRA, known, old, None))
     return tuple(sorted(found, key=lambda one: one.path))
 
 
 def _difference(
-    path: str, state: State, known: Mapping[str, str], old: bytes | None, new: bytes | None
+    path: str, state: FileState, known: Mapping[str, str], old: bytes | None, new: bytes | None
 ) -> Difference:
     ours = old is not None and known.get(path) == _digest(old)
     return Difference(path=path, state=state, ours=ours, old=old, new=new)
@@ -204,8 +204,8 @@ def write_tree(folder: Path, rendered: Rendered) -> Written:
     """
     found = differences(folder, rendered)
     contents = {file.path: file for file in rendered.files}
-    writes = [one for one in found if one.state is not State.EXTRA]
-    extra = [one for one in found if one.state is State.EXTRA]
+    writes = [one for one in found if one.state is not FileState.EXTRA]
+    extra = [one for one in found if one.state is FileState.EXTRA]
     try:
         for one in writes:
             write_whole(_inside(folder, one.path), contents[one.path].content, mode=contents[one.path].mode)
@@ -218,14 +218,14 @@ def write_tree(folder: Path, rendered: Rendered) -> Written:
         raise InputError(what, hint="Name another folder with -o.") from None
     return Written(
         written=tuple(one.path for one in writes),
-        replaced=tuple(one.path for one in writes if one.state is State.DIFFERENT and not one.ours),
+        replaced=tuple(one.path for one in writes if one.state is FileState.DIFFERENT and not one.ours),
         removed=tuple(one.path for one in extra if one.ours),
         left=tuple(one.path for one in extra if not one.ours),
         files=len(rendered.files),
     )
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Digests:
     """Return what former renderings wrote; nothing where none is noted.
 
     InputError where the manifest is none of ours, or names a path outside the folder.
@@ -241,7 +241,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise _no_manifest(path) from None
     if not isinstance(data, dict) or data.get("version") != _VERSION or not _is_table(data.get("files")):
         raise _no_manifest(path)
-    found: Manifest = data["files"]
+    found: Digests = data["files"]
     if any(not _is_relative(name) for files in found.values() for name in files):
         raise _no_manifest(path)
     return found

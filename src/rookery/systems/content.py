@@ -9,14 +9,14 @@ from rookery.apps.serving import NO_RULES, PUBLISHED_ALTHOUGH_HIDDEN, Rules, tur
 from rookery.apps.streaming.guest.folders import is_utf8, shown, walk
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, Design
-from rookery.drivers.clients.s3 import Item
+from rookery.drivers.clients.s3 import Upload
 from rookery.errors import InputError
 from rookery.systems.protocol import Pages
 
 
 def app_content(
     design: Design, app: AppDesign, pages: Pages, made: Path | None = None
-) -> tuple[tuple[str, tuple[Item, ...]], ...]:
+) -> tuple[tuple[str, tuple[Upload, ...]], ...]:
     """Return what belongs into each bucket of an application; `made` is the folder of what a program made."""
     definition = APPS[app.name]
     making = definition.making(app)
@@ -31,7 +31,7 @@ def app_content(
         (
             bucket,
             tuple(
-                Item(
+                Upload(
                     path=file.path,
                     source=file.content,
                     media_type=file.media_type,
@@ -45,7 +45,7 @@ def app_content(
     )
 
 
-def folder_items(folder: Path, rules: Rules) -> tuple[Item, ...]:
+def folder_items(folder: Path, rules: Rules) -> tuple[Upload, ...]:
     """Return the files of a folder, links followed and hidden ones left out.
 
     Raises InputError where there is no folder, and for names that S3 cannot have, which `plan` says before.
@@ -63,9 +63,9 @@ def folder_items(folder: Path, rules: Rules) -> tuple[Item, ...]:
     return tuple(_folder_item(os.fsencode(one.name).decode(), one.path, rules) for one in found)
 
 
-def _folder_item(name: str, path: Path, rules: Rules) -> Item:
+def _folder_item(name: str, path: Path, rules: Rules) -> Upload:
     media_type = rules.content_type(name, path)
-    return Item(
+    return Upload(
         path=name,
         source=path,
         media_type=media_type,

@@ -128,7 +128,7 @@ class Leftover:
     name: str
 
 
-class Activity(Protocol):
+class Load(Protocol):
     """The load on a system: at most one run at a time."""
 
     @property
@@ -210,7 +210,7 @@ class System(Protocol):
     def listeners(self) -> tuple[Listener, ...]: ...
 
     @property
-    def load(self) -> Activity: ...
+    def load(self) -> Load: ...
 
     def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
         """Run a command on a host and return what it says; raises CommandError."""

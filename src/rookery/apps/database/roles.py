@@ -12,7 +12,7 @@ from typing import Any
 from rookery.apps.database.clients import API, CLUSTER, LABELS, installer, secret_name
 from rookery.apps.ground.pods import NAMESPACE
 from rookery.design.model import Database, Design
-from rookery.manifest import Item, Manifest, NeededSecret, Objects, Secrets, Wait, manifest
+from rookery.manifest import Item, Manifest, NeededSecret, NeededSecrets, Objects, Wait, manifest
 
 # Whoever uses a secret with this label is told when it changes.
 RELOAD = (("cnpg.io/reload", "true"),)
@@ -28,11 +28,11 @@ def _kept_apart(design: Design) -> tuple[Database, ...]:
     return tuple(database for database in design.databases if not database.owns)
 
 
-def needed_secrets(design: Design) -> Secrets:
+def needed_secrets(design: Design) -> NeededSecrets:
     """Return the passwords of everybody who logs in."""
     needed = [(database.user, f"Instances log in to {database.name}.") for database in design.databases]
     needed += [(installer(one), f"Installs the schema of {one.name}.") for one in _kept_apart(design)]
-    return Secrets(
+    return NeededSecrets(
         name="passwords",
         why="The passwords of the database's users. Each is made once, where it is missing.",
         secrets=tuple(

@@ -86,7 +86,7 @@ def digests(client: S3Client, bucket: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Upload:
     """Something to publish: its key, what it holds (bytes, or a file), and its headers.
 
     They are Content-Type, Cache-Control and, where it is not empty, Content-Encoding. What has a lower `turn`
@@ -108,7 +108,7 @@ class Item:
             return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def publish(client: S3Client, bucket: str, items: Iterable[Item], *, there: dict[str, str]) -> int:
+def publish(client: S3Client, bucket: str, items: Iterable[Upload], *, there: dict[str, str]) -> int:
     """Make a bucket hold exactly `items`; return how many were sent.
 
     What is `there` with the same digest is not sent again; pages and indexes go after what they name, and
@@ -117,7 +117,7 @@ def publish(client: S3Client, bucket: str, items: Iterable[Item], *, there: dict
     wanted = {item.path: item for item in items}
     changed = [item for path, item in wanted.items() if there.get(path) != item.md5()]
 
-    def put(item: Item) -> None:
+    def put(item: Upload) -> None:
         with contextlib.ExitStack() as stack:
             source = item.source
             encoded: dict[str, Any] = {"ContentEncoding": item.encoding} if item.encoding else {}

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rookery.errors import InputError
-from rookery.mirror.folder import INDEX, Kept, Mirror, Thing
+from rookery.mirror.folder import INDEX, KeptFile, Mirror, Thing
 from rookery.mirror.registry import parse_reference
 
 API = "/v2/"
@@ -166,7 +166,7 @@ def _add_image(repositories: dict[str, _Repository], mirror: Mirror, thing: Thin
         repository.tags.setdefault(reference.tag, top)
 
 
-def _manifest(mirror: Mirror, file: Kept, thing: Thing) -> dict[str, Any]:
+def _manifest(mirror: Mirror, file: KeptFile, thing: Thing) -> dict[str, Any]:
     try:
         parsed = json.loads((mirror.folder / file.path).read_bytes())
     except (OSError, ValueError):
@@ -179,5 +179,5 @@ def _manifest(mirror: Mirror, file: Kept, thing: Thing) -> dict[str, Any]:
     return parsed
 
 
-def _offer(mirror: Mirror, file: Kept, media_type: str = _BYTES) -> Offer:
+def _offer(mirror: Mirror, file: KeptFile, media_type: str = _BYTES) -> Offer:
     return Offer(path=mirror.folder / file.path, media_type=media_type, digest=f"sha256:{file.sha256}")

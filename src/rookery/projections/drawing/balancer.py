@@ -15,7 +15,7 @@ from rookery.design.model import Design, Frontend
 from rookery.projections.drawing import notices
 from rookery.projections.drawing.cards import draw_notes
 from rookery.projections.drawing.font import text_width
-from rookery.projections.drawing.levels import Place, Shelf
+from rookery.projections.drawing.levels import Shelf, Spot
 from rookery.projections.drawing.notices import Notice
 from rookery.projections.drawing.palette import TRAFFIC
 from rookery.projections.drawing.picture import Box, Text
@@ -172,12 +172,12 @@ def _draw_lanes(sheet: Sheet, shelf: Shelf, lanes: Sequence[Lane], shelves: Sequ
             sheet.dots.append(((lane.trunk, branch), lane.tone))
 
 
-def _beside(place: Place, front: Frontend) -> float:
+def _beside(place: Spot, front: Frontend) -> float:
     """Return where a line runs down beside a host's rows: the topmost row's is the nearest to them."""
     return place.rows_left - 14 - LANE * place.zone.lanes.index(front)
 
 
-def _entry(sheet: Sheet, place: Place, front: Frontend) -> tuple[Box, float]:
+def _entry(sheet: Sheet, place: Spot, front: Frontend) -> tuple[Box, float]:
     """Return the backend's box and the height at which the line enters it, beside others that do."""
     keys = place.content.targets(place.zone.lanes)
     row = next(row for row in (*place.content.upper, *place.content.lower) if row.key == keys[front.name])

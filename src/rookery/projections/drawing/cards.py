@@ -5,14 +5,14 @@ from __future__ import annotations
 from rookery.projections.drawing import notices
 from rookery.projections.drawing.contents import Row, Stack
 from rookery.projections.drawing.font import fit_text, text_width
-from rookery.projections.drawing.levels import DRIVE, FALL, OSD, PITCH, TICKET, Levels, Place
+from rookery.projections.drawing.levels import DRIVE, FALL, OSD, PITCH, TICKET, Levels, Spot
 from rookery.projections.drawing.notices import Notice
 from rookery.projections.drawing.picture import Box, Point, Ring, Text
 from rookery.projections.drawing.sheet import ROW, Sheet, with_lines, with_row
 from rookery.projections.drawing.zones import LANE, PAD, TICKET_GAP
 
 
-def draw_card(sheet: Sheet, place: Place, levels: Levels) -> None:
+def draw_card(sheet: Sheet, place: Spot, levels: Levels) -> None:
     """Draw a host's box with everything in it but its notes and lines."""
     content, zone = place.content, place.zone
     end = levels.cards_end if zone.stores else levels.outside_end - PAD
@@ -43,7 +43,7 @@ def draw_card(sheet: Sheet, place: Place, levels: Levels) -> None:
     _draw_stacks(sheet, place, levels.osds, inside)
 
 
-def _heading(place: Place, top: float) -> tuple[Text, ...]:
+def _heading(place: Spot, top: float) -> tuple[Text, ...]:
     # Lines that come in pass at the left of it.
     content, left, right = place.content, place.rows_left, place.x + place.width - PAD
     inner = right - left
@@ -59,7 +59,7 @@ def _heading(place: Place, top: float) -> tuple[Text, ...]:
     return tuple(texts)
 
 
-def _draw_row(sheet: Sheet, place: Place, row: Row, y: float, parent: str) -> None:
+def _draw_row(sheet: Sheet, place: Spot, row: Row, y: float, parent: str) -> None:
     box = Box(
         id=row.ids[0],
         parent=parent,
@@ -73,7 +73,7 @@ def _draw_row(sheet: Sheet, place: Place, row: Row, y: float, parent: str) -> No
     sheet.add(with_row(box, row.label, row.note))
 
 
-def _draw_inside(sheet: Sheet, place: Place, levels: Levels) -> str:
+def _draw_inside(sheet: Sheet, place: Spot, levels: Levels) -> str:
     """Draw the part of a box below the line, for hosts that work and store."""
     top = levels.lower - 10
     name = f"{place.id}/ceph"
@@ -92,7 +92,7 @@ def _draw_inside(sheet: Sheet, place: Place, levels: Levels) -> str:
     return name
 
 
-def _draw_stacks(sheet: Sheet, place: Place, top: float, parent: str) -> None:
+def _draw_stacks(sheet: Sheet, place: Spot, top: float, parent: str) -> None:
     content = place.content
     if content.osds:
         words = fit_text(content.osds, place.width - 2 * PAD, 9.5)
@@ -140,7 +140,7 @@ def _drive_lines(drive: tuple[str, ...], width: float) -> tuple[str, ...]:
     return (name, joined) if text_width(joined, 9.5) <= width - 10 else drive
 
 
-def draw_claims(sheet: Sheet, place: Place, levels: Levels, below: tuple[str, float] | None) -> None:
+def draw_claims(sheet: Sheet, place: Spot, levels: Levels, below: tuple[str, float] | None) -> None:
     """Draw a host's claims on the line, and the arrows down to them from the instances that use them.
 
     `below` is the box under the line that the claims lead to, and its upper edge.
@@ -172,7 +172,7 @@ def draw_claims(sheet: Sheet, place: Place, levels: Levels, below: tuple[str, fl
     _draw_uses(sheet, place, levels)
 
 
-def _draw_uses(sheet: Sheet, place: Place, levels: Levels) -> None:
+def _draw_uses(sheet: Sheet, place: Spot, levels: Levels) -> None:
     uses = place.content.uses
     users = [row.key for row, _ in uses]
     claimed = [claim for _, claim in uses]
@@ -208,7 +208,7 @@ def _rank(number: int, exits: list[float], entries: list[float]) -> int:
     return len(exits) - 1 - number
 
 
-def draw_notices(sheet: Sheet, place: Place, levels: Levels, found: tuple[Notice, ...]) -> None:
+def draw_notices(sheet: Sheet, place: Spot, levels: Levels, found: tuple[Notice, ...]) -> None:
     """Draw what differs from the design at this host: rings around the elements, notes at the box's foot."""
     if not found:
         return

@@ -14,7 +14,7 @@ from rookery.projections.drawing import balancer
 from rookery.projections.drawing.cards import draw_card, draw_claims, draw_notices
 from rookery.projections.drawing.folding import Marks, addresses_of
 from rookery.projections.drawing.font import fit_text, text_width
-from rookery.projections.drawing.levels import RAIL, Place, Shelf, build_shelf, natural_width, place_cards
+from rookery.projections.drawing.levels import RAIL, Shelf, Spot, build_shelf, natural_width, place_cards
 from rookery.projections.drawing.notices import Notices, build_notices
 from rookery.projections.drawing.page import draw_footer, draw_header, pool_words
 from rookery.projections.drawing.picture import Box, Line, Picture, Text
@@ -69,7 +69,7 @@ def build_picture(design: Design, marks: Marks) -> Picture:
 def _place_shelves(
     design: Design,
     zones: Sequence[tuple[Zone, ...]],
-    places_by_shelf: Sequence[tuple[Place, ...]],
+    places_by_shelf: Sequence[tuple[Spot, ...]],
     top: float,
     notices: Notices,
 ) -> list[Shelf]:

@@ -18,7 +18,7 @@ _STRETCH = 1.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Spot:
     """A card's place from left to right."""
 
     zone: Zone
@@ -74,11 +74,11 @@ class Shelf:
     """Zones side by side, with the place of each card and the heights that all share."""
 
     zones: tuple[Zone, ...]
-    places: tuple[Place, ...]
+    places: tuple[Spot, ...]
     lanes: tuple[Frontend, ...]
     levels: Levels
 
-    def of_zone(self, zone: Zone) -> tuple[Place, ...]:
+    def of_zone(self, zone: Zone) -> tuple[Spot, ...]:
         return tuple(place for place in self.places if place.zone is zone)
 
 
@@ -86,9 +86,7 @@ def natural_width(zones: Sequence[Zone]) -> float:
     return sum(zone.width(zone.natural_width) + GAP for zone in zones) - GAP
 
 
-def place_cards(
-    shelves: Sequence[Sequence[Zone]], left: float, width: float
-) -> tuple[tuple[Place, ...], ...]:
+def place_cards(shelves: Sequence[Sequence[Zone]], left: float, width: float) -> tuple[tuple[Spot, ...], ...]:
     """Return the cards' places on each shelf.
 
     What `width` leaves over is shared out, and what would make cards too wide stays at the right. A zone that
@@ -103,7 +101,7 @@ def place_cards(
     found = []
     for zones in shelves:
         x = left
-        places: list[Place] = []
+        places: list[Spot] = []
         spare = sum((widest[zone.kind] % 1) * len(zone.contents) for zone in zones) + 0.01
         for zone in zones:
             x += PAD
@@ -111,7 +109,7 @@ def place_cards(
                 # Widths are whole pixels; what rounding leaves goes to the first cards.
                 card = widest[zone.kind] // 1 + (1 if spare >= 1 else 0)
                 spare -= 1
-                places.append(Place(zone=zone, content=content, x=x, width=card))
+                places.append(Spot(zone=zone, content=content, x=x, width=card))
                 x += card + GAP
             x += PAD
         found.append(tuple(places))
@@ -123,7 +121,7 @@ def _slots(heights: Mapping[str, int]) -> int:
 
 
 def build_shelf(
-    zones: tuple[Zone, ...], places: tuple[Place, ...], top: float, notices: Notices, *, rail: bool
+    zones: tuple[Zone, ...], places: tuple[Spot, ...], top: float, notices: Notices, *, rail: bool
 ) -> Shelf:
     """Return a shelf at its height; `rail` leaves room for the cluster network under storage nodes."""
     lanes = tuple(dict.fromkeys(lane for zone in zones for lane in zone.lanes))

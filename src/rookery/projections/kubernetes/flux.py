@@ -11,7 +11,7 @@ from typing import Any
 
 from rookery.design.model import Design
 from rookery.files import File
-from rookery.manifest import Chart, Manifest, Objects, Release, Remote, Secrets, jobs_of, manifest
+from rookery.manifest import Chart, Manifest, NeededSecrets, Objects, Release, Remote, jobs_of, manifest
 from rookery.projections.kubernetes.emit import dump
 from rookery.projections.kubernetes.placed import Placed
 
@@ -116,7 +116,7 @@ def _kustomization(one: Placed, before: str) -> Manifest:
 
 def _item_files(one: Placed) -> Iterator[File]:
     item = one.item
-    if isinstance(item, Remote | Secrets):
+    if isinstance(item, Remote | NeededSecrets):
         return
     folder = f"{FOLDER}/{one.id}"
     kustomization: dict[str, Any] = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}

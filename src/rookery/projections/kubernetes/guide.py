@@ -10,11 +10,11 @@ from rookery.design.model import Cluster, Design, Role
 from rookery.manifest import (
     ROLLED_OUT,
     NeededSecret,
+    NeededSecrets,
     Objects,
     OneJob,
     Release,
     Remote,
-    Secrets,
     Stage,
     Wait,
     jobs_of,
@@ -217,7 +217,7 @@ def _sentence(one: Placed) -> str:
     item = one.item
     if isinstance(item, Wait):
         return ""
-    if isinstance(item, Secrets):
+    if isinstance(item, NeededSecrets):
         names = ", ".join(f"`{secret.name}` ({secret.why})" for secret in item.secrets)
         return f"Secrets that are made where they are missing, and never rendered: {names}."
     name = f"[{one.path.partition('/')[2]}]({one.path}): " if one.path else ""
@@ -239,7 +239,7 @@ def _command(one: Placed) -> str:
     if isinstance(item, Remote):
         option = "-k" if "?ref=" in item.url else "-f"
         return f"kubectl apply --server-side {option} \\\n    {item.url}"
-    if isinstance(item, Secrets):
+    if isinstance(item, NeededSecrets):
         return "\n".join(_secret_command(needed) for needed in item.secrets)
     return _wait_command(item)
 

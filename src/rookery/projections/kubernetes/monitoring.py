@@ -8,7 +8,7 @@ from rookery.apps.ground.pods import BLOCK_CLASS, FILE_CLASS, NAMESPACE, quantit
 from rookery.design import pods
 from rookery.design.cluster import ALERTMANAGER_VOLUME, PROMETHEUS_VOLUME, has_cilium, monitoring_storage
 from rookery.design.model import Design
-from rookery.manifest import Item, NeededSecret, Objects, Release, Secrets, Stage, manifest
+from rookery.manifest import Item, NeededSecret, NeededSecrets, Objects, Release, Stage, manifest
 from rookery.projections.kubernetes.dashboards import dashboards
 from rookery.projections.kubernetes.namespaces import MONITORING
 from rookery.versions import PROMETHEUS
@@ -27,7 +27,7 @@ _GRAFANA_SECRET = "grafana-admin"  # noqa: S105 - the name of a secret
 def monitoring_stage(design: Design) -> Stage:
     """Return the stage."""
     items: tuple[Item, ...] = (
-        Secrets(
+        NeededSecrets(
             name="passwords",
             why="The password of Grafana's administrator.",
             secrets=(

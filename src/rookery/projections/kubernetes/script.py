@@ -10,10 +10,10 @@ from rookery.manifest import (
     JOB_LABEL,
     ROLLED_OUT,
     NeededSecret,
+    NeededSecrets,
     Objects,
     Release,
     Remote,
-    Secrets,
     Wait,
     jobs_of,
 )
@@ -146,7 +146,7 @@ def needed_programs(placed: Iterable[Placed]) -> Iterator[str]:
     yield "kubectl"
     if any(isinstance(item, Release) for item in items):
         yield "helm"
-    if any(isinstance(item, Secrets) for item in items):
+    if any(isinstance(item, NeededSecrets) for item in items):
         yield "openssl"
     if any(isinstance(item, Remote) and is_tree(item) for item in items):
         yield "git"
@@ -161,7 +161,7 @@ def _lines(one: Placed) -> Iterator[str]:
     elif isinstance(item, Remote):
         words = ("-k" if is_tree(item) else "-f", item.url, remote_path(item))
         yield f"remote {' '.join(shlex.quote(word) for word in words)}"
-    elif isinstance(item, Secrets):
+    elif isinstance(item, NeededSecrets):
         yield from _secret_lines(item.secrets)
     elif isinstance(item, Release):
         yield _release_line(item, one.path)

@@ -9,7 +9,7 @@ from rookery.apps.pod_image import image_reference
 from rookery.apps.table import APPS
 from rookery.design.model import Design
 from rookery.files import File
-from rookery.manifest import Objects, Release, Remote, Secrets, Stage, Wait
+from rookery.manifest import NeededSecrets, Objects, Release, Remote, Stage, Wait
 from rookery.projections.kubernetes.access import access_stage
 from rookery.projections.kubernetes.balancer import needs_balancer, render_balancer
 from rookery.projections.kubernetes.bootstrap import render_bootstrap
@@ -103,7 +103,7 @@ def stage_files(placed: tuple[Placed, ...]) -> Iterator[File]:
             said = f"{item.why}\nValues of {chart.name} {chart.version} from {chart.repository}"
             yield File.text(one.path, dump((item.values,), comment=said))
         else:
-            assert isinstance(item, Remote | Secrets | Wait)
+            assert isinstance(item, Remote | NeededSecrets | Wait)
 
 
 def render_kubernetes(design: Design, *, gitops: str = "") -> tuple[File, ...]:

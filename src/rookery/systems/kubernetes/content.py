@@ -27,7 +27,7 @@ from rookery.apps.cdn.site.content import SITE_BUCKET
 from rookery.apps.ground.pods import NAMESPACE
 from rookery.apps.pod_image import image_reference
 from rookery.design.model import AppDesign, Design
-from rookery.drivers.clients.s3 import Item
+from rookery.drivers.clients.s3 import Upload
 from rookery.drivers.kubernetes.kubectl import Kubectl
 from rookery.drivers.machine.process import CommandError
 from rookery.errors import InputError
@@ -99,7 +99,7 @@ class Content:
         found = json.loads(self.kubectl.run("exec", TOOLBOX, "--", *words, *options, namespace=namespace))
         return {one["name"]: one["meta"]["etag"] for one in found if one["meta"]["category"] == _OBJECT}
 
-    def _items(self) -> tuple[Item, ...]:
+    def _items(self) -> tuple[Upload, ...]:
         return dict(app_content(self.design, self.app, self.pages))[SITE_BUCKET]
 
     def _remove(self) -> None:
@@ -114,7 +114,7 @@ def site_content(design: Design, kubectl: Kubectl, pages: Pages) -> Content | No
     return None if app is None else Content(design=design, app=app, kubectl=kubectl, pages=pages)
 
 
-def write_archive(items: Sequence[Item], rules: str, out: IO[bytes]) -> None:
+def write_archive(items: Sequence[Upload], rules: str, out: IO[bytes]) -> None:
     """Write the files as a tar archive, and the rules at its end."""
     with tarfile.open(fileobj=out, mode="w|", encoding="utf-8") as archive:
         for item in items:
@@ -130,5 +130,5 @@ def _add(archive: tarfile.TarFile, name: str, source: bytes | Path) -> None:
         archive.addfile(entry, file)
 
 
-def _size(item: Item) -> int:
+def _size(item: Upload) -> int:
     return len(item.source) if isinstance(item.source, bytes) else item.source.stat().st_size

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +19,11 @@ from rookery.drivers.kubernetes.kubectl import Kubectl
 from rookery.drivers.machine.process import CommandError
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.errors import WaitError
-from rookery.manifest import NeededSecret, Objects, Release, Remote, Secrets, Wait, jobs_of
+from rookery.manifest import NeededSecret, NeededSecrets, Objects, Release, Remote, Wait, jobs_of
 from rookery.mirror.folder import Mirror
 from rookery.projections.kubernetes.emit import dump
 from rookery.projections.kubernetes.placed import Placed
-
-Report = Callable[[str], None]
+from rookery.systems.protocol import Report
 
 _RELEASE_LIMIT = 900  # seconds; images are pulled over whatever line there is
 _APPEARS = 120.0  # seconds for a controller to make what is waited for
@@ -81,7 +80,7 @@ class Applier:
             self.kubectl.apply("-", stdin=dump(item.objects))
         elif isinstance(item, Remote):
             self.kubectl.apply(self.remotes.get(item.url, item.url))
-        elif isinstance(item, Secrets):
+        elif isinstance(item, NeededSecrets):
             for needed in item.secrets:
                 self._ensure_secret(needed)
         elif isinstance(item, Release):
@@ -106,7 +105,7 @@ class Applier:
         if isinstance(item, Release):
             there = installed.get((item.namespace, item.name))
             return there is not None and self._is_current(item, there)
-        if isinstance(item, Secrets):
+        if isinstance(item, NeededSecrets):
             return all(self._has_secret(needed) for needed in item.secrets)
         return self._is_met(item)
 

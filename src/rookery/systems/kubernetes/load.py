@@ -58,7 +58,7 @@ _TERM, _INT = "15", "2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterActivity:
+class ClusterLoad:
     """The load of one system. `addresses`, `authority` and `s3` are asked when a run starts."""
 
     design: Design

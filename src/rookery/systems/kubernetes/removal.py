@@ -24,10 +24,8 @@ from rookery.manifest import MANAGED_BY, Objects, Release, Stage
 from rookery.projections.kubernetes.load import POD
 from rookery.projections.kubernetes.namespaces import MONITORING
 from rookery.projections.kubernetes.storage.services import TOOLBOX
-from rookery.systems.protocol import Leftover
+from rookery.systems.protocol import Leftover, Report
 from rookery.versions import DISTRIBUTIONS
-
-Report = Callable[[str], None]
 
 _GONE = 300.0  # seconds for a controller to give back what it made
 _CEPH_GONE = 900.0  # seconds for Rook to clean every drive

@@ -40,7 +40,7 @@ from rookery.projections.kubernetes.tree import build_stages
 from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.content import Content, site_content
 from rookery.systems.kubernetes.items import Applier, applier_of
-from rookery.systems.kubernetes.load import ClusterActivity
+from rookery.systems.kubernetes.load import ClusterLoad
 from rookery.systems.kubernetes.mirror_variables import mirror_variables
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.kubernetes.removal import Removal
@@ -49,13 +49,13 @@ from rookery.systems.kubernetes.status import database_members, host_statuses
 from rookery.systems.lab.nodes.servers import LabServers
 from rookery.systems.pod_image import archive_path, ensure_archive
 from rookery.systems.protocol import (
-    Activity,
     Credentials,
     Deviation,
     DeviationKind,
     Endpoint,
     HostStatus,
     Listener,
+    Load,
     Member,
     Pages,
     Report,
@@ -122,8 +122,8 @@ class KubernetesSystem:
         return self.paths.ca
 
     @property
-    def load(self) -> Activity:
-        return ClusterActivity(
+    def load(self) -> Load:
+        return ClusterLoad(
             design=self._design,
             kubectl=self.kubectl,
             records=self.paths.folder / "load",

@@ -53,7 +53,7 @@ _STOP_LIMIT = 90.0  # seconds: it drains for some, and removes objects and table
 _LOST = "the generator was lost: its container was killed, or the machine restarted"
 
 
-class NativeActivity:
+class NativeLoad:
     """The load of one lab."""
 
     def __init__(self, lab: Lab) -> None:

@@ -26,7 +26,7 @@ from rookery.systems.native.applications import Applications
 from rookery.systems.native.drift import find_drift
 from rookery.systems.native.identity import ensure_identity, keep_secrets
 from rookery.systems.native.lab import Lab
-from rookery.systems.native.load import NativeActivity
+from rookery.systems.native.load import NativeLoad
 from rookery.systems.native.looks import SILENT
 from rookery.systems.native.observe import observe_native
 from rookery.systems.native.refresh import refresh_server
@@ -170,8 +170,8 @@ class NativeSystem:
         self.lab.close()
 
     @property
-    def load(self) -> NativeActivity:
-        return NativeActivity(self.lab)
+    def load(self) -> NativeLoad:
+        return NativeLoad(self.lab)
 
     def listeners(self) -> tuple[Listener, ...]:
         names = {self.lab.paths.container(host.name): host.name for host in self.design.hosts}

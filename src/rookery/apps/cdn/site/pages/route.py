@@ -24,7 +24,7 @@ from rookery.design.pools import RGW_ZONE, ROOK_ZONE
 from rookery.web.markup import Html, element, join
 
 MOST = 4  # nodes of one stage that are drawn; the rest are counted
-Place = tuple[float, float]
+Point = tuple[float, float]
 _WIDE, _HIGH = 158, 52  # a node, in units of the picture
 
 
@@ -39,7 +39,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Leg:
     """Stations of one kind; `more` are those that are not drawn."""
 
     title: str
@@ -47,13 +47,13 @@ class Stage:
     more: int = 0
 
 
-def stages(design: Design) -> tuple[Stage, ...]:
+def stages(design: Design) -> tuple[Leg, ...]:
     """Return the stations between a browser and the drives, as far as the design has them."""
-    found = [Stage(title="Browser", nodes=(Node(name="you", note="HTTPS", lit=True),))]
+    found = [Leg(title="Browser", nodes=(Node(name="you", note="HTTPS", lit=True),))]
     balancer = design.load_balancer
     if balancer is not None:
         node = Node(name=balancer.name, note="TCP, passed through", lit=True)
-        found.append(Stage(title="Load balancer", nodes=(node,)))
+        found.append(Leg(title="Load balancer", nodes=(node,)))
     cache = f"cache {decimal_size(edge_cache(design))}"
     gateways = [(host, daemon) for host, daemon in design.with_daemon(DaemonKind.RGW)]
     found.append(_stage("Edges", ((host.name, cache, 0) for host in edges(design))))
@@ -61,7 +61,7 @@ def stages(design: Design) -> tuple[Stage, ...]:
     pool = object_pool(design)
     if pool is not None:
         name = pool.name.removeprefix(f"{RGW_ZONE}.rgw.").removeprefix(f"{ROOK_ZONE}.rgw.")
-        found.append(Stage(title="Pool", nodes=(Node(name=name, note=plural(pool.pg_num, "PG"), lit=True),)))
+        found.append(Leg(title="Pool", nodes=(Node(name=name, note=plural(pool.pg_num, "PG"), lit=True),)))
     found.append(
         _stage("OSDs on drives", (_drives(host) for host in storage_hosts(design)), pool.size if pool else 1)
     )
@@ -74,10 +74,10 @@ def _drives(host: Host) -> tuple[str, str, int]:
     return host.name, note, len(osds)
 
 
-def _stage(title: str, nodes: Iterable[tuple[str, str, int]], lit: int = 1) -> Stage:
+def _stage(title: str, nodes: Iterable[tuple[str, str, int]], lit: int = 1) -> Leg:
     every = list(nodes)
     shown = every if len(every) <= MOST else every[: MOST - 1]
-    return Stage(
+    return Leg(
         title=title,
         nodes=tuple(
             Node(name=name, note=note, eggs=eggs, lit=index < lit)
@@ -105,7 +105,7 @@ def route_pictures(design: Design) -> Html:
     )
 
 
-def _names(stage: Stage) -> str:
+def _names(stage: Leg) -> str:
     names = ", ".join(node.name for node in stage.nodes)
     return f"{names} and {stage.more:,} more" if stage.more else names
 
@@ -133,7 +133,7 @@ def _node(node: Node, x: float, y: float) -> Html:
     return element("g", join(shapes), class_="node lit" if node.lit else "node")
 
 
-def _more(stage: Stage, x: float, y: float) -> Html:
+def _more(stage: Leg, x: float, y: float) -> Html:
     return (
         element("text", f"and {stage.more:,} more", x=x + 16, y=y + 22, class_="note")
         if stage.more
@@ -141,7 +141,7 @@ def _more(stage: Stage, x: float, y: float) -> Html:
     )
 
 
-def _across(drawn: Sequence[Stage], label: str) -> Html:
+def _across(drawn: Sequence[Leg], label: str) -> Html:
     step = (1128 - _WIDE) / max(len(drawn) - 1, 1)
     rows = max(len(stage.nodes) + bool(stage.more) for stage in drawn)
     height, pitch = 44 + rows * 74, 74
@@ -157,7 +157,7 @@ def _across(drawn: Sequence[Stage], label: str) -> Html:
     return _svg(1128, height, label, "across", parts)
 
 
-def _links(one: Stage, two: Stage, start_at: Place, end_at: Place) -> list[str]:
+def _links(one: Leg, two: Leg, start_at: Point, end_at: Point) -> list[str]:
     """Return the lines between two neighbouring stages, the example's way last, so that it lies above."""
     (left, top), (right, other) = start_at, end_at
     lines: list[tuple[bool, str]] = []
@@ -170,7 +170,7 @@ def _links(one: Stage, two: Stage, start_at: Place, end_at: Place) -> list[str]:
     return [element("path", d=d, class_="way lit" if lit else "way") for lit, d in sorted(lines)]
 
 
-def _down(drawn: Sequence[Stage], label: str) -> Html:
+def _down(drawn: Sequence[Leg], label: str) -> Html:
     parts: list[str] = []
     y = 0.0
     for index, stage in enumerate(drawn):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers_image import MISSING, entering
+from tests.kit.servers_image import MISSING, entering
 from tests.test_catalogue_postgres import write_certificate
 
 # Lays files over the image's, then becomes the command.

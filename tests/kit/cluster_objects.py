@@ -11,7 +11,7 @@ from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.placed import Placed, placed_items
 from rookery.run.workspace import open_spec
 from rookery.systems.kubernetes.items import Applier
-from tests.fake_cluster import FakeHelm, FakeKubectl
+from tests.kit.fake_cluster import FakeHelm, FakeKubectl
 
 
 @cache

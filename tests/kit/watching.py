@@ -22,7 +22,7 @@ from rookery.apps.cdn.site.content import render_site
 from rookery.design.model import Design
 from rookery.files import File
 from rookery.systems.native.root import image_root
-from tests.servers_image import MISSING
+from tests.kit.servers_image import MISSING
 
 CHROMIUM = "/usr/bin/chromium"
 SEGMENT = 2  # seconds

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rookery.mirror.folder import Index, Kept, Thing, render_index
+from rookery.mirror.folder import Index, KeptFile, Thing, render_index
 from rookery.mirror.serving.bounded import Limits, Listening
 from rookery.mirror.serving.server import MirrorServer
 from rookery.mirror.serving.shelf import Shelf
@@ -29,7 +29,7 @@ def plain_mirror(folder: Path, files: dict[str, int]) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         with (folder / path).open("wb") as out:
             out.truncate(size)
-        kept = Kept(path=path, sha256="0" * 64, size=size)
+        kept = KeptFile(path=path, sha256="0" * 64, size=size)
         things.append(Thing(kind="chart", name=path, version="1", source="", files=(kept,)))
     (folder / "index.json").write_bytes(render_index(Index(architecture="amd64", things=tuple(things))))
     return folder

@@ -19,7 +19,7 @@ from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node_taints
 from rookery.projections.kubernetes.bootstrap.kubeadm import render_kubeadm
 from rookery.projections.kubernetes.load import load_objects
-from tests.scheduler import HOSTNAME, Node, Pod, milli, size
+from tests.kit.scheduler import HOSTNAME, Node, Pod, milli, size
 
 _PLANE = "node-role.kubernetes.io/control-plane"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

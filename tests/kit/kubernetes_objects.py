@@ -9,7 +9,7 @@ from rookery.apps.pod_image import image_reference
 from rookery.apps.table import APPS, PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.model import Design
-from rookery.manifest import Item, Manifest, Objects, Secrets
+from rookery.manifest import Item, Manifest, NeededSecrets, Objects
 from rookery.spec.load import load_pattern
 from rookery.spec.parse import parse_spec
 
@@ -130,7 +130,9 @@ def referenced(pod: dict[str, Any]) -> set[tuple[str, str]]:
 
 def made(items: tuple[Item, ...]) -> set[tuple[str, str]]:
     """Return every Secret and ConfigMap that these items, or controllers told by them, make."""
-    found = {("Secret", one.name) for item in items if isinstance(item, Secrets) for one in item.secrets}
+    found = {
+        ("Secret", one.name) for item in items if isinstance(item, NeededSecrets) for one in item.secrets
+    }
     for one in objects_of(items):
         name = one["metadata"]["name"]
         if one["kind"] in ("ConfigMap", "Secret"):
