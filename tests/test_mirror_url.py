@@ -19,7 +19,7 @@ from rookery.mirror.serving.url import parse_mirror_url, require_served
 from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node_taints
 from rookery.projections.kubernetes.sources import tools
 from rookery.run.mirror_url import UNSERVED, serving_advice, settle_mirror_url
-from rookery.run.up import find_system, require_machine
+from rookery.run.systems import find_system, require_machine
 from rookery.run.workspace import Workspace, note_system, noted_mirror_url, open_spec
 from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.system import KubernetesSystem

@@ -75,7 +75,8 @@ def _steps_left(workspace: Workspace) -> tuple[Step, ...] | None:
     import os
 
     from rookery.errors import NotPossibleError
-    from rookery.run.up import find_system, steps_left
+    from rookery.run.systems import find_system
+    from rookery.run.up import steps_left
 
     try:
         system = find_system(workspace.design)

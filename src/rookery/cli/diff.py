@@ -98,7 +98,7 @@ def drift(system: str | None, output: str) -> int:
     from rookery.cli import change_tables
     from rookery.run.answers import to_json
     from rookery.run.preflight import require_root
-    from rookery.run.up import find_system
+    from rookery.run.systems import find_system
     from rookery.run.workspace import open_running
 
     require_root()

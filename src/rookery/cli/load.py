@@ -169,7 +169,7 @@ def parse_space(text: str) -> int:
 
 def _open(system: str | None) -> tuple[System, Spec]:
     from rookery.run.preflight import require_root
-    from rookery.run.up import find_system
+    from rookery.run.systems import find_system
     from rookery.run.workspace import open_running
 
     require_root()

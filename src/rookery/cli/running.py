@@ -55,7 +55,7 @@ def up(spec: str | None, mirror: Path | None, mirror_url: str | None, keeping: K
     from rookery.cli.mirroring import Shown
     from rookery.run.lock import remember
     from rookery.run.own_mirror import ensure_supplies
-    from rookery.run.up import find_system, require_machine
+    from rookery.run.systems import find_system, require_machine
     from rookery.run.workspace import open_spec
 
     workspace = open_spec(spec)
@@ -141,7 +141,7 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     from rookery.run.fullness import Reading
     from rookery.run.preflight import require_root
     from rookery.run.state import patience, read_state
-    from rookery.run.up import find_system
+    from rookery.run.systems import find_system
     from rookery.run.workspace import open_running
 
     require_root()
@@ -187,7 +187,8 @@ def verify(system: str | None, output: str) -> int:
     from rookery.run.answers import to_json, verify_data
     from rookery.run.lock import hold
     from rookery.run.preflight import require_root
-    from rookery.run.up import find_system, new_mark
+    from rookery.run.systems import find_system
+    from rookery.run.up import new_mark
     from rookery.run.verify.table import verify as run_checks
     from rookery.run.workspace import open_running
 
@@ -221,7 +222,7 @@ def open_service(service: str, system: str | None, *, browser: bool) -> int:
     """
     from rookery.errors import InputError, RookeryError
     from rookery.run.preflight import require_root
-    from rookery.run.up import find_system
+    from rookery.run.systems import find_system
     from rookery.run.workspace import open_running
 
     require_root()
@@ -252,7 +253,7 @@ def shell(host: str, command: Sequence[str], system: str | None) -> int:
     """
     from rookery.cli.options import split_command
     from rookery.run.preflight import require_root
-    from rookery.run.up import find_system
+    from rookery.run.systems import find_system
     from rookery.run.workspace import open_running
 
     require_root()

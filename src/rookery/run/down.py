@@ -12,7 +12,7 @@ from rookery.errors import InputError, RookeryError
 from rookery.run.homes import forget_home
 from rookery.run.lock import hold, is_known
 from rookery.run.preflight import require_root
-from rookery.run.up import find_system
+from rookery.run.systems import find_system
 from rookery.run.workspace import no_such_system, open_running, running_names
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.kubernetes.system import KubernetesSystem

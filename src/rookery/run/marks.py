@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rookery.projections.drawing.picture import Mark, MarkKind
-from rookery.run.up import find_system
+from rookery.run.systems import find_system
 from rookery.run.workspace import Workspace
 from rookery.systems.protocol import Deviation, DeviationKind
 
