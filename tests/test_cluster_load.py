@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from rookery.manifest import Manifest, Objects
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.load import load_objects, monitors_of, render_client_conf
 from rookery.run.workspace import open_spec
-from rookery.systems.kubernetes import load as module
-from rookery.systems.kubernetes.load import ClusterLoad
+from rookery.systems.kubernetes.load import LoadPod
 from rookery.systems.kubernetes.system import KubernetesSystem
+from rookery.systems.load import Run
 from tests.kit.cluster_schemas import needs_schemas, problems
 from tests.kit.designs import design as made_of
 from tests.kit.fake_cluster import FakeHelm, FakeKubectl
@@ -224,17 +224,17 @@ def cluster() -> Cluster:
 
 
 @pytest.fixture
-def load(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterLoad:
+def load(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("ROOKERY_HOME", str(tmp_path / "home"))
     system = KubernetesSystem(design())
     system.kubectl, system.helm = cluster, FakeHelm()
     found = system.load
-    assert isinstance(found, ClusterLoad)
+    assert isinstance(found, Run)
     return found
 
 
-def start(load: ClusterLoad) -> Any:
-    job = build_job(load.design, Wishes(), run=RUN, began="2026-01-02T03:04:05+00:00")
+def start(load: Run) -> Any:
+    job = build_job(design(), Wishes(), run=RUN, began="2026-01-02T03:04:05+00:00")
     return load.start(job, quiet)
 
 
@@ -243,7 +243,7 @@ def counting(cluster: Cluster) -> None:
     cluster.states(generator="running", eyes="running")
 
 
-def test_what_it_is_told(load: ClusterLoad, cluster: Cluster) -> None:
+def test_what_it_is_told(load: Run, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
     assert start(load).state == "running"
     told = cluster.objects["secret", "media", "load"]["stringData"]
@@ -260,7 +260,7 @@ def test_what_it_is_told(load: ClusterLoad, cluster: Cluster) -> None:
     assert "hidden" not in json.dumps(cluster.asked)
 
 
-def test_a_run_is_followed_ended_and_its_record_kept(load: ClusterLoad, cluster: Cluster) -> None:
+def test_a_run_is_followed_ended_and_its_record_kept(load: Run, cluster: Cluster) -> None:
     assert load.figures() is None
     cluster.starts.append(lambda: counting(cluster))
     start(load)
@@ -276,7 +276,7 @@ def test_a_run_is_followed_ended_and_its_record_kept(load: ClusterLoad, cluster:
     assert again.state == "ended"
 
 
-def test_what_it_made_can_be_kept(load: ClusterLoad, cluster: Cluster) -> None:
+def test_what_it_made_can_be_kept(load: Run, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
     start(load)
     seen = load.stop(keep=True, report=quiet)
@@ -284,7 +284,7 @@ def test_what_it_made_can_be_kept(load: ClusterLoad, cluster: Cluster) -> None:
     assert seen.why == "kept"
 
 
-def test_a_run_whose_pod_is_gone_was_lost(load: ClusterLoad, cluster: Cluster) -> None:
+def test_a_run_whose_pod_is_gone_was_lost(load: Run, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
     start(load)
     del cluster.objects["pod", "media", "load"]
@@ -294,7 +294,7 @@ def test_a_run_whose_pod_is_gone_was_lost(load: ClusterLoad, cluster: Cluster) -
     assert start(load).state == "running"
 
 
-def test_a_pod_on_a_silent_node_says_since_when(load: ClusterLoad, cluster: Cluster) -> None:
+def test_a_pod_on_a_silent_node_says_since_when(load: Run, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
     start(load)
     cluster.files.clear()
@@ -303,7 +303,7 @@ def test_a_pod_on_a_silent_node_says_since_when(load: ClusterLoad, cluster: Clus
     assert (seen.state, seen.message) == ("running", "its pod is silent since 2026-01-02T03:05:05+00:00")
 
 
-def test_a_pod_on_a_silent_node_is_not_waited_for(load: ClusterLoad, cluster: Cluster) -> None:
+def test_a_pod_on_a_silent_node_is_not_waited_for(load: Run, cluster: Cluster) -> None:
     cluster.starts.append(lambda: counting(cluster))
     start(load)
     cluster.objects["pod", "media", "load"]["spec"]["nodeName"] = "worker-a"
@@ -311,14 +311,14 @@ def test_a_pod_on_a_silent_node_is_not_waited_for(load: ClusterLoad, cluster: Cl
         condition = {"type": "Ready", "status": ready}
         meta = {"name": "worker-a"}
         cluster.put({"kind": "Node", "metadata": meta, "status": {"conditions": [condition]}})
-        load._clear()
+        load._carrier.remove()
         start(load)
         cluster.objects["pod", "media", "load"]["spec"]["nodeName"] = "worker-a"
     forced = [words for words in cluster.asked if words[:2] == ("delete", "pod") and "--force" in words]
     assert len(forced) == 1
 
 
-def test_a_generator_that_ends_at_once_says_why(load: ClusterLoad, cluster: Cluster) -> None:
+def test_a_generator_that_ends_at_once_says_why(load: Run, cluster: Cluster) -> None:
     cluster.starts.append(lambda: cluster.states(generator="terminated", eyes="running"))
     with pytest.raises(RookeryError, match="the generator ended at once") as failed:
         start(load)
@@ -327,9 +327,11 @@ def test_a_generator_that_ends_at_once_says_why(load: ClusterLoad, cluster: Clus
 
 
 def test_a_pod_that_does_not_start_is_not_waited_for_for_ever(
-    load: ClusterLoad, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    load: Run, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_START_LIMIT", 0.1)
+    carrier = load._carrier
+    assert isinstance(carrier, LoadPod)
+    monkeypatch.setattr(load, "_carrier", replace(carrier, start_limit=0.1))
 
     def unplaced() -> None:
         condition = {"type": "PodScheduled", "status": "False", "message": "0/7 nodes are available"}
@@ -342,10 +344,10 @@ def test_a_pod_that_does_not_start_is_not_waited_for_for_ever(
     assert ("pod", "media", "load") not in cluster.objects
 
 
-def test_without_objects_no_keys_are_asked_for(load: ClusterLoad, cluster: Cluster) -> None:
+def test_without_objects_no_keys_are_asked_for(load: Run, cluster: Cluster) -> None:
     del cluster.objects["secret", "rook-ceph", "rook-ceph-object-user-store-load"]
     cluster.starts.append(lambda: counting(cluster))
-    job = build_job(load.design, Wishes(churn=0), run=RUN, began="2026-01-02T03:04:05+00:00")
+    job = build_job(design(), Wishes(churn=0), run=RUN, began="2026-01-02T03:04:05+00:00")
     load.start(job, quiet)
     told = json.loads(cluster.objects["secret", "media", "load"]["stringData"]["load-secrets.json"])
     assert told == {"database_password": "hidden too"}

@@ -1,1 +1,1 @@
-"""Activity: viewers, transactions and objects that a system serves while one looks at it."""
+"""Load: viewers, transactions and objects that a system serves while one looks at it."""

@@ -107,6 +107,26 @@ def pod_state(pod: Object) -> str:
     return f"{phase}, {restarts} restarts" if restarts else phase
 
 
+def container_state(pod: Object, container: str) -> Object:
+    """Return a container's state as Kubernetes knows it: `waiting`, `running` or `terminated`."""
+    statuses = pod.get("status", {}).get("containerStatuses", ())
+    found: Object = next((one["state"] for one in statuses if one["name"] == container), {})
+    return found
+
+
+def container_runs(pod: Object, container: str) -> bool:
+    return "running" in container_state(pod, container)
+
+
+def why_unready(pod: Object, containers: Iterable[str]) -> str:
+    """Return in words why a pod does not run yet: its containers' reasons, or its scheduler's."""
+    states = [container_state(pod, container) for container in containers]
+    reasons = [state["waiting"].get("reason", "") for state in states if "waiting" in state]
+    conditions = pod.get("status", {}).get("conditions", ())
+    unplaced = [one.get("message", "") for one in conditions if one["type"] == "PodScheduled"]
+    return ", ".join(dict.fromkeys(filter(None, (*reasons, *unplaced)))) or "silent"
+
+
 def database_members(cluster: Object, pods: Iterable[Object]) -> tuple[Member, ...]:
     """Return the database's instances, in the words of the protocol, from a CloudNativePG cluster."""
     primary = cluster.get("status", {}).get("currentPrimary", "")

@@ -40,13 +40,14 @@ from rookery.projections.kubernetes.tree import build_stages
 from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.content import Content, site_content
 from rookery.systems.kubernetes.items import Applier, applier_of
-from rookery.systems.kubernetes.load import ClusterLoad
+from rookery.systems.kubernetes.load import LoadPod
 from rookery.systems.kubernetes.mirror_variables import mirror_variables
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.kubernetes.removal import Removal
 from rookery.systems.kubernetes.settling import Settling
 from rookery.systems.kubernetes.status import database_members, host_statuses
 from rookery.systems.lab.nodes.servers import LabServers
+from rookery.systems.load import Run
 from rookery.systems.pod_image import archive_path, ensure_archive
 from rookery.systems.protocol import (
     Credentials,
@@ -123,14 +124,16 @@ class KubernetesSystem:
 
     @property
     def load(self) -> Load:
-        return ClusterLoad(
-            design=self._design,
-            kubectl=self.kubectl,
-            records=self.paths.folder / "load",
-            addresses=lambda: self.addresses,
-            authority=lambda: self.ca_file,
-            s3=self.s3_credentials,
-            secret=self._secret,
+        return Run(
+            LoadPod(
+                design=self._design,
+                kubectl=self.kubectl,
+                records=self.paths.folder / "load",
+                addresses=lambda: self.addresses,
+                authority=lambda: self.ca_file,
+                s3=self.s3_credentials,
+                secret=self._secret,
+            )
         )
 
     def steps(self) -> tuple[Step, ...]:

@@ -21,12 +21,13 @@ from rookery.plan.step import Observation, Step
 from rookery.projections.native.server import program_name
 from rookery.systems.lab.networks import ensure_network
 from rookery.systems.lab.sockets import tcp_listeners
+from rookery.systems.load import Run
 from rookery.systems.native import ceph_setup, objects
 from rookery.systems.native.applications import Applications
 from rookery.systems.native.drift import find_drift
 from rookery.systems.native.identity import ensure_identity, keep_secrets
 from rookery.systems.native.lab import Lab
-from rookery.systems.native.load import NativeLoad
+from rookery.systems.native.load import LoadContainer
 from rookery.systems.native.looks import SILENT
 from rookery.systems.native.observe import observe_native
 from rookery.systems.native.refresh import refresh_server
@@ -38,6 +39,7 @@ from rookery.systems.protocol import (
     Endpoint,
     HostStatus,
     Listener,
+    Load,
     Member,
     Pages,
     Report,
@@ -170,8 +172,8 @@ class NativeSystem:
         self.lab.close()
 
     @property
-    def load(self) -> NativeLoad:
-        return NativeLoad(self.lab)
+    def load(self) -> Load:
+        return Run(LoadContainer(lab=self.lab))
 
     def listeners(self) -> tuple[Listener, ...]:
         names = {self.lab.paths.container(host.name): host.name for host in self.design.hosts}
