@@ -22,6 +22,7 @@ from rookery.files import File
 from rookery.manifest import NeededSecrets, Objects, Wait
 from rookery.projections.kubernetes.gateway import gateway_items
 from rookery.spec.load import pattern_names
+from tests.kit.catalogue_service import SERVICE
 from tests.kit.kubernetes_objects import (
     app_items,
     containers_of,
@@ -37,7 +38,6 @@ from tests.kit.kubernetes_objects import (
     writable,
 )
 from tests.kit.nginx_image import Place, check_configuration
-from tests.test_catalogue_service import SERVICE
 
 EVERY = [(pattern, provider) for pattern in pattern_names() for provider in ("hetzner", "existing")]
 every_design = pytest.mark.parametrize(("pattern", "provider"), EVERY)

@@ -17,8 +17,8 @@ from rookery.manifest import Manifest, Objects, Release, Wait
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.balancer import render_balancer
 from tests.kit.designs import design
+from tests.kit.playbooks import fill, write
 from tests.kit.servers_image import MISSING, entering
-from tests.test_ansible import fill, write
 
 _PATTERN = {"pattern": "production-minimum", "network": {"public": "10.0.0.0/24"}}
 LAB: dict[str, Any] = {**_PATTERN, "provider": "lab", "platform": "kubernetes"}

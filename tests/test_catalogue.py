@@ -21,7 +21,7 @@ from rookery.apps.catalogue.schema import render_schema
 from rookery.apps.catalogue.seed import Title, render_seed
 from rookery.apps.catalogue.settings import CatalogueSettings
 from rookery.errors import InputError
-from tests.test_catalogue_postgres import write_certificate
+from tests.kit.loopback import write_certificate
 
 TITLE = Title(id="dawn", name="Dawn", kind="video", seconds=596)
 STORABLE = st.characters(exclude_categories=["Cs"], exclude_characters="\0")

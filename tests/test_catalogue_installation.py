@@ -21,7 +21,8 @@ from rookery.apps.catalogue.config import DATABASE as CATALOGUE
 from rookery.apps.catalogue.installation import render_installation
 from rookery.apps.catalogue.kubernetes import schema_files
 from rookery.apps.database.clients import installer
-from tests.test_catalogue_postgres import DATABASE, OWNER, USER, Postgres, running_postgres, write_certificate
+from tests.kit.loopback import write_certificate
+from tests.kit.postgres import DATABASE, OWNER, USER, Postgres, running_postgres
 
 INDEX = json.dumps(
     {

@@ -16,7 +16,7 @@ import pytest
 from rookery.apps.streaming.guest.cluster_lease import LEASE, MARGIN, ApiError, ApiServer, ClusterLease
 from rookery.apps.streaming.guest.folder import FolderShare, LateError
 from tests.kit.api_server import Fake, api_server
-from tests.test_streaming import guest
+from tests.kit.streaming_programs import guest
 
 
 @dataclass

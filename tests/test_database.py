@@ -9,21 +9,13 @@ import pytest
 
 from rookery.apps.database.app import DATABASE
 from rookery.apps.database.patroni import LOOP, RETRY, TTL, build_config
-from rookery.apps.table import PLACERS, SETTINGS
-from rookery.design.build import build_design
 from rookery.design.model import AppDesign, Design
 from rookery.errors import InputError
 from rookery.projections.native.haproxy import render_haproxy
 from rookery.projections.native.server import render_server, server_programs
-from rookery.spec.parse import parse_spec
+from tests.kit.designs import designed
 
 SECRET = "not-to-be-seen"
-
-
-def designed(text: str = "", apps: str = "{database: {}}") -> Design:
-    source = f"apiVersion: rookery/v1\napps: {apps}\n{text}"
-    spec = parse_spec(source, file="x", settings=SETTINGS, read_pattern=lambda name: (name, ""))
-    return build_design(spec, placers=PLACERS)
 
 
 def database(design: Design) -> AppDesign:

@@ -13,7 +13,7 @@ from rookery.projections.drawing import render_drawing, render_picture_source, r
 from rookery.projections.drawing.layout import build_picture
 from rookery.projections.drawing.palette import STYLES, Shade, colour
 from rookery.spec.load import pattern_names
-from tests.test_drawing import ALL, MARKS, design, each_design, each_picture, picture, words
+from tests.kit.drawings import ALL, MARKS, design, each_design, each_picture, picture, words
 
 GOLDEN = Path(__file__).parent / "golden" / "drawing"
 

@@ -11,34 +11,7 @@ from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.errors import RookeryError, WaitError
 from rookery.plan.step import Step
 from rookery.run.engine import apply_steps, phase_seconds
-
-
-class Listener:
-    """Keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, str]] = []
-        self._lock = threading.Lock()
-
-    def _hear(self, what: str, step: Step) -> None:
-        with self._lock:
-            self.heard.append((what, step.id))
-
-    def started(self, step: Step) -> None:
-        self._hear("started", step)
-
-    def said(self, step: Step, text: str) -> None:
-        self._hear(text, step)
-
-    def finished(self, step: Step, seconds: float) -> None:
-        self._hear("finished", step)
-
-    def failed(self, step: Step, error: BaseException) -> None:
-        self._hear("failed", step)
-
-
-def step(name: str, *needs: str, phase: str = "one") -> Step:
-    return Step(id=name, phase=phase, title=f"do {name}", needs=needs)
+from tests.kit.steps import Listener, step
 
 
 def test_a_step_starts_only_after_those_it_needs() -> None:

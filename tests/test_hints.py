@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from rookery.design.checks import Finding, Severity
 from rookery.design.machine import Machine
 from rookery.errors import InputError
-from tests.test_checks import BUSY, TRIGGERS, findings
+from tests.kit.finding_triggers import TRIGGERS
+from tests.kit.findings import BUSY, findings
 
 _VALUE = r'"?([0-9A-Za-z][\w./-]*?)"?(?=[.,]?(?:\s|$))'
 # `Set it to 3`, `set it to a network that is free, like 10.20.0.0/24`, `Set it to 3 or 5`.

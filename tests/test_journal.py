@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 
 from rookery.apps.table import SETTINGS
 from rookery.cli import load
-from rookery.cli.journaling import Keeping, journal, journal_options, recorded
+from rookery.cli.journaling import journal
 from rookery.cli.running import down, up
-from rookery.errors import ExitCode, InputError, NotPossibleError, RookeryError
+from rookery.errors import ExitCode, InputError, RookeryError
 from rookery.load.model import Figures, KindFigures
 from rookery.run import journal as module
 from rookery.run.down import Departure
@@ -49,6 +49,7 @@ from rookery.run.journal import (
 from rookery.run.workspace import open_spec
 from rookery.spec.load import load_pattern
 from rookery.systems.protocol import Leftover
+from tests.kit.journal_command import work
 
 AT = dt.datetime(2026, 11, 23, 0, 41, 7, tzinfo=dt.UTC)
 FULL = Entry(
@@ -405,29 +406,6 @@ def test_a_users_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 # Commands
 
 
-@click.command()
-@click.argument("spec", required=False)
-@click.option("--viewers", type=int)
-@click.option("--keep", is_flag=True)
-@click.option("-o", "--output", default="text")
-@journal_options
-def work(spec: str | None, *, viewers: int | None, keep: bool, output: str, keeping: Keeping) -> int:
-    beside = Path(spec) if spec is not None and spec.endswith(".yaml") else None
-    with recorded(keeping, system="demo", digest="0123456789ab", beside=beside) as record:
-        record.did = "11 steps"
-        if keep:
-            record.empty = True
-        if viewers == 1:
-            raise NotPossibleError("no overlay\ncan be mounted", details=("password: x",))
-        if viewers == 2:
-            raise KeyboardInterrupt
-        if viewers == 3:
-            raise ZeroDivisionError("by hand")
-        if viewers == 4:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return record.ends(ExitCode.VIOLATED, "1 fail")
-
-
 @pytest.fixture(autouse=True)
 def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep this machine's own journal and systems out of it."""
@@ -471,7 +449,7 @@ def test_a_command_that_fails_says_why(tmp_path: Path, viewers: str, code: int, 
 
 
 def test_a_command_that_is_terminated_writes_its_entry_and_ends(tmp_path: Path) -> None:
-    program = "from tests.test_journal import work; work()"
+    program = "from tests.kit.journal_command import work; work()"
     argv = [sys.executable, "-c", program, "--viewers", "4", "--journal", str(tmp_path)]
     done = subprocess.run(argv, env=os.environ | {"PYTHONPATH": "src:."}, check=False)
     assert done.returncode == -signal.SIGTERM

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,83 +19,24 @@ from click.testing import CliRunner, Result
 import rookery
 from rookery.cli.main import cli
 from rookery.errors import InputError, NotPossibleError, RookeryError
-from rookery.mirror.downloads import Patience, Web
 from rookery.mirror.folder import Mirror
-from rookery.mirror.pull import Pulled, check_mirror, pull_mirror
+from rookery.mirror.pull import check_mirror
 from rookery.mirror.registry import NAME, Layout
-from rookery.projections.kubernetes import build_stages
-from rookery.projections.kubernetes.sources import Sources, archive_url, build_sources, is_tree
-from rookery.run.workspace import open_spec
+from rookery.projections.kubernetes.sources import archive_url
+from tests.kit.mirror_filling import (
+    CONTROLLER,
+    HELM,
+    KUBECTL,
+    RELEASE_PACKAGES,
+    SHARED,
+    SNAPSHOTS,
+    Silent,
+    fill,
+    needs,
+    pod,
+    pull,
+)
 from tests.kit.mirror_world import OCI, Says, World, archive_of, served
-
-SHARED = b"a layer that all images have" * 50
-HELM = b'#!/bin/sh\ncat "$3"\n'
-KUBECTL = b"#!/bin/sh\necho kubectl\n"
-RELEASE_PACKAGES = {
-    "kubeadm": ("1.36.5-1.1", "cri-tools (>= 1.30.0), iproute2", b"kubeadm"),
-    "kubectl": ("1.36.5-1.1", "", b"kubectl"),
-    "kubelet": ("1.36.5-1.1", "kubernetes-cni (>= 1.2.0), mount | util-linux", b"kubelet"),
-    "cri-tools": ("1.36.0-1.1", "", b"cri-tools"),
-    "kubernetes-cni": ("1.9.1-1.1", "", b"cni"),
-    "unwanted": ("1.0", "", b"nobody asked for this"),
-}
-SNAPSHOTS = "client/config/crd/kustomization.yaml"
-CONTROLLER = "deploy/kubernetes/snapshot-controller"
-
-
-class Silent:
-    """Hears what happens."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def done(self, text: str) -> None:
-        self.said.append(text)
-
-    def under_way(self, text: str) -> None:
-        """Nobody looks."""
-
-
-def pod(image: str) -> bytes:
-    spec = {"containers": [{"name": "one", "image": image}]}
-    return json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"}, "spec": spec}).encode()
-
-
-@cache
-def needs(provider: str = "existing") -> Sources:
-    design = open_spec("production-minimum", as_new=True, provider=provider).design
-    return build_sources(design, build_stages(design))
-
-
-def fill(world: World, sources: Sources) -> None:
-    """Publish everything that a design needs, and the images that its charts name."""
-    for chart in sources.charts:
-        image = f"quay.io/charts/{chart.name}:{chart.version}"
-        digest = world.image(image, SHARED, chart.name.encode())
-        # One chart pins its image, as Cilium does; another one's is on Docker Hub.
-        named = f"{image}@{digest}" if chart.name == "cilium" else image
-        world.chart(chart.repository, chart.name, chart.version, pod(named))
-    for binary in sources.binaries:
-        content = archive_of({binary.member: HELM}) if binary.member else KUBECTL
-        world.checksummed(binary.url, content, binary.checksum_url.removeprefix(binary.url))
-    for remote in sources.remotes:
-        if is_tree(remote):
-            top = "external-snapshotter-8.5.0"
-            files = {
-                f"{top}/{SNAPSHOTS}": b"kind: Kustomization\n",
-                f"{top}/{CONTROLLER}/kustomization.yaml": b"kind: Kustomization\n",
-                f"{top}/{CONTROLLER}/setup.yaml": pod("registry.k8s.io/sig-storage/snapshot-controller:v8"),
-                f"{top}/README.md": b"not wanted",
-            }
-            world.files[archive_url(remote)] = archive_of(files)
-        else:
-            world.files[remote.url] = b"kind: CustomResourceDefinition\n"
-    kubernetes, cri_o = sources.repositories
-    world.packages(kubernetes.url, RELEASE_PACKAGES)
-    world.packages(cri_o.url, {"cri-o": ("1.36.3-1.1", "iptables", b"cri-o")})
-    for name in (*sources.images, *sources.control_plane):
-        world.image(name, SHARED, name.encode(), docker=name.startswith("registry.k8s.io"))
-    world.image("registry.k8s.io/sig-storage/snapshot-controller:v8", b"snapshots", single=True)
 
 
 @pytest.fixture
@@ -113,11 +53,6 @@ def filled(world: World) -> World:
     fill(world, needs())
     world.with_tokens |= {"quay.io"}
     return world
-
-
-def pull(world: World, folder: Path, sources: Sources | None = None) -> Pulled:
-    with Web(through=world.url, patience=Patience(pauses=(0, 0))) as web:
-        return pull_mirror(folder, sources or needs(), web=web, watcher=Silent())
 
 
 def check(folder: Path) -> tuple[str, ...]:

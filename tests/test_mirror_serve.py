@@ -27,9 +27,9 @@ from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.sources import build_sources
 from rookery.run.workspace import open_spec
 from rookery.systems.kubernetes.mirror_variables import mirror_variables
+from tests.kit.mirror_filling import fill, pull
 from tests.kit.mirror_serving import plain_mirror, running
 from tests.kit.mirror_world import World, served
-from tests.test_mirror import fill, pull
 
 TAGGED = "quay.io/charts/cert-manager:v1.21.1"
 ROLE = Path(rookery.__file__).parent / "projections/kubernetes/bootstrap/roles/crio"

@@ -13,14 +13,11 @@ from rookery.drivers.containers.runc import Container, build_config
 from rookery.projections.native.ceph_conf import mon_addresses, render_ceph_conf
 from rookery.projections.native.haproxy import render_haproxy
 from rookery.projections.native.server import render_server, server_programs
-from rookery.spec.load import load_pattern, pattern_names
+from rookery.spec.load import pattern_names
 from rookery.spec.parse import parse_spec
+from tests.kit.designs import design_of
 
 FSID = "00000000-0000-4000-8000-000000000000"
-
-
-def design_of(name: str) -> Design:
-    return build_design(load_pattern(name, settings=SETTINGS), placers=PLACERS)
 
 
 def encrypted() -> Design:

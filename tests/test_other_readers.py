@@ -57,9 +57,10 @@ from rookery.spec.load import read_pattern
 from rookery.spec.parse import SpecError, parse_spec
 from rookery.systems.native.root import image_root
 from rookery.texts import shell_word
+from tests.kit.loopback import free_port, write_certificate
 from tests.kit.servers_image import MISSING, entering
-from tests.test_catalogue_postgres import free_port, until, write_certificate
-from tests.test_streaming import guest
+from tests.kit.streaming_programs import guest
+from tests.kit.waiting import until
 
 # What each reader here might take for its own, as YAML writes it, and as it is to be shown.
 DESCRIPTION = (

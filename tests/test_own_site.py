@@ -29,8 +29,8 @@ from rookery.drivers.clients.s3 import Upload
 from rookery.run.verify.web import start_page
 from rookery.spec.parse import SpecError, parse_spec
 from rookery.systems.content import folder_items
+from tests.kit.loopback import free_port, write_certificate
 from tests.kit.nginx_image import Place, running_nginx
-from tests.test_catalogue_postgres import free_port, write_certificate
 
 ROUTES = (Route(path="/media/", bucket="media"), Route(path="/live/", backends=(("a", "127.0.0.1"),), port=1))
 HTML = "text/html; charset=utf-8"

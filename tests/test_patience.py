@@ -12,7 +12,7 @@ from rookery.drivers.machine.waiting import Awaited, Look, awaited, give_up, und
 from rookery.errors import NotPossibleError, RookeryError, WaitError
 from rookery.plan.step import Step
 from rookery.run.engine import apply_steps
-from tests.test_engine import Listener, step
+from tests.kit.steps import Listener, step
 
 # A look at what is not there.
 NOTHING: Look[bool] = Look(seen="nothing")

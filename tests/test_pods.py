@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rookery.apps.table import PLACERS, SETTINGS
-from rookery.design.build import build_design
 from rookery.design.checks import check_design
 from rookery.design.checks.finding import Severity
 from rookery.design.model import Design
 from rookery.design.pods import pod_groups
 from rookery.errors import InputError
-from rookery.spec.load import read_pattern
-from rookery.spec.parse import parse_spec
+from tests.kit.cluster_designs import NO_APPS, apps_of, design, storage_of
 from tests.kit.scheduler import place, requests
 from tests.kit.tree_pods import nodes_of, pods_of
 
@@ -32,18 +27,6 @@ PATTERNS = (
     "production-minimum",
 )
 PROVIDERS = ("existing", "hetzner", "aws", "gcp", "lab")
-NO_APPS = {"database": None, "streaming": None, "catalogue": None, "cdn": None}
-
-
-def design(**data: Any) -> Design:
-    whole = {"apiVersion": "rookery/v1", "platform": "kubernetes", "pattern": "production-minimum", **data}
-    spec = parse_spec(
-        yaml.safe_dump({"provider": "existing", **whole}),
-        file="demo.yaml",
-        settings=SETTINGS,
-        read_pattern=lambda name: read_pattern(name, relative_to=Path()),
-    )
-    return build_design(spec, placers=PLACERS)
 
 
 def errors(of: Design) -> list[str]:
@@ -155,38 +138,6 @@ def hosts_of(draw: st.DrawFn) -> dict[str, Any]:
             "memory": draw(st.sampled_from(["3GiB", "4GiB", "8GiB", "16GiB"])),
         },
         "controlPlane": {"count": planes, "memory": draw(st.sampled_from(["2GiB", "4GiB"]))},
-    }
-
-
-@st.composite
-def storage_of(draw: st.DrawFn, nodes: int) -> dict[str, Any]:
-    active = draw(st.integers(1, nodes // 2))
-    return {
-        "mons": draw(st.sampled_from([1, 3])),
-        "mgrs": draw(st.integers(1, 3)),
-        "dashboard": draw(st.booleans()),
-        "block": {"enabled": draw(st.booleans())},
-        "file": {
-            "enabled": draw(st.booleans()),
-            "mds": {"active": active, "standby": draw(st.sampled_from([0, active]))},
-        },
-        "object": {"enabled": draw(st.booleans()), "gateways": draw(st.integers(1, nodes))},
-    }
-
-
-@st.composite
-def apps_of(draw: st.DrawFn, storage: dict[str, Any]) -> dict[str, Any]:
-    """Draw applications whose storage is there."""
-    block, file, store = (storage[kind]["enabled"] for kind in ("block", "file", "object"))
-    streams: list[dict[str, Any]] = [{"channel": False}, *([{}, {"media": "films"}] if file else [])]
-    database: dict[str, Any] | None = draw(st.sampled_from([None, {}])) if block else None
-    streaming: dict[str, Any] | None = draw(st.sampled_from([None, *streams])) if store else None
-    both = database is not None and streaming is not None
-    return {
-        "database": database,
-        "streaming": streaming,
-        "catalogue": draw(st.sampled_from([None, {}])) if both else None,
-        "cdn": draw(st.sampled_from([None, {}])) if store else None,
     }
 
 

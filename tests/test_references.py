@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from rookery.design.model import Design
 from rookery.manifest import Manifest, NeededSecret, NeededSecrets, Objects, Release
 from rookery.projections.kubernetes import build_stages
+from tests.kit.cluster_designs import NO_APPS, apps_of, design, storage_of
 from tests.kit.kubernetes_objects import pod_templates
-from tests.test_pods import NO_APPS, apps_of, design, storage_of
 
 # Every cluster has these.
 _NAMESPACES = {"kube-system", "default"}

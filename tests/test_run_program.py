@@ -13,11 +13,10 @@ import pytest
 from rookery.projections.native.server import server_programs
 from rookery.projections.native.supervisor_conf import render_supervisor_conf
 from rookery.spec.load import pattern_names
-from tests.test_native_files import design_of
+from tests.kit.designs import design_of
+from tests.kit.namespaces import APART
 
 SCRIPT = files("rookery.systems.native") / "guest" / "run-program"
-# A /run and a process table of its own, as on a server; the script lies where this test put it.
-APART = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child=KILL")
 
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("unshare"), reason="it enters namespaces"

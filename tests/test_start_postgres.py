@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_run_program import APART
+from tests.kit.namespaces import APART
 
 SCRIPT = files("rookery.apps.database") / "guest" / "start-postgres"
 SERVERS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))

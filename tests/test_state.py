@@ -13,7 +13,7 @@ from rookery.cli.views import apps_view, status_view
 from rookery.run.state import AppInstance, app_instances
 from rookery.systems.native.looks import is_reachable
 from rookery.systems.protocol import HostStatus, Member, ProgramStatus
-from tests.test_database import designed
+from tests.kit.designs import designed
 
 PROGRAM = "database-postgres"
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -27,23 +22,7 @@ from rookery.design.model import Instance
 from rookery.errors import InputError
 from rookery.spec.parse import parse_spec
 from tests.kit.servers_image import MISSING, entering
-
-GUEST = Path(media.__file__).parent / "guest"
-
-
-@contextlib.contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-
-
-def guest(name: str) -> ModuleType:
-    """Return a program of the servers as a module; there, they lie side by side in one folder."""
-    with _importable(GUEST):
-        return importlib.import_module(name)
+from tests.kit.streaming_programs import GUEST, guest
 
 
 def test_settings_are_as_a_spec_writes_them() -> None:

@@ -18,7 +18,7 @@ from rookery.drivers.machine.files import write_files
 from rookery.files import File
 from rookery.projections.native.server import render_server
 from tests.kit.designs import design
-from tests.test_catalogue_postgres import running_postgres
+from tests.kit.postgres import running_postgres
 
 CLI = """
 import os, sys

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from tests.kit.sites import make, with_media
 from tests.kit.watching import Site, Watcher, chromium, make_media, missing, serve, until
-from tests.test_site import make, with_media
 
 WHY = missing()
 pytestmark = [

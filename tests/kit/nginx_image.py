@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.loopback import write_certificate
 from tests.kit.servers_image import MISSING, entering
-from tests.test_catalogue_postgres import write_certificate
 
 # Lays files over the image's, then becomes the command.
 _LAID = 'cp -a /srv/laid/. / && exec "$@"'

@@ -20,9 +20,9 @@ import yaml
 from rookery.drivers.kubernetes.playbook import staying_environment
 from rookery.projections.kubernetes.bootstrap.kubeadm import audit_policy
 from tests.kit.designs import design
+from tests.kit.playbooks import run, write
 from tests.lab.cluster import publish_packages
 from tests.lab.machines import SHARED, Machines, machines
-from tests.test_ansible import run, write
 
 SPEC: dict[str, Any] = {
     "name": "test-bootstrap",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.lab.conftest import Lab, rookery, write_spec
+from tests.kit.labs import Lab, rookery, write_spec
 
 BEFORE = "pattern: production-minimum\n"
 MORE_DRIVES = "pattern: production-minimum\nhosts: {storage: {drives: [{count: 3}]}}\n"

@@ -16,7 +16,7 @@ from rookery.drivers.clients.postgres import DatabaseError, query
 from rookery.run.state import read_state
 from rookery.run.workspace import open_running
 from rookery.systems.native.system import NativeSystem
-from tests.lab.conftest import Lab, bring_up, rookery, write_spec
+from tests.kit.labs import Lab, bring_up, rookery, write_spec
 
 NAME = "test-database"
 TEXT = """\

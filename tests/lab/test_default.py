@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rookery.drivers.clients.http import Browser
 from rookery.systems.lab.paths import LabPaths
-from tests.lab.conftest import Lab, rookery
+from tests.kit.labs import Lab, rookery
 
 
 def until(holds: Callable[[], bool], *, limit: float = 60.0) -> bool:

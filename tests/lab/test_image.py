@@ -17,7 +17,7 @@ from rookery.apps.ground.pods import USER
 from rookery.apps.pod_image import image_reference
 from rookery.drivers.containers.runc import NO_NETWORK, Container, build_config
 from rookery.units import GIB
-from tests.lab.conftest import rookery
+from tests.kit.labs import rookery
 
 
 @dataclass(frozen=True, kw_only=True)

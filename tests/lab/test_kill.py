@@ -15,7 +15,7 @@ import pytest
 from rookery.drivers.machine.network import delete_namespaces, ensure_namespace
 from rookery.systems.lab.leftovers import find_leftovers
 from rookery.systems.lab.paths import LabPaths
-from tests.lab.conftest import STRICTEST, environment, rookery, write_spec
+from tests.kit.labs import STRICTEST, environment, rookery, write_spec
 
 NAME = "test-kill"
 NOTHING_HAPPENS_LIMIT = 300.0

@@ -16,7 +16,7 @@ from rookery.design.model import DaemonKind
 from rookery.drivers.clients.http import Browser
 from rookery.run.workspace import open_running
 from rookery.systems.native.system import NativeSystem
-from tests.lab.conftest import Lab, rookery
+from tests.kit.labs import Lab, rookery
 
 LIMIT = 120.0  # seconds; an OSD that hangs is marked down after some 25
 _SEQUENCE = re.compile(rb"#EXT-X-MEDIA-SEQUENCE:(\d+)")

@@ -14,7 +14,7 @@ import pytest
 
 from rookery.systems.lab.leftovers import find_leftovers
 from rookery.systems.lab.paths import LabPaths
-from tests.lab.conftest import Done, Lab, rookery, write_spec
+from tests.kit.labs import Done, Lab, rookery, write_spec
 
 SPACE = 40_000_000
 SMALL = ("--viewers", "8", "--transactions", "5", "--churn", "4", "--space", str(SPACE))

@@ -14,7 +14,7 @@ import pytest
 from rookery.design.model import DaemonKind
 from rookery.run.workspace import open_running
 from rookery.systems.native.system import NativeSystem
-from tests.lab.conftest import Lab, rookery
+from tests.kit.labs import Lab, rookery
 
 DOWN = 12.0  # seconds that the lost one stays away
 SHARE = 0.10  # of the requests meanwhile that may fail: those under way, and those until it is left out

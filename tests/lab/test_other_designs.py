@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from rookery.drivers.clients.http import Browser
-from tests.lab.conftest import Lab, bring_up, rookery
+from tests.kit.labs import Lab, bring_up, rookery
 
 _CODED = """\
 pattern: object-heavy

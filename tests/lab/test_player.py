@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kit.labs import Lab
 from tests.kit.watching import Watcher, chromium, missing, until
-from tests.lab.conftest import Lab
 
 WHY = missing()
 pytestmark = [
