@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from rookery.apps.ground.pods import NAMESPACE
 from rookery.manifest import Remote, Wait
 from rookery.projections.kubernetes import build_stages
 from rookery.systems.kubernetes.items import Applier
-from rookery.systems.kubernetes.removal import Removal
+from rookery.systems.kubernetes.removal import ClusterRemoval
 from rookery.systems.protocol import Leftover
 from tests.kit.cluster_objects import design, placed, quiet
 from tests.kit.fake_cluster import FakeHelm, FakeKubectl
+
+NOTED = Path("/nowhere/noted")
+
+
+def removal(kubectl: FakeKubectl) -> ClusterRemoval:
+    return ClusterRemoval(design=design(), stages=(), kubectl=kubectl, helm=FakeHelm(), noted=NOTED)
 
 
 def test_down_leaves_nothing_and_looks_again() -> None:
@@ -21,12 +28,14 @@ def test_down_leaves_nothing_and_looks_again() -> None:
         if not isinstance(one.item, Wait | Remote):
             to.apply(one, quiet)
     kubectl.put({"kind": "Namespace", "metadata": {"name": "somebody-elses"}})
-    removal = Removal(design=design(), stages=build_stages(design()), kubectl=kubectl, helm=helm)
-    before = removal.leftovers()
+    going = ClusterRemoval(
+        design=design(), stages=build_stages(design()), kubectl=kubectl, helm=helm, noted=NOTED
+    )
+    before = going.leftovers()
     assert Leftover(kind="namespace", name="media") in before
     assert Leftover(kind="release", name="rook-ceph/rook-ceph-cluster") in before
-    removal.take_down(quiet)
-    assert removal.leftovers() == ()
+    going.take_down(quiet)
+    assert going.leftovers() == ()
     assert [key for key in kubectl.objects if key[0] == "namespace"] == [("namespace", "", "somebody-elses")]
     order = [words for words in helm.asked if words.startswith("uninstall")]
     assert order.index("uninstall rook-ceph-cluster") < order.index("uninstall rook-ceph")
@@ -37,7 +46,7 @@ def test_ceph_is_told_to_destroy_its_data_before_it_is_deleted() -> None:
     kubectl = FakeKubectl()
     meta = {"name": "rook-ceph", "namespace": "rook-ceph"}
     kubectl.put({"kind": "CephCluster", "metadata": meta, "spec": {}, "status": {}})
-    Removal(design=design(), stages=(), kubectl=kubectl, helm=FakeHelm()).take_down(quiet)
+    removal(kubectl).take_down(quiet)
     deleted = [words[1] for words in kubectl.asked if words[0] == "delete"]
     assert deleted.index("cephobjectstoreusers") < deleted.index("cephobjectstores")
     verbs = [(words[0], words[1]) for words in kubectl.asked if words[1:2] == ("cephcluster",)]
@@ -50,7 +59,7 @@ def test_a_load_goes_first_and_its_bucket_with_it() -> None:
     kubectl = FakeKubectl(answers={"radosgw-admin": ""})
     kubectl.put({"kind": "Namespace", "metadata": {"name": NAMESPACE}})
     kubectl.put({"kind": "Pod", "metadata": {"name": "load", "namespace": NAMESPACE}})
-    Removal(design=design(), stages=(), kubectl=kubectl, helm=FakeHelm()).take_down(quiet)
+    removal(kubectl).take_down(quiet)
     done = [words for words in kubectl.asked if words[0] in ("delete", "exec")]
     assert done[0][:3] == ("delete", "pod", "load")
     assert done[1][3:] == ("radosgw-admin", "bucket", "rm", "--bucket=load", "--purge-objects")

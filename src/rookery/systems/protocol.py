@@ -149,6 +149,27 @@ class Load(Protocol):
         ...
 
 
+class Removal(Protocol):
+    """A system's way out. Looking is the proof: what runs is asked, by name, no memory of what was made."""
+
+    @property
+    def needs_root(self) -> bool:
+        """Whether only root may: it takes containers, networks and mounts from this machine."""
+        ...
+
+    def leftovers(self) -> tuple[Leftover, ...]:
+        """Return everything of the system that is there; raises RookeryError where nobody can tell."""
+        ...
+
+    def take_down(self, report: Report) -> None:
+        """Remove everything; what is gone already is fine. Raises WaitError where something does not go."""
+        ...
+
+    def forget(self) -> None:
+        """Remove what this machine has noted of the system, once nothing is left of it."""
+        ...
+
+
 class System(Protocol):
     """A demo system that runs, or is to run."""
 
@@ -211,6 +232,9 @@ class System(Protocol):
 
     @property
     def load(self) -> Load: ...
+
+    @property
+    def removal(self) -> Removal: ...
 
     def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
         """Run a command on a host and return what it says; raises CommandError."""

@@ -12,13 +12,16 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from rookery.apps.ground.pods import NAMESPACE
 from rookery.design.model import Design
 from rookery.drivers.kubernetes.helm import Helm
 from rookery.drivers.kubernetes.kubectl import Kubectl
+from rookery.drivers.machine.files import remove_tree
 from rookery.drivers.machine.process import CommandError
 from rookery.drivers.machine.waiting import Look, wait_for
+from rookery.errors import RookeryError
 from rookery.load.model import BUCKET
 from rookery.manifest import MANAGED_BY, Objects, Release, Stage
 from rookery.projections.kubernetes.load import POD
@@ -39,16 +42,29 @@ _CEPH_KINDS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
-    """Removes the system of a design from a cluster."""
+class ClusterRemoval:
+    """Removes the system of a design from a cluster, which stays: its servers are somebody's own.
+
+    `noted` is where this machine has noted how the cluster is reached.
+    """
 
     design: Design
     stages: tuple[Stage, ...]
     kubectl: Kubectl
     helm: Helm
+    noted: Path
+
+    @property
+    def needs_root(self) -> bool:
+        return False
 
     def leftovers(self) -> tuple[Leftover, ...]:
-        """Return everything of the system that is there."""
+        """Return everything of the system that is there; raises RookeryError where the cluster is silent."""
+        if not self.kubectl.reachable():
+            raise RookeryError(
+                f"the cluster of {self.design.name} does not answer, so nobody can tell what is left of it",
+                hint=f"Where its servers are gone for good, remove {self.noted}.",
+            )
         return (*self._namespaces(), *self._releases(), *self._volumes(), *self._cluster_wide())
 
     def take_down(self, report: Report) -> None:
@@ -65,6 +81,9 @@ class Removal:
         for left in self._namespaces():
             self._delete(left.kind, left.name)
         self._until_gone("the namespaces", self._namespaces, _GONE, report)
+
+    def forget(self) -> None:
+        remove_tree(self.noted)
 
     def _remove_workloads(self, report: Report) -> None:
         """Remove the applications, their Gateway and their volumes, while what serves them still works."""

@@ -43,10 +43,11 @@ from rookery.systems.kubernetes.items import Applier, applier_of
 from rookery.systems.kubernetes.load import LoadPod
 from rookery.systems.kubernetes.mirror_variables import mirror_variables
 from rookery.systems.kubernetes.paths import ClusterPaths
-from rookery.systems.kubernetes.removal import Removal
+from rookery.systems.kubernetes.removal import ClusterRemoval
 from rookery.systems.kubernetes.settling import Settling
 from rookery.systems.kubernetes.status import database_members, host_statuses
 from rookery.systems.lab.nodes.servers import LabServers
+from rookery.systems.lab.removal import lab_removal
 from rookery.systems.load import Run
 from rookery.systems.pod_image import archive_path, ensure_archive
 from rookery.systems.protocol import (
@@ -59,6 +60,7 @@ from rookery.systems.protocol import (
     Load,
     Member,
     Pages,
+    Removal,
     Report,
 )
 from rookery.systems.servers import Told
@@ -95,8 +97,8 @@ class KubernetesSystem:
         )
         self.kubectl = Kubectl(kubeconfig=self.paths.kubeconfig, program=programs.get("kubectl", "kubectl"))
         self.helm = Helm(kubeconfig=self.paths.kubeconfig, program=programs.get("helm", "helm"))
-        made_here = design.provider == "lab"
-        self._servers = LabServers(design, mirror) if made_here and mirror is not None else None
+        self._made_here = design.provider == "lab"
+        self._servers = LabServers(design, mirror) if self._made_here and mirror is not None else None
         self._namespace = DISTRIBUTIONS[design.distribution].namespace
         self._stages = build_stages(design)
         self._placed = placed_items(self._stages)
@@ -340,9 +342,15 @@ class KubernetesSystem:
         for session in sessions:
             session.close()
 
+    @property
     def removal(self) -> Removal:
-        """Return what takes the system out of its cluster."""
-        return Removal(design=self._design, stages=self._stages, kubectl=self.kubectl, helm=self.helm)
+        noted = self.paths.folder
+        if self._made_here:
+            # With its servers the whole cluster is gone, and what was noted of it leads nowhere.
+            return lab_removal(self._design, noted=noted)
+        return ClusterRemoval(
+            design=self._design, stages=self._stages, kubectl=self.kubectl, helm=self.helm, noted=noted
+        )
 
     def _on(self, host: str, argv: Sequence[str], *, terminal: bool = False) -> list[str]:
         """Return the command that runs `argv` on a host, or a shell there."""

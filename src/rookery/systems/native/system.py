@@ -20,6 +20,7 @@ from rookery.plan.native import plan_native
 from rookery.plan.step import Observation, Step
 from rookery.projections.native.server import program_name
 from rookery.systems.lab.networks import ensure_network
+from rookery.systems.lab.removal import LabRemoval, lab_removal
 from rookery.systems.lab.sockets import tcp_listeners
 from rookery.systems.load import Run
 from rookery.systems.native import ceph_setup, objects
@@ -174,6 +175,10 @@ class NativeSystem:
     @property
     def load(self) -> Load:
         return Run(LoadContainer(lab=self.lab))
+
+    @property
+    def removal(self) -> LabRemoval:
+        return lab_removal(self.design)
 
     def listeners(self) -> tuple[Listener, ...]:
         names = {self.lab.paths.container(host.name): host.name for host in self.design.hosts}
