@@ -65,7 +65,7 @@ class PlacementTools:
     def make_osd_map(self, crush: str, *, osds: int, commands: Sequence[dict[str, Any]]) -> str:
         """Let a monitor with that CRUSH map, which has no OSDs, obey commands; return its map's file."""
         (self._folder / "monitor.py").write_bytes(
-            (files("rookery.drivers") / "offline_monitor.py").read_bytes()
+            (files("rookery.drivers.ceph") / "offline_monitor.py").read_bytes()
         )
         job = {"crush": crush, "osds": osds, "commands": list(commands)}
         (self._folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
