@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from rookery.apps.pod_image import image_digest, image_files, image_packages, image_reference
+from rookery.apps.pod_image import image_digest, image_files, image_packages, image_reference, is_reference
 from rookery.drivers.containers.oci import Image, architecture, write_archive
 from rookery.errors import InputError
 from rookery.run.image import build_image
@@ -64,6 +64,46 @@ def test_the_image_has_what_pods_need_and_its_name_is_of_what_it_has() -> None:
     assert [path for path in paths if path.startswith("usr/share/rookery/site/assets/site.")]
     assert image_reference() == f"localhost/rookery/apps:{image_digest()}"
     assert len(image_digest()) == 12
+    assert is_reference(image_reference())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "apps:1",
+        "localhost/rookery/apps:example",
+        "registry.example.com:5000/a/b-c__d.e/apps:v1.2_3-4",
+        f"Registry.example.com/apps@sha256:{'0a' * 32}",
+        f"apps:1@sha256:{'0a' * 32}",
+        "a:" + "t" * 128,
+    ],
+)
+def test_an_image_is_named_with_its_version(name: str) -> None:
+    assert is_reference(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "apps",
+        "registry.example.com:5000/apps",
+        "apps:",
+        "apps:latest ",
+        "apps:1\n",
+        "Apps:1",
+        "a//b:1",
+        "/apps:1",
+        "https://registry.example.com/apps:1",
+        "apps:ä",
+        "äpps:1",
+        "apps@sha256:0a",
+        "a:" + "t" * 129,
+        f"{'a/' * 130}apps:1",
+    ],
+)
+def test_what_is_no_image_with_a_version_is_known(name: str) -> None:
+    assert not is_reference(name)
 
 
 # Packing
@@ -201,7 +241,7 @@ def test_the_command_says_where_the_image_is_and_how_nodes_get_it(tmp_path: Path
     archive.parent.mkdir(parents=True)
     archive.write_bytes(bytes(1_500_000))
     done = run_command(home=tmp_path)
-    name = image_reference()
+    name, pushed = image_reference(), image_reference().removeprefix("localhost/")
     assert (done.returncode, done.stderr) == (0, "")
     assert (
         done.stdout
@@ -214,7 +254,7 @@ On a node of Kubernetes, as root, by what its container runtime reads:
   skopeo copy oci-archive:{archive} containers-storage:{name}     CRI-O
   podman load -i {archive}                                             CRI-O
   ctr -n k8s.io images import {archive}                                containerd
-Or to a registry that the nodes reach:
-  skopeo copy oci-archive:{archive} docker://REGISTRY/{name.removeprefix("localhost/")}
+Or to a registry that the nodes reach; then `rookery render --image REGISTRY/{pushed}`:
+  skopeo copy oci-archive:{archive} docker://REGISTRY/{pushed}
 """
     )

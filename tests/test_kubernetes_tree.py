@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,6 @@ from rookery.design.model import Design, Role
 from rookery.design.node import allocatable_cpu, allocatable_memory
 from rookery.manifest import Manifest, Objects, Release, Stage, Wait
 from rookery.projections.kubernetes import build_stages, render_kubernetes
-from rookery.run.prices import shipped_book
-from rookery.run.render import differences, render_files, render_input
 from rookery.run.workspace import open_spec
 from rookery.spec.load import pattern_names
 from rookery.versions import DISTRIBUTIONS
@@ -48,7 +45,6 @@ FREE = frozenset(
 )
 # The last is servers of somebody's own, too, with a plain bridge in place of Cilium.
 PROVIDERS = ("hetzner", "existing", "bridge")
-EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*/demo.yaml"))
 
 
 @cache
@@ -306,12 +302,3 @@ def test_the_script_is_a_shell_script(provider: str) -> None:
     )
     done = subprocess.run(["sh", "-n"], input=script.content, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
-def test_the_tree_of_an_example_is_current(path: Path) -> None:
-    """What is committed beside each example is what is rendered from it."""
-    given = render_input(open_spec(str(path), as_new=True, provider="hetzner"), shipped_book())
-    found = differences(path.parent, render_files(given, ["kubernetes"]))
-    command = f"rookery render {path.parent} -o {path.parent} --only kubernetes --provider hetzner"
-    assert [one.path for one in found] == [], command

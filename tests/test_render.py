@@ -305,6 +305,30 @@ def test_the_day_and_old_prices_are_the_users_choice(tmp_path: Path) -> None:
     assert str(wrong.exception) == "--date soon is no day of a price\n  Write it like 2026-12-01."
 
 
+def test_pods_name_the_image_as_the_user_does(tmp_path: Path) -> None:
+    on_hetzner = ("compact", "-o", tmp_path, "--only", "kubernetes", "--provider", "hetzner")
+    name = "registry.example.com:5000/rookery/apps:7"
+    assert run(*on_hetzner, "--image", name).return_value == ExitCode.DONE
+    guide = (tmp_path / "kubernetes/README.md").read_text()
+    assert f"Pods name the applications' image `{name}`, as `render --image` was told." in guide
+    assert "# what the applications' pods run, unless a registry has it\n" in guide
+    assert f"        image: {name}\n" in (tmp_path / "kubernetes/74-cdn/09-edges.yaml").read_text()
+    variables = (tmp_path / "kubernetes/00-bootstrap/group_vars/all.yaml").read_text()
+    said = "The name was given: what is there already is right."
+    assert f"# Our applications' image. {said}\napps_image: {name}\n" in variables
+    assert run(*on_hetzner, "--image", name, "--check").return_value == ExitCode.DONE
+    assert run(*on_hetzner, "--check").return_value == ExitCode.VIOLATED
+
+
+def test_an_image_without_a_version_is_refused(tmp_path: Path) -> None:
+    refused = run("compact", "-o", tmp_path / "out", "--image", "registry.example.com/rookery/apps")
+    assert str(refused.exception) == (
+        "--image registry.example.com/rookery/apps is no image with a version\n"
+        "  Write it with its tag, like registry.example.com/rookery/apps:1."
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_chart_without_prices_is_removed_again(tmp_path: Path) -> None:
     run("compact", "-o", tmp_path)
     assert (tmp_path / "design-cost.svg").exists()

@@ -183,13 +183,13 @@ if wanted 72-streaming; then
     apply -f 72-streaming/10-network-policies.yaml
     apply -f 72-streaming/20-bucket.yaml
     wait_for --namespace=media objectbucketclaim media 'jsonpath={.status.phase}=Bound' 300
-    only media streaming-packager streaming-packager-1b7b490bd4
+    only media streaming-packager streaming-packager-ae13224e27
     apply -f 72-streaming/40-films.yaml
     apply -f 72-streaming/50-channel.yaml
     apply -f 72-streaming/60-origins.yaml
     wait_for --namespace=media deployment streaming-channel 'rolled out' 600
     wait_for --namespace=media deployment streaming-origin 'rolled out' 600
-    wait_for --namespace=media job streaming-packager-1b7b490bd4 condition=Complete 1800
+    wait_for --namespace=media job streaming-packager-ae13224e27 condition=Complete 1800
 fi
 
 if wanted 73-catalogue; then
@@ -197,9 +197,9 @@ if wanted 73-catalogue; then
     apply -f 73-catalogue/10-network-policies.yaml
     apply -f 73-catalogue/20-certificate.yaml
     wait_for --namespace=media certificate catalogue-api condition=Ready 180
-    only media catalogue-schema catalogue-schema-97d133e2f3
+    only media catalogue-schema catalogue-schema-7ef88254d7
     apply -f 73-catalogue/40-schema.yaml
-    wait_for --namespace=media job catalogue-schema-97d133e2f3 condition=Complete 900
+    wait_for --namespace=media job catalogue-schema-7ef88254d7 condition=Complete 900
     apply -f 73-catalogue/60-api.yaml
     wait_for --namespace=media deployment catalogue-api 'rolled out' 600
 fi
@@ -212,9 +212,9 @@ if wanted 74-cdn; then
     apply -f 74-cdn/04-certificate.yaml
     wait_for --namespace=media certificate cdn-edge condition=Ready 180
     apply -f 74-cdn/06-pages.yaml
-    only media site-publisher site-publisher-af0c395347
+    only media site-publisher site-publisher-284a303603
     apply -f 74-cdn/07-publisher.yaml
-    wait_for --namespace=media job site-publisher-af0c395347 condition=Complete 600
+    wait_for --namespace=media job site-publisher-284a303603 condition=Complete 600
     apply -f 74-cdn/09-edges.yaml
     wait_for --namespace=media deployment cdn-edge 'rolled out' 600
 fi

@@ -7,6 +7,7 @@ what was built from the same version of this program, and a node that has it nev
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -17,6 +18,15 @@ from rookery.versions import DEBIAN
 
 NAME = "localhost/rookery/apps"
 RECIPE = 1  # raise it when the build changes what comes out
+
+# A name that container runtimes take, with a tag or a digest: without one it means another image each day.
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REGISTRY = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?"
+_LONGEST = 255  # characters
+_TAG, _DIGEST = r":\w[\w.-]{0,127}", r"@sha256:[0-9a-f]{64}"
+_REFERENCE = re.compile(
+    rf"(?:{_REGISTRY}/)?{_PART}(?:/{_PART})*(?:{_TAG}(?:{_DIGEST})?|{_DIGEST})", flags=re.ASCII
+)
 
 # What our programs need of the system itself. nginx-light comes with the edges, ffmpeg with streaming.
 _PACKAGES = ("ca-certificates", "python3", "python3-aiohttp", "python3-boto3")
@@ -55,3 +65,8 @@ def image_digest() -> str:
 def image_reference() -> str:
     """Return what pods name the image by: `localhost/rookery/apps:0123456789ab`."""
     return f"{NAME}:{image_digest()}"
+
+
+def is_reference(name: str) -> bool:
+    """Tell whether a container runtime takes this as the name of one version of an image."""
+    return len(name) <= _LONGEST and _REFERENCE.fullmatch(name) is not None

@@ -13,7 +13,7 @@ On a node of Kubernetes, as root, by what its container runtime reads:
   skopeo copy oci-archive:{file} containers-storage:{reference}     CRI-O
   podman load -i {file}                                             CRI-O
   ctr -n k8s.io images import {file}                                containerd
-Or to a registry that the nodes reach:
+Or to a registry that the nodes reach; then `rookery render --image REGISTRY/{name}`:
   skopeo copy oci-archive:{file} docker://REGISTRY/{name}"""
 
 

@@ -26,6 +26,7 @@ class _Options:
     day: str
     provider: str | None
     gitops: str | None
+    image: str
     simulate: bool
     stale_ok: bool
     shipped_prices: bool
@@ -66,6 +67,12 @@ def _complete_projection(
     help="On Kubernetes there, whatever the spec says.",
 )
 @click.option("--gitops", type=click.Choice(["flux"]), help="Add what this tool needs to apply it.")
+@click.option(
+    "--image",
+    default="",
+    metavar="NAME",
+    help="What pods name our image by, such as where a registry has it; else as `rookery image` builds it.",
+)
 @click.option("--simulate", is_flag=True, help="Place the data with Ceph's own tools too; as root.")
 @click.option("--date", "day", default="", metavar="ISO", help="Judge how old prices are on this day.")
 @click.option("--stale-ok", is_flag=True, help="Use prices that are older than a year.")
@@ -89,6 +96,7 @@ def render(
     rookery render my.yaml -o out --check     in CI: is the committed tree current?
     rookery render my.yaml -o out --diff
     rookery render -o out --provider hetzner --gitops flux
+    rookery render -o out --provider hetzner --image registry.example.com/rookery/apps:1
     """
     from rookery.run.render import differences, render_files, unified_diff, write_tree
 
@@ -119,8 +127,24 @@ def _input(spec: str | None, asked: _Options) -> RenderInput:
     _warn_of_age(book_date(book))
     judgement = Judgement(today=today, stale_ok=asked.stale_ok)
     return render_input(
-        workspace, book, judgement=judgement, simulation=simulation, gitops=asked.gitops or ""
+        workspace,
+        book,
+        judgement=judgement,
+        simulation=simulation,
+        gitops=asked.gitops or "",
+        image=_checked_image(asked.image),
     )
+
+
+def _checked_image(name: str) -> str:
+    from rookery.apps.pod_image import is_reference
+
+    if name and not is_reference(name):
+        raise InputError(
+            f"--image {name} is no image with a version",
+            hint="Write it with its tag, like registry.example.com/rookery/apps:1.",
+        )
+    return name
 
 
 def _parse_day(text: str) -> dt.date:

@@ -31,7 +31,8 @@ class RenderInput:
     `spec_digest` is that of the design's spec; `findings` are those that hold on every machine; `judgement`
     says on which day the prices of `book` are looked at, and whether very old ones are used. `simulation` is
     None where the design's placement was not simulated. `gitops` names the tool (`flux`) that is to apply the
-    Kubernetes tree, empty where none is.
+    Kubernetes tree, empty where none is. `image` is what that tree names our image by, empty where that is
+    as this version builds it.
     """
 
     design: Design
@@ -41,6 +42,7 @@ class RenderInput:
     judgement: Judgement
     simulation: Simulation | None = None
     gitops: str = ""
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ def _kubernetes(given: RenderInput) -> tuple[File, ...]:
     """Return the Kubernetes tree; nothing for a design that runs natively."""
     if given.design.platform != "kubernetes":
         return ()
-    files = render_kubernetes(given.design, gitops=given.gitops)
+    files = render_kubernetes(given.design, gitops=given.gitops, image=given.image)
     return tuple(replace(file, path=f"{_TREE}/{file.path}") for file in files)
 
 

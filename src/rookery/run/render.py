@@ -96,6 +96,7 @@ def render_input(
     judgement: Judgement | None = None,
     simulation: Simulation | None = None,
     gitops: str = "",
+    image: str = "",
 ) -> RenderInput:
     """Return what projections are made of; findings are those that do not depend on this machine."""
     return RenderInput(
@@ -106,6 +107,7 @@ def render_input(
         judgement=judgement or Judgement(today=book_date(book)),
         simulation=simulation,
         gitops=gitops,
+        image=image,
     )
 
 

@@ -39,6 +39,11 @@ _APPLY = """\
 By hand, each stage below has the commands that `apply.sh` runs (`./apply.sh 50-storage` runs those of one
 stage). With GitOps, render with `--gitops flux`.
 """
+_IMAGE = """\
+Pods name the applications' image `{name}`, as `render --image` was told.
+What `rookery image` builds must be there by this name, in a registry or on every node. Another version of it
+needs another name: a node never asks again for one that it has.
+"""
 _NOT_READY = "its nodes stay NotReady until stage 20"
 _READY = "at its end pods are connected, by a bridge on each node"
 
@@ -51,7 +56,7 @@ drives names that do not change (`/dev/rookery/vdb`), install CRI-O and kubeadm 
 first control plane, join the others, and label and taint the nodes.{bridge}
 
 ```sh
-rookery image -o rookery-apps.tar         # what the applications' pods run; no registry has it
+rookery image -o rookery-apps.tar         # what the applications' pods run{image}
 cd 00-bootstrap
 pip install ansible-core
 export LC_ALL=C.UTF-8                     # Ansible wants a locale in UTF-8
@@ -72,7 +77,7 @@ KubeOne with containerd, on the servers that the inventory names. Ansible prepar
 installs Kubernetes, Ansible labels and taints the nodes.{bridge}
 
 ```sh
-rookery image -o rookery-apps.tar         # what the applications' pods run; no registry has it
+rookery image -o rookery-apps.tar         # what the applications' pods run{image}
 cd 00-bootstrap
 export LC_ALL=C.UTF-8                     # Ansible wants a locale in UTF-8
 ansible-playbook prepare.yaml
@@ -88,6 +93,9 @@ KubeOne knows containerd only; kubeadm with CRI-O is `kubernetes.bootstrap: kube
 _BRIDGE = """ The last role but one, `bridge`,
 connects pods: after a node was added or removed, play it for all (`--tags bridge`), because each has a route
 to every other."""
+
+_BUILT_HERE = "; no registry has it"
+_NAMED = ", unless a registry has it"
 
 _NO_BOOTSTRAP = """\
 ## The cluster
@@ -131,19 +139,19 @@ does.
 """
 
 
-def render_guide(design: Design, placed: tuple[Placed, ...]) -> str:
+def render_guide(design: Design, placed: tuple[Placed, ...], image: str = "") -> str:
     """Return the guide."""
     cluster = design.kubernetes
     assert cluster is not None
     stages = {one.stage.name: one.stage for one in placed}
     parts = [
-        *_introduction(design),
+        *_introduction(design, image),
         _APPLY.format(
             servers=len(design.servers),
             programs=", ".join(f"`{name}`" for name in needed_programs(placed)),
             nodes=_NOT_READY if has_cilium(design) else _READY,
         ),
-        _bootstrap(design),
+        _bootstrap(design, _NAMED if image else _BUILT_HERE),
         *(_stage(stage, [one for one in placed if one.stage.name == name]) for name, stage in stages.items()),
         *filter(None, [render_by_hand(design)]),
         _UPGRADES,
@@ -152,18 +160,19 @@ def render_guide(design: Design, placed: tuple[Placed, ...]) -> str:
     return "\n".join(parts)
 
 
-def _bootstrap(design: Design) -> str:
+def _bootstrap(design: Design, image: str) -> str:
     cluster = design.kubernetes
     assert cluster is not None
     cilium = has_cilium(design)
     if cluster.bootstrap != "none":
-        return _BOOTSTRAP[cluster.bootstrap].format(name=design.name, bridge="" if cilium else _BRIDGE)
+        bridge = "" if cilium else _BRIDGE
+        return _BOOTSTRAP[cluster.bootstrap].format(name=design.name, bridge=bridge, image=image)
     commands = [f"kubectl {' '.join(words)}" for host in design.servers for words in marking(host)]
     network = _NETWORK_FOR_CILIUM if cilium else _OWN_NETWORK
     return _NO_BOOTSTRAP.format(commands="\n".join(commands), network=network)
 
 
-def _introduction(design: Design) -> Iterator[str]:
+def _introduction(design: Design, image: str) -> Iterator[str]:
     cluster = design.kubernetes
     assert cluster is not None
     distribution = DISTRIBUTIONS[design.distribution]
@@ -181,6 +190,8 @@ def _introduction(design: Design) -> Iterator[str]:
     if balancer is not None and Role.LOAD_BALANCER in balancer.roles:
         yield f"| {balancer.name} | {balancer.address} | load balancer; the API is at {cluster.endpoint} | |"
     yield f"\n{_doors(design, cluster)}\n"
+    if image:
+        yield _IMAGE.format(name=image)
 
 
 def _doors(design: Design, cluster: Cluster) -> str:

@@ -33,8 +33,11 @@ from rookery.projections.kubernetes.storage import storage_stage
 _FIRST_APP = 71
 
 
-def build_stages(design: Design) -> tuple[Stage, ...]:
-    """Return what is applied to the cluster of a design, from its namespaces to its site."""
+def build_stages(design: Design, *, image: str = "") -> tuple[Stage, ...]:
+    """Return what is applied to the cluster of a design, from its namespaces to its site.
+
+    `image` is what pods name our image by; empty where it is as this version builds it.
+    """
     assert design.kubernetes is not None, "only a design on Kubernetes has this projection"
     stages = [namespaces_stage(design), network_stage(design), foundation_stage(design)]
     if design.kubernetes.monitoring:
@@ -44,7 +47,7 @@ def build_stages(design: Design) -> tuple[Stage, ...]:
         stages.append(databases_stage(design))
     if has_site_namespace(design):
         stages.append(access_stage(design))
-    stages += _app_stages(design)
+    stages += _app_stages(design, image or image_reference())
     names = {stage.name.partition("-")[2]: stage.name for stage in stages}
     return tuple(replace(stage, after=_after(stage.name, names)) for stage in stages)
 
@@ -70,9 +73,9 @@ def _after(name: str, names: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(other for other in names.values() if other < name)
 
 
-def _app_stages(design: Design) -> Iterator[Stage]:
+def _app_stages(design: Design, image: str) -> Iterator[Stage]:
     for number, app in enumerate(design.apps, _FIRST_APP):
-        items = APPS[app.name].cluster_items(design, app, image_reference())
+        items = APPS[app.name].cluster_items(design, app, image)
         if items:
             title = f"Application: {app.name}"
             yield Stage(name=f"{number}-{app.name}", title=title, why=_first_words(app.name), items=items)
@@ -106,14 +109,17 @@ def stage_files(placed: tuple[Placed, ...]) -> Iterator[File]:
             assert isinstance(item, Remote | NeededSecrets | Wait)
 
 
-def render_kubernetes(design: Design, *, gitops: str = "") -> tuple[File, ...]:
-    """Return the tree of a design, relative to its folder; with `gitops="flux"` Flux' objects too."""
-    placed = placed_items(build_stages(design))
+def render_kubernetes(design: Design, *, gitops: str = "", image: str = "") -> tuple[File, ...]:
+    """Return the tree of a design, relative to its folder; with `gitops="flux"` Flux' objects too.
+
+    `image` is what pods name our image by; empty where it is as this version builds it.
+    """
+    placed = placed_items(build_stages(design, image=image))
     return (
-        File.text("README.md", render_guide(design, placed)),
+        File.text("README.md", render_guide(design, placed, image)),
         File.text("apply.sh", render_script(design, placed), mode=0o755),
         *((File.text("haproxy.cfg", render_balancer(design)),) if needs_balancer(design) else ()),
-        *render_bootstrap(design),
+        *render_bootstrap(design, image=image),
         *stage_files(placed),
         *(render_flux(design, placed) if gitops == "flux" else ()),
     )

@@ -77,8 +77,11 @@ _INVENTORY = (
 )
 
 
-def render_bootstrap(design: Design) -> tuple[File, ...]:
-    """Return the files of the bootstrap, relative to the Kubernetes tree; none where a cluster is there."""
+def render_bootstrap(design: Design, *, image: str = "") -> tuple[File, ...]:
+    """Return the files of the bootstrap, relative to the Kubernetes tree; none where a cluster is there.
+
+    `image` is what pods name our image by; empty where it is as this version builds it.
+    """
     cluster = design.kubernetes
     assert cluster is not None
     if cluster.bootstrap == "none":
@@ -89,7 +92,7 @@ def render_bootstrap(design: Design) -> tuple[File, ...]:
         ".gitignore": _UNSEEN,
         "ansible.cfg": _CONFIGURATION,
         "inventory.yaml": dump((build_inventory(design),), comment=_INVENTORY),
-        "group_vars/all.yaml": render_variables(design, cluster),
+        "group_vars/all.yaml": render_variables(design, cluster, image),
         **rendered,
     }
     return tuple(File.text(f"{FOLDER}/{path}", text) for path, text in sorted(found.items()))

@@ -26,12 +26,15 @@ class Variable:
     why: str
 
 
-def render_variables(design: Design, cluster: Cluster) -> str:
-    """Return the file: each variable below its reason."""
+def render_variables(design: Design, cluster: Cluster, image: str = "") -> str:
+    """Return the file: each variable below its reason.
+
+    `image` is what pods name our image by; empty where it is as this version builds it.
+    """
     chosen = [*_system(design, cluster), *_servers(design)]
     if cluster.bootstrap == "kubeadm":
         chosen += [*_cluster(cluster), *_packages(cluster), *_runtime()]
-    chosen += _images()
+    chosen += _images(image)
     parts = [as_comment(_HEAD)]
     parts += [dump(({one.name: one.value},), comment=one.why) for one in chosen]
     return "\n".join(parts)
@@ -211,12 +214,13 @@ def _runtime() -> tuple[Variable, ...]:
     )
 
 
-def _images() -> tuple[Variable, ...]:
+def _images(image: str) -> tuple[Variable, ...]:
+    whose = "The name was given" if image else "Its tag is a hash of its content"
     return (
         Variable(
             name="apps_image",
-            value=image_reference(),
-            why="Our applications' image. Its tag is a hash of its content: what is there already is right.",
+            value=image or image_reference(),
+            why=f"Our applications' image. {whose}: what is there already is right.",
         ),
         Variable(
             name="apps_image_archive",
