@@ -1,16 +1,12 @@
-"""The design document: true to the design, whole in both forms, and safe with whatever a spec says."""
+"""The design document: true to the design in both forms, and safe with whatever a spec says."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from functools import cache
-from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,9 +14,6 @@ from hypothesis import given as given_any
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from rookery.apps.table import PLACERS, SETTINGS
-from rookery.design.build import build_design
-from rookery.design.checks import check_design
 from rookery.design.model import DaemonKind
 from rookery.design.survival import survival
 from rookery.prices.comparison import Judgement
@@ -30,114 +23,11 @@ from rookery.projections.document.listeners import _INSTANCE_PORTS, BALANCER_STA
 from rookery.projections.document.markdown import escape, render_markdown
 from rookery.projections.haproxy import STATUS_PORT
 from rookery.projections.simulation import Move, Simulation, Spread
-from rookery.projections.table import PROJECTIONS, RenderInput, document_page
-from rookery.run.journal import spec_digest
-from rookery.run.prices import shipped_book
-from rookery.spec.load import load_pattern, pattern_names, read_pattern
-from rookery.spec.parse import parse_spec
-from rookery.web.markup import VOID
+from rookery.projections.table import PROJECTIONS, document_page
+from rookery.spec.load import pattern_names
+from tests.kit.documents import EVERY, NASTY, Page, files, given, page
 
 GOLDEN = Path(__file__).parent / "golden" / "document"
-JUDGEMENT = Judgement(today=date(2026, 11, 23))
-NASTY = 'A <b>x</b> & "y" | *z* _u_ `t` [l](http://e.example) $m$ &amp; <script>alert(1)</script> # - \u202ex'
-SPECS = {
-    "on-hetzner": """
-        pattern: production-minimum
-        provider: hetzner
-        network: {encryption: true}""",
-    "no-applications": """
-        hosts: {workers: {count: 0}}
-        storage: {object: {enabled: false}, file: {enabled: false}, dashboard: false}""",
-    "no-storage": """
-        hosts: {workers: {count: 0}, storage: {count: 1, drives: [{count: 1}]}}
-        storage: {block: {enabled: false}, object: {enabled: false}, file: {enabled: false}}""",
-    "one-node": "hosts: {storage: {count: 1, drives: [{count: 1}]}}",
-    "nasty": f"""
-        pattern: compact
-        description: {json.dumps(NASTY)}""",
-    "two-classes": """
-        pattern: object-heavy
-        network: {cluster: 10.127.0.0/24, encryption: true}
-        hosts: {storage: {count: 6, drives: [{count: 14, size: 4TB, class: hdd}, {count: 1, size: 1TB}]}}""",
-    "thousand": """
-        pattern: production-minimum
-        hosts: {controlPlane: {count: 5}, workers: {count: 195}, storage: {count: 800}}
-        network: {cluster: 10.127.0.0/16}""",
-}
-EVERY = (*pattern_names(), *SPECS)
-
-
-@cache
-def given(name: str) -> RenderInput:
-    if name in SPECS:
-        lines = [line.removeprefix("        ") for line in SPECS[name].splitlines()]
-        spec = parse_spec(
-            "\n".join(["apiVersion: rookery/v1", *lines]),
-            file="demo.yaml",
-            settings=SETTINGS,
-            read_pattern=lambda pattern: read_pattern(pattern, relative_to=Path()),
-        )
-    else:
-        spec = load_pattern(name, settings=SETTINGS)
-    design = build_design(spec, placers=PLACERS)
-    return RenderInput(
-        design=design,
-        spec_digest=spec_digest(spec),
-        findings=check_design(design),
-        book=shipped_book(),
-        judgement=JUDGEMENT,
-    )
-
-
-@cache
-def files(name: str) -> dict[str, str]:
-    rendered = PROJECTIONS["document"].render(given(name))
-    return {file.path: file.content.decode() for file in rendered}
-
-
-class Page(HTMLParser):
-    """Reads a page: tags in balance, headings, ids, links, tables, and its words."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.headings: list[tuple[int, str]] = []
-        self.words = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        named = dict(attrs)
-        assert len(named) == len(attrs), f"<{tag}> has an attribute twice"
-        self.tags.append((tag, named))
-        if tag not in VOID:
-            self.open.append(tag)
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append((int(tag[1]), ""))
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element of SVG that closes itself."""
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open and "svg" not in self.open:
-            self.words += f"{data} "
-        if self.open and re.fullmatch("h[1-6]", self.open[-1]):
-            level, text = self.headings[-1]
-            self.headings[-1] = (level, text + data)
-
-    def all(self, attribute: str) -> list[str]:
-        return [value for _, attributes in self.tags if (value := attributes.get(attribute))]
-
-
-@cache
-def page(name: str) -> Page:
-    return Page(files(name)["design.html"])
 
 
 # --- Both forms
@@ -252,94 +142,6 @@ def test_a_simulation_is_a_section_of_both() -> None:
         assert "12 (12.50%)" in text
         assert "a drive is lost" in text
     assert '<h2 id="placement">Placement</h2>' in found["design.html"]
-
-
-# --- The page
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_ids_are_unique_and_links_lead_to_them(name: str) -> None:
-    ids = page(name).all("id")
-    assert len(ids) == len(set(ids))
-    links = page(name).all("href")
-    assert links
-    assert {link.removeprefix("#") for link in links} <= set(ids)
-    assert set(page(name).all("aria-labelledby")) <= set(ids)
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_headings_go_down_by_one_and_contents_list_them(name: str) -> None:
-    levels = [level for level, _ in page(name).headings]
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in pairwise(levels))
-    listed = [attributes["href"] for tag, attributes in page(name).tags if tag == "a"][1:]
-    assert len(listed) == len(levels) - 2  # all but the title and the contents' own
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_it_needs_nothing_from_outside(name: str) -> None:
-    text = files(name)["design.html"]
-    assert [tag for tag, _ in page(name).tags if tag in {"script", "link", "iframe", "img", "object"}] == []
-    assert page(name).all("src") + page(name).all("srcset") + page(name).all("style") == []
-    loaded = re.findall(r"url\(([^)]{0,30})|@import", text)
-    assert loaded
-    assert all(address.strip('"').startswith("data:font/woff2;base64,") for address in loaded)
-    assert len(text.encode()) < 400_000
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_tables_have_headers_and_pictures_have_words(name: str) -> None:
-    tags = page(name).tags
-    heads = [attributes for tag, attributes in tags if tag == "th"]
-    assert heads
-    assert all(attributes.get("scope") in {"col", "row"} for attributes in heads)
-    pictures = [attributes for tag, attributes in tags if tag == "svg"]
-    assert pictures
-    hidden = [attributes for attributes in pictures if attributes.get("aria-hidden") == "true"]
-    named = [attributes for attributes in pictures if attributes.get("aria-label")]
-    assert len(hidden) + len(named) == len(pictures)
-    canvases = [attributes for _, attributes in tags if attributes.get("class") == "canvas"]
-    assert canvases
-    assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in canvases)
-
-
-def test_pictures_styles_leave_the_page_alone() -> None:
-    """Their style sheets hold for the whole page: no class of theirs is one of ours."""
-    text = files("production-minimum")["design.html"]
-    sheets = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
-    assert len(sheets) == 3
-    ours, *theirs = ({*re.findall(r"\.([a-z][a-z-]*)", sheet)} - {"w"} for sheet in sheets)
-    for sheet in theirs:
-        assert ours & sheet == set()
-
-
-def _luminance(colour: str) -> float:
-    values = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
-    red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-def test_text_has_contrast(scheme: int) -> None:
-    """WCAG 2.2, 1.4.3: 4.5 to 1 for text."""
-    sheet = (Path(__file__).parents[1] / "src/rookery/projections/document/page.css").read_text()
-    roots = re.findall(r":root \{(.*?)\}", sheet, re.DOTALL)
-    colours = {
-        name: value
-        for root in roots[: scheme + 1]
-        for name, value in re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", root)
-    }
-    pairs = [(ink, paper) for ink in ("ink", "soft", "ember") for paper in ("paper", "card")]
-    pairs += [
-        ("well", "well-paper"),
-        ("ill", "ill-paper"),
-        ("on-ground", "ground"),
-        ("on-ground-soft", "ground"),
-    ]
-    for ink, paper in pairs:
-        light, dark = sorted((_luminance(colours[ink]), _luminance(colours[paper])), reverse=True)
-        assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper)
 
 
 # --- What a spec says stays text

@@ -1,4 +1,4 @@
-"""Mirrors: filled from a small internet on this machine, checked, repaired, and used."""
+"""Mirrors: filled from a small internet on this machine, checked, repaired, and shown."""
 
 from __future__ import annotations
 
@@ -6,72 +6,36 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-import rookery
-from rookery.cli.main import cli
-from rookery.errors import InputError, NotPossibleError, RookeryError
+from rookery.errors import InputError, RookeryError
 from rookery.mirror.folder import Mirror
-from rookery.mirror.pull import check_mirror
-from rookery.mirror.registry import NAME, Layout
+from rookery.mirror.registry import Layout
 from rookery.projections.kubernetes.sources import archive_url
 from tests.kit.mirror_filling import (
     CONTROLLER,
     HELM,
     KUBECTL,
     RELEASE_PACKAGES,
-    SHARED,
     SNAPSHOTS,
-    Silent,
+    check,
     fill,
+    filled_world,
     needs,
-    pod,
     pull,
+    run,
 )
-from tests.kit.mirror_world import OCI, Says, World, archive_of, served
+from tests.kit.mirror_world import World, archive_of
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    made = World()
-    with served(made):
-        yield made
-
-
-@pytest.fixture
-def filled(world: World) -> World:
-    fill(world, needs())
-    world.with_tokens |= {"quay.io"}
-    return world
-
-
-def check(folder: Path) -> tuple[str, ...]:
-    return check_mirror(folder, needs(), watcher=Silent())
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(cli, list(words), standalone_mode=False)
-
-
-def blob(world: World, name: str, layer: int) -> tuple[str, bytes]:
-    """Return URL and content of a layer of an image in the world."""
-    registry, _, rest = name.partition("/")
-    repository, _, tag = rest.partition(":")
-    base = f"https://{registry}/v2/{repository}"
-    top = json.loads(world.files[f"{base}/manifests/{tag}"])
-    manifest = json.loads(world.files[f"{base}/manifests/{top['manifests'][-1]['digest']}"])
-    url = f"{base}/blobs/{manifest['layers'][layer]['digest']}"
-    return url, world.files[url]
+@pytest.fixture(name="filled")
+def _filled() -> Iterator[World]:
+    with filled_world() as world:
+        yield world
 
 
 # --- what a pull makes
@@ -201,215 +165,6 @@ def test_a_second_spec_adds_to_the_same_folder(filled: World, tmp_path: Path) ->
     assert check(tmp_path) == ()
 
 
-# --- images
-
-
-def test_images_are_a_layout_of_one_processor_in_ocis_words(filled: World, tmp_path: Path) -> None:
-    mirror = pull(filled, tmp_path).mirror
-    assert json.loads((mirror.images / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
-    index = json.loads((mirror.images / "index.json").read_text())
-    listed = {one["annotations"][NAME]: one for one in index["manifests"]}
-    assert tuple(sorted(listed)) == mirror.image_names()
-    layout = Layout(mirror.images)
-    for name, one in listed.items():
-        assert one["mediaType"] == (f"{OCI}index.v1+json" if "@" in name else f"{OCI}manifest.v1+json")
-        assert one["digest"] == mirror.image_digest(name)
-        top = json.loads(layout.blob_path(one["digest"]).read_bytes())
-        if "@" in name:
-            assert name.endswith(one["digest"])
-            top = json.loads(layout.blob_path(top["manifests"][-1]["digest"]).read_bytes())
-        for part in (top["config"], *top["layers"]):
-            assert part["mediaType"].startswith(OCI)
-            assert layout.blob_path(part["digest"]).stat().st_size == part["size"]
-
-
-@pytest.mark.skipif(shutil.which("skopeo") is None, reason="there is no skopeo: apt-get install skopeo")
-def test_skopeo_reads_the_layout(filled: World, tmp_path: Path) -> None:
-    """By tag and by digest, whatever words the registry used; the digest of a list stays what it was."""
-    digest = filled.image("quay.io/old/list:1", SHARED, b"old", docker=True)
-    chart = needs().charts[0]
-    filled.files.pop(f"{chart.repository}/index.yaml")
-    filled.chart(chart.repository, chart.name, chart.version, pod(f"quay.io/old/list:1@{digest}"))
-    mirror = pull(filled, tmp_path / "mirror").mirror
-    for name in (
-        *(
-            "registry.k8s.io/pause:3.10.2",
-            "ghcr.io/cloudnative-pg/postgresql:17",
-            f"quay.io/old/list:1@{digest}",
-        ),
-    ):
-        copy = tmp_path / name.replace("/", "-")
-        subprocess.run(
-            ["skopeo", "--insecure-policy", "copy", "-q", f"oci:{mirror.images}:{name}", f"dir:{copy}"],
-            check=True,
-            timeout=60,
-        )
-        manifest = json.loads((copy / "manifest.json").read_bytes())
-        assert len(manifest["layers"]) == 2
-    assert mirror.image_digest(f"quay.io/old/list:1@{digest}") == digest
-
-
-def test_a_token_is_asked_for_as_nobody_and_not_passed_on(filled: World, tmp_path: Path) -> None:
-    url, content = blob(filled, "quay.io/charts/cert-manager:v1.21.1", 1)
-    filled.redirects[url] = "https://storage.example.net/content"
-    filled.files["https://storage.example.net/content"] = content
-    pull(filled, tmp_path)
-    asked = next(one for one in filled.asked if one.host == "storage.example.net")
-    assert "authorization" not in asked.headers
-    tokens = [one for one in filled.asked if one.host == "auth.quay.io"]
-    assert {one.path for one in tokens} >= {
-        "/token?service=quay.io&scope=repository%3Acharts%2Fcert-manager%3Apull"
-    }
-    assert not any("authorization" in one.headers for one in tokens)
-
-
-def test_a_registry_may_lead_to_another_that_wants_a_token(filled: World, tmp_path: Path) -> None:
-    for url in list(filled.files):
-        if "registry.k8s.io/v2/pause/" in url:
-            moved = url.replace("registry.k8s.io/v2/", "europe.pkg.example/v2/images/")
-            filled.files[moved] = filled.files.pop(url)
-            filled.redirects[url] = moved
-    filled.with_tokens.add("europe.pkg.example")
-    assert "registry.k8s.io/pause:3.10.2" in pull(filled, tmp_path).mirror.image_names()
-    scopes = [one.path for one in filled.asked if one.host == "auth.europe.pkg.example"]
-    assert set(scopes) == {"/token?service=europe.pkg.example&scope=repository%3Aimages%2Fpause%3Apull"}
-
-
-def test_an_image_for_other_processors_only(filled: World, tmp_path: Path) -> None:
-    name = "https://ghcr.io/v2/cloudnative-pg/postgresql/manifests/17"
-    listed = json.loads(filled.files[name])
-    listed["manifests"] = listed["manifests"][:2]
-    filled.files[name] = json.dumps(listed).encode()
-    with pytest.raises(RookeryError) as caught:
-        pull(filled, tmp_path)
-    assert str(caught.value).splitlines()[1] == (
-        "    ghcr.io/cloudnative-pg/postgresql:17 is not made for linux/amd64; it is there for: linux/arm64"
-    )
-
-
-def test_a_manifest_cannot_name_files_outside(filled: World, tmp_path: Path) -> None:
-    name = "https://ghcr.io/v2/cloudnative-pg/postgresql/manifests/"
-    digest = json.loads(filled.files[f"{name}17"])["manifests"][-1]["digest"]
-    manifest = json.loads(filled.files[f"{name}{digest}"])
-    manifest["config"]["digest"] = "sha256:../../../../tmp/evil"
-    filled.files[f"{name}17"] = json.dumps(manifest).encode()
-    with pytest.raises(RookeryError) as caught:
-        pull(filled, tmp_path)
-    assert str(caught.value).splitlines()[1] == (
-        "    the manifest of ghcr.io/cloudnative-pg/postgresql:17 names its parts in no known way"
-    )
-
-
-# --- what goes wrong on the way
-
-
-def test_what_breaks_off_goes_on_from_where_it_was(filled: World, tmp_path: Path) -> None:
-    url, content = blob(filled, "ghcr.io/cloudnative-pg/postgresql:17", 1)
-    filled.once(url, Says(body=content, cut=20))
-    pull(filled, tmp_path)
-    asked = [one.headers.get("range") for one in filled.asked if one.url == url]
-    assert asked == [None, "bytes=20-"]
-    assert check(tmp_path) == ()
-
-
-def test_what_is_not_what_was_announced_is_thrown_away(filled: World, tmp_path: Path) -> None:
-    url, content = blob(filled, "quay.io/charts/cert-manager:v1.21.1", 1)
-    wrong = b"x" * len(content)
-    filled.files[url] = wrong
-    digest = url.rpartition(":")[2]
-    with pytest.raises(RookeryError) as caught:
-        pull(filled, tmp_path)
-    count = len({one.path for one in filled.asked if "/blobs/" in one.path})
-    assert str(caught.value) == (
-        f"1 of {count} could not be fetched\n"
-        f"    {url} is not what was announced; expected sha256:{digest}; "
-        f"received sha256:{hashlib.sha256(wrong).hexdigest()}\n"
-        "  What arrived is kept: the same command goes on. What arrived was thrown away. A proxy may change "
-        "files on the way, or it was replaced where it is published."
-    )
-    assert not (tmp_path / "index.json").exists()
-    blobs = tmp_path / "images/blobs/sha256"
-    assert not (blobs / digest).exists()
-    assert not (blobs / f".{digest}.part").exists()
-    # All else is there: only this one and the manifests are asked for again.
-    filled.files[url] = content
-    filled.asked.clear()
-    pull(filled, tmp_path)
-    assert set(filled.urls("/blobs/")) - set(filled.urls("auth.")) == {url}
-    assert check(tmp_path) == ()
-
-
-def test_all_that_fails_is_said_at_once(filled: World, tmp_path: Path) -> None:
-    sources = needs()
-    kubectl = sources.binaries[1].url
-    del filled.files[kubectl]
-    filled.always("charts.jetstack.io/index.yaml", Says(status=403))
-    filled.always("get.helm.sh", Says(status=503))
-    filled.files["https://helm.cilium.io/index.yaml"] = b"<html>log in</html>"
-    with pytest.raises(RookeryError) as caught:
-        pull(filled, tmp_path)
-    assert type(caught.value) is RookeryError
-    assert caught.value.what == "4 of 14 could not be fetched"
-    assert sorted(caught.value.details) == [
-        "charts.jetstack.io refuses https://charts.jetstack.io/index.yaml (403)",
-        f"get.helm.sh answered 503 to {sources.binaries[0].checksum_url}; tried 3 times",
-        f"{kubectl} is not there (404)",
-        "https://helm.cilium.io/index.yaml is no index of charts",
-    ]
-    assert caught.value.hint == "What arrived is kept: the same command goes on."
-
-
-def test_a_chart_that_was_withdrawn(filled: World, tmp_path: Path) -> None:
-    filled.files["https://helm.cilium.io/index.yaml"] = b"entries: {cilium: [{version: 1.19.0, urls: [x]}]}"
-    with pytest.raises(RookeryError) as caught:
-        pull(filled, tmp_path)
-    assert str(caught.value) == (
-        "1 of 14 could not be fetched\n"
-        "    https://helm.cilium.io has no chart cilium 1.20.0\n"
-        "  What arrived is kept: the same command goes on. It may have been withdrawn. Versions are pinned "
-        "in src/rookery/versions.py."
-    )
-
-
-def test_a_package_that_is_not_what_its_signed_list_says(filled: World, tmp_path: Path) -> None:
-    url = f"{needs().repositories[0].url}amd64/kubelet_1.36.5-1.1_amd64.deb"
-    filled.files[url] = b"evil"
-    with pytest.raises(RookeryError, match="1 of 14 could not be fetched") as caught:
-        pull(filled, tmp_path)
-    assert caught.value.details[0].startswith(f"{url} is not what was announced; expected sha256:")
-    assert not (tmp_path / "debs/kubernetes-1.36/InRelease").exists()
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_pull_that_was_ended_goes_on(filled: World, tmp_path: Path, number: int) -> None:
-    folder = tmp_path / "mirror"
-    url, content = blob(filled, "ghcr.io/cloudnative-pg/postgresql:17", 1)
-    filled.always(url, Says(body=content, stalls=30))
-    words = ("production-minimum", "--provider", "existing", "--no-journal", "--through", filled.url)
-    with subprocess.Popen(
-        [sys.executable, "-m", "rookery", "mirror", "pull", str(folder), *words],
-        env=os.environ | {"PYTHONPATH": str(Path(rookery.__file__).parents[1])},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        part = folder / "images/blobs/sha256" / f".{url.rpartition(':')[2]}.part"
-        deadline = time.monotonic() + 60
-        while not (part.exists() and part.stat().st_size == 30) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        process.send_signal(number)
-        # A server that is silent holds up neither.
-        assert process.wait(30) == {signal.SIGKILL: -9, signal.SIGINT: 130}[signal.Signals(number)]
-    assert part.stat().st_size == 30
-    assert not (folder / "index.json").exists()
-    filled.trouble.clear()
-    filled.asked.clear()
-    pull(filled, folder)
-    assert [one.headers.get("range") for one in filled.asked if one.url == url] == ["bytes=30-"]
-    assert filled.urls(".deb") == []
-    assert filled.urls(".tgz") == []
-    assert check(folder) == ()
-
-
 # --- what becomes of it
 
 
@@ -488,93 +243,6 @@ def test_a_newer_kubeadm_says_itself_which_images_it_uses(filled: World, tmp_pat
         "quay.io/charts/kube-prometheus-stack:88.5.3",
         "registry.k8s.io/kube-apiserver:v1.36.10",
     ]
-
-
-# --- what is refused
-
-
-def test_a_folder_that_is_no_mirror(tmp_path: Path) -> None:
-    error = run("mirror", "show", str(tmp_path)).exception
-    assert isinstance(error, InputError)
-    assert str(error) == (
-        f"{tmp_path} is no mirror: it has no index.json\n"
-        f"  `rookery mirror pull {tmp_path}` fills it where there is internet; one that was broken off "
-        "goes on."
-    )
-    for text in (
-        "{}",
-        '{"format": 2, "architecture": "amd64", "things": []}',
-        _outside("../x"),
-        _outside("/x"),
-    ):
-        (tmp_path / "index.json").write_text(text)
-        error = run("mirror", "show", str(tmp_path)).exception
-        assert isinstance(error, InputError)
-        assert str(error) == (
-            f"{tmp_path}/index.json is not an index of this version\n"
-            "  Use the version of rookery that filled the folder, or fill another one."
-        )
-
-
-def _outside(path: str) -> str:
-    file = {"path": path, "sha256": "0", "size": 1}
-    thing = {"kind": "chart", "name": "x", "version": "1", "source": "x", "files": [file]}
-    return json.dumps({"format": 1, "architecture": "amd64", "things": [thing]})
-
-
-def test_a_full_disk_is_said_before_anything_comes(
-    filled: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rookery.mirror.pull.free_space", lambda _: 300 * 10**6)
-    with pytest.raises(NotPossibleError) as caught:
-        pull(filled, tmp_path)
-    assert str(caught.value) == (
-        f"{tmp_path} has 300.0 MB free, and needs 1.00 GB\n"
-        "  Free some room, or name a folder on a larger disk. What arrived is kept."
-    )
-    assert filled.asked == []
-
-
-def test_a_folder_that_cannot_be_written(filled: World) -> None:
-    with pytest.raises(NotPossibleError, match=r"^/proc/mirror cannot be written: "):
-        pull(filled, Path("/proc/mirror"))
-
-
-def test_one_command_fills_a_folder_at_a_time(filled: World, tmp_path: Path) -> None:
-    from rookery.mirror.pull import _alone
-
-    with _alone(tmp_path), pytest.raises(NotPossibleError) as caught:
-        pull(filled, tmp_path)
-    assert str(caught.value) == (
-        f"another command fills {tmp_path}\n  Wait until it ends, or end it, then run this again."
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (
-            "kubernetes: {version: '1.35'}",
-            (
-                "kubernetes.version is 1.35; what a mirror needs is known for 1.36 only\n"
-                "  Leave `version` out, or write 1.36."
-            ),
-        ),
-        (
-            "kubernetes: {bootstrap: kubeone}",
-            (
-                "kubernetes.bootstrap is kubeone, which fetches what it installs by itself\n"
-                "  Write `bootstrap: kubeadm` for a network without internet."
-            ),
-        ),
-    ],
-)
-def test_designs_that_no_mirror_serves(tmp_path: Path, text: str, said: str) -> None:
-    spec = tmp_path / "demo.yaml"
-    spec.write_text(f"apiVersion: rookery/v1\nprovider: existing\n{text}\n")
-    error = run("mirror", "pull", str(tmp_path / "mirror"), str(spec), "--no-journal").exception
-    assert isinstance(error, InputError)
-    assert str(error) == said
 
 
 # --- what is shown

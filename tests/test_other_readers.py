@@ -7,28 +7,16 @@ asks the reader itself, or another of its kind, what it understood.
 
 from __future__ import annotations
 
-import ast
 import configparser
-import contextlib
-import http.client
 import json
 import re
 import shlex
 import shutil
-import socket
-import ssl
 import subprocess
 import sys
-import threading
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import replace
-from email.message import Message
-from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 import yaml
@@ -36,89 +24,19 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from markdown_it import MarkdownIt
 
-import rookery.cli
 from rookery.apps.catalogue.seed import Title, render_seed
-from rookery.apps.cdn.kubernetes.items import edge_place
-from rookery.apps.cdn.nginx import HEALTH_PORT, Origin, Site, render_edge
-from rookery.apps.cdn.site.content import render_site
-from rookery.apps.nginx import tls
-from rookery.apps.table import PLACERS, SETTINGS
-from rookery.design.build import build_design
-from rookery.design.model import Design
 from rookery.files import Program
-from rookery.projections.drawing.render import render_drawing
-from rookery.projections.kubernetes import render_kubernetes
 from rookery.projections.kubernetes.emit import as_comment
 from rookery.projections.native.ceph_conf import render_ceph_conf
 from rookery.projections.native.haproxy import render_haproxy
 from rookery.projections.native.server import render_server
 from rookery.projections.native.supervisor_conf import render_supervisor_conf
-from rookery.spec.load import read_pattern
-from rookery.spec.parse import SpecError, parse_spec
+from rookery.spec.parse import SpecError
 from rookery.systems.native.root import image_root
 from rookery.texts import shell_word
-from tests.kit.loopback import free_port, write_certificate
-from tests.kit.servers_image import MISSING, entering
+from tests.kit.hostile_texts import NAMES, SHOWN, hostile, on_kubernetes, read, tree
+from tests.kit.servers_image import MISSING
 from tests.kit.streaming_programs import guest
-from tests.kit.waiting import until
-
-# What each reader here might take for its own, as YAML writes it, and as it is to be shown.
-DESCRIPTION = (
-    r"A \e[31mred\x01 \u202e\u2028<b> & ]]> --> \"q\" 'a' "
-    r"{{ 1 + 1 }} {% if %} ${z} $(id) `id` | %s %(n)s; # [/]"
-)
-SHOWN = """A [31mred <b> & ]]> --> "q" 'a' {{ 1 + 1 }} {% if %} ${z} $(id) `id` | %s %(n)s; # [/]"""
-# Names that a folder can have.
-NAMES = (
-    "plain",
-    "two  spaces",
-    " before and after ",
-    'it\'s "quoted" `id` $(id) ${HOME} $HOME \\ !x',
-    "-x",
-    "{{ 1 + 1 }} {% raw %} %(here)s %s",
-    "a;b #c | d & e > f * ? [g] ~",
-    "<script>alert(1)</script> *b* _c_ [d](e)",
-    "ends\nof\r\nlines\x85evil: 1\u2028other: 2",
-    "```\nmusic",
-    "\x1b[31mred\x07\x7f",
-    "k\u00e4se 薄暮 \u202egnirts",
-    b"caf\xe9".decode("utf-8", "surrogateescape"),
-)
-DOMAIN = "0.1-2.xn--demo.e-x"
-
-
-def hostile(rest: str = "", *, provider: str = "lab", name: str = "on") -> Design:
-    """Return a design whose free texts are hostile; `rest` is more of its spec."""
-    text = (
-        f"apiVersion: rookery/v1\npattern: production-minimum\nprovider: {provider}\nname: '{name}'\n"
-        f'description: "{DESCRIPTION}"\n{rest}'
-    )
-    return build_design(read(text), placers=PLACERS)
-
-
-def read(text: str) -> Any:
-    return parse_spec(
-        text,
-        file="x",
-        settings=SETTINGS,
-        read_pattern=lambda name: read_pattern(name, relative_to=Path()),
-    )
-
-
-def on_kubernetes(
-    folder: str = "/srv/a", *, provider: str = "existing", bootstrap: str = "kubeadm"
-) -> Design:
-    given = json.dumps(folder)
-    return hostile(
-        f"kubernetes: {{domain: {DOMAIN}, bootstrap: {bootstrap}}}\n"
-        f"apps: {{cdn: {{site: {given}}}, streaming: {{media: {given}}}, database: {{}}, catalogue: {{}}}}\n",
-        provider=provider,
-    )
-
-
-def tree(design: Design, *, gitops: str = "") -> dict[str, str]:
-    return {file.path: file.content.decode() for file in render_kubernetes(design, gitops=gitops)}
-
 
 # What never gets that far
 
@@ -296,57 +214,6 @@ def containers(node: Any) -> Iterator[dict[str, Any]]:
             yield from containers(value)
 
 
-# Pages and drawings
-
-
-class Page(HTMLParser):
-    """Notes elements and texts as a browser's tokeniser finds them."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.texts: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-
-def test_pages_show_a_description_and_nothing_else_of_it() -> None:
-    plain, nasty = (
-        {file.path: file for file in render_site(build_design(read(spec), placers=PLACERS))}
-        for spec in (
-            "apiVersion: rookery/v1\npattern: production-minimum\ndescription: x\n",
-            f'apiVersion: rookery/v1\npattern: production-minimum\ndescription: "{DESCRIPTION}"\n',
-        )
-    )
-    for path, file in nasty.items():
-        if path.endswith(".html"):
-            page = Page(file.content.decode())
-            assert page.tags == Page(plain[path].content.decode()).tags
-            assert page.texts.count(SHOWN) == (path == "index.html")
-    assert SHOWN in str(json.loads(nasty["design.json"].content)).replace("\\'", "'")
-
-
-def test_a_drawing_is_xml_and_so_is_what_draw_io_finds_in_it() -> None:
-    root = ET.fromstring(render_drawing(hostile()))
-    words = " ".join("".join(root.itertext()).split())
-    assert "A [31mred <b> & ]]> -->" in words
-    inner = ET.fromstring(root.attrib["content"])
-    values = " ".join(cell.attrib.get("value", "") for cell in inner.iter("mxCell"))
-    assert "A [31mred <b> & ]]> -->" in values
-    # Without html=1 draw.io takes a value for text; with it, lines below each other are all there is.
-    marked = [
-        cell.attrib["value"] for cell in inner.iter("mxCell") if "html=1" in cell.attrib.get("style", "")
-    ]
-    assert {tag for value in marked for tag in Page(value).tags} == {"b", "br"}
-    assert "[31mred" not in " ".join(marked)
-
-
 # Configuration files of servers
 
 
@@ -471,166 +338,3 @@ def unquoted(literal: str) -> str:
     if not literal.startswith("E"):
         return text
     return re.sub(r"\\(U([0-9A-F]{8})|\\)", lambda found: chr(int(found[2], 16)) if found[2] else "\\", text)
-
-
-# What an edge asks the gateways for
-
-PATHS = (
-    ("a b.html", "/site/a b.html"),
-    ("100%25.html", "/site/100%25.html"),
-    ("what?#.html", "/site/what?#.html"),
-    ("$uri;{x}.html", "/site/$uri;{x}.html"),
-    ("ends\nhere.html", "/site/ends\nhere.html"),
-    ("end\n", "/site/end\n"),
-    ("folder/", "/site/folder/index.html"),
-    ("line\n/", "/site/line\n/index.html"),
-    ("private/of\nothers", "/site/private/of\nothers"),
-    ("media/x\n.m3u8", "/media/x\n.m3u8"),
-    ("käse.html", "/site/käse.html"),
-)
-# Of a folder of one's own: a spec may give them anything that can be printed, but for `$`.
-HEADERS = (
-    ("X-Marks", """; } add_header X-Evil 1; # \\ \\" " ' {{ x }} %s \\n"""),
-    ("X-Plain", "default-src 'self'; img-src *"),
-)
-
-
-def test_a_design_with_headers_can_be_hashed_and_compared() -> None:
-    spec = "apiVersion: rookery/v1\napps: {cdn: {site: a, headers: {X-A: 'b', X-C: 'd'}}}\n"
-    again = spec.replace("X-A: 'b', X-C: 'd'", "X-C: 'd', X-A: 'b'")
-    one, other, another = (
-        read(text).apps.chosen()[0][1] for text in (spec, again, spec.replace("'d'", "'e'"))
-    )
-    assert (one == other, hash(one) == hash(other), one == another) == (True, True, False)
-
-
-def test_nginx_asks_for_the_site_s_own_files_whatever_their_names(tmp_path: Path) -> None:
-    """A path with the end of a line once went to the gateways as it came: it named any bucket."""
-    if not entering(tmp_path):
-        pytest.skip(f"there is no nginx: {MISSING}")
-    write_certificate(tmp_path)
-    with gateway(tmp_path) as (port, asked), nginx(tmp_path, port) as edge:
-        said = [get(edge, "/" + quote(path, safe="/")) for path, _ in PATHS]
-    assert [unquote_to_bytes(path).decode() for path in asked] == [wanted for _, wanted in PATHS]
-    assert [[headers[name] for name, _ in HEADERS] for headers in said] == [
-        [value for _, value in HEADERS] for _ in PATHS
-    ]
-
-
-@contextlib.contextmanager
-def gateway(folder: Path) -> Iterator[tuple[int, list[str]]]:
-    """Serve nothing at all over TLS, and note what was asked for."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.crt", folder / "server.key")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port, asked
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@contextlib.contextmanager
-def nginx(folder: Path, port: int) -> Iterator[int]:
-    """Run the image's nginx as an edge in front of the gateway; yield its port."""
-    edge = free_port()
-    design = on_kubernetes()
-    origin = Origin(servers=(f"127.0.0.1:{port}",), name="localhost", host="localhost")
-    place = replace(
-        edge_place(design),
-        head=("user root;", "worker_processes 1;", "pid /tmp/nginx.pid;", "error_log stderr warn;"),
-        cache="/tmp/cache",
-        tls=tls("/srv/server.crt", "/srv/server.key"),
-        authority="/srv/ca.crt",
-        listens=(f"127.0.0.1:{edge} ssl",),
-        origins=tuple((name, origin) for name, _ in edge_place(design).origins),
-    )
-    text = render_edge(place, design.routes, Site(cache_bytes=10**6, headers=HEADERS))
-    (folder / "nginx.conf").write_text(
-        text.replace(f"listen {HEALTH_PORT};", f"listen 127.0.0.1:{free_port()};")
-    )
-    argv = (
-        *entering(folder),
-        "/usr/sbin/nginx",
-        "-e",
-        "stderr",
-        "-c",
-        "/srv/nginx.conf",
-        "-g",
-        "daemon off;",
-    )
-    with (folder / "said").open("w") as said, subprocess.Popen(argv, stdout=said, stderr=said) as process:
-        try:
-            assert until(lambda: answers(edge)), (folder / "said").read_text()
-            yield edge
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def answers(port: int) -> bool:
-    with contextlib.suppress(OSError):
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        return True
-    return False
-
-
-def get(port: int, path: str) -> Message:
-    """Return the headers of an answer."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        assert answer.status == 200, path
-        return answer.headers
-    finally:
-        connection.close()
-
-
-# The terminal
-
-
-def test_words_in_brackets_are_words_on_the_terminal() -> None:
-    """Rich takes `[/x]` for markup and `:x:` for a picture unless it is told not to."""
-    folder = Path(rookery.cli.__file__).parent
-    made = [
-        call
-        for path in sorted(folder.glob("*.py"))
-        for call in ast.walk(ast.parse(path.read_text()))
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Console"
-    ]
-    assert made
-    for call in made:
-        said = {word.arg: ast.unparse(word.value) for word in call.keywords}
-        assert (said.get("markup"), said.get("emoji")) == ("False", "False"), ast.unparse(call)
-
-
-def test_an_error_does_not_steer_the_terminal(tmp_path: Path) -> None:
-    (tmp_path / "x.yaml").write_text('apiVersion: rookery/v1\n"a\\e[2Jb": 1\n')
-    done = subprocess.run(
-        [sys.executable, "-m", "rookery", "plan", tmp_path / "x.yaml"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "x.yaml:2: a [2Jb: unknown key" in done.stderr
-    assert done.stderr.replace("\n", "").isprintable()

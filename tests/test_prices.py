@@ -1,4 +1,4 @@
-"""The price book, the providers' billing rules, and the choice of machine types."""
+"""The price book, and stretches of time as they are billed."""
 
 from __future__ import annotations
 
@@ -11,77 +11,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rookery.apps.table import PLACERS, SETTINGS
-from rookery.design.build import build_design
-from rookery.design.model import Design
 from rookery.errors import InputError
 from rookery.prices.book import (
     CLOUDS,
-    Egress,
     ExchangeRate,
-    MachineType,
-    Price,
     ProviderPrices,
-    Tier,
-    Unit,
     merge_books,
     parse_book,
     render_book,
 )
-from rookery.prices.machines import Choice, choose_machines
 from rookery.prices.period import (
     DAY,
     HOUR,
     LIST_MONTH,
     MonthPart,
-    Parts,
     calendar_month,
     calendar_parts,
     format_duration,
     list_parts,
     parse_duration,
 )
-from rookery.prices.rules import (
-    PerSecond,
-    PerSecondOfMonth,
-    StartedHours,
-    StartedHoursOfMonth,
-    SustainedUse,
-    Tariff,
-    Traffic,
-    server_tariff,
-)
-from rookery.run.prices import shipped_book
-from rookery.spec.load import read_pattern
-from rookery.spec.parse import parse_spec
-from rookery.units import GIB
+from tests.kit.prices import BOOK, INSTANTS
 
-BOOK = shipped_book()
 GERMANY = timezone(timedelta(hours=1))
-INSTANTS = st.integers(0, 3000 * DAY).map(
-    lambda seconds: datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-)
-
-
-def design(body: str = "") -> Design:
-    spec = parse_spec(
-        f"apiVersion: rookery/v1\npattern: production-minimum\n{body}\n",
-        file="demo.yaml",
-        settings=SETTINGS,
-        read_pattern=lambda name: read_pattern(name, relative_to=Path()),
-    )
-    return build_design(spec, placers=PLACERS)
-
-
-def price(amount: str, unit: Unit = Unit.HOUR) -> Price:
-    return Price(
-        amount=Decimal(amount),
-        currency="EUR",
-        net=True,
-        unit=unit,
-        date=date(2026, 9, 1),
-        source="test",
-    )
 
 
 # --- The book
@@ -267,219 +219,3 @@ def test_durations_are_written_exactly() -> None:
         "1 h",
         "1 d 12 h",
     ]
-
-
-# --- Rules
-
-
-def month(hours: float, of_days: int = 30) -> Parts:
-    return (MonthPart(seconds=round(hours * HOUR), month_seconds=of_days * DAY),)
-
-
-CPX22 = StartedHours(hourly=Decimal("0.0312"), cap=Decimal("19.49"))
-
-
-@pytest.mark.parametrize(
-    ("hours", "cost"),
-    [(0.01, "0.0312"), (1, "0.0312"), (1.01, "0.0624"), (624, "19.4688"), (625, "19.49"), (720, "19.49")],
-)
-def test_hetzner_counts_started_hours_up_to_the_cap(hours: float, cost: str) -> None:
-    assert CPX22.amount(month(hours)) == Decimal(cost)
-
-
-def test_the_cap_is_of_each_calendar_month() -> None:
-    """30 days over two months are dearer than a whole calendar month: neither reaches its cap."""
-    across = calendar_parts(datetime(2026, 11, 16, tzinfo=UTC), timedelta(days=30))
-    assert CPX22.amount(across) == 720 * Decimal("0.0312")
-    assert CPX22.amount(calendar_parts(datetime(2026, 12, 1, tzinfo=UTC), timedelta(days=31))) == Decimal(
-        "19.49"
-    )
-    assert CPX22.amount(calendar_parts(datetime(2026, 12, 1, tzinfo=UTC), timedelta(days=62))) == 2 * Decimal(
-        "19.49"
-    )
-
-
-def test_made_anew_within_the_hour_pays_again() -> None:
-    assert 2 * CPX22.amount(month(0.3)) == Decimal("0.0624")
-    assert CPX22.amount(month(0.6)) == Decimal("0.0312")
-
-
-def test_a_volume_costs_its_part_of_the_month_in_started_hours() -> None:
-    volume = StartedHoursOfMonth(monthly=Decimal("7.20"))
-    assert [volume.amount(month(hours)) for hours in (0.1, 1, 360, 720)] == [
-        Decimal("0.01"),
-        Decimal("0.01"),
-        Decimal("3.60"),
-        Decimal("7.20"),
-    ]
-
-
-def test_aws_and_gcp_count_seconds_from_a_minute_on() -> None:
-    server = PerSecond(hourly=Decimal("3.6"))
-    seconds = (1, 60, 61, 5400)
-    assert [server.amount(list_parts(count)) for count in seconds] == [
-        Decimal("0.06"),
-        Decimal("0.06"),
-        Decimal("0.061"),
-        Decimal("5.4"),
-    ]
-    assert server.amount(()) == 0
-    drive = PerSecondOfMonth(monthly=Decimal(30 * DAY))
-    assert [round(drive.amount((MonthPart(seconds=n, month_seconds=30 * DAY),))) for n in seconds] == [
-        60,
-        60,
-        61,
-        5400,
-    ]
-
-
-def test_sustained_use_is_a_fifth_off_over_a_month() -> None:
-    server = SustainedUse(hourly=Decimal(1))
-    assert server.amount(month(180)) == 180
-    assert server.amount(month(360)) == 180 * (1 + Decimal("0.8678"))
-    assert server.amount(month(720)) == Decimal("576.144")
-    assert server.amount(list_parts(1)) == Decimal(60) / 3600
-    assert isinstance(server_tariff("gcp", machine("gcp", "n2-standard-2")), SustainedUse)
-    assert isinstance(server_tariff("gcp", machine("gcp", "e2-standard-2")), PerSecond)
-
-
-def machine(provider: str, name: str) -> MachineType:
-    found = next(prices for prices in BOOK.providers if prices.provider == provider).region().machine(name)
-    assert found is not None
-    return found
-
-
-def test_traffic_is_free_at_first_and_then_in_tiers() -> None:
-    egress = Egress(
-        free=Decimal(100),
-        tiers=(
-            Tier(up_to=Decimal(1000), price=price("0.10", Unit.GB)),
-            Tier(up_to=None, price=price("0.05", Unit.GB)),
-        ),
-    )
-
-    def cost(gigabytes: int, through: str = "0", months: int = 1) -> Decimal:
-        traffic = Traffic(monthly_bytes=gigabytes * 10**9, egress=egress, through=Decimal(through))
-        return traffic.amount(list_parts(months * LIST_MONTH))
-
-    assert [cost(size) for size in (0, 50, 100, 500, 1000, 3000)] == [0, 0, 0, 40, 90, 190]
-    assert cost(500, months=3) == 120
-    assert cost(1000, through="0.01") == 90 + Decimal("0.01") * 10**12 / GIB
-
-
-TARIFFS: tuple[Tariff, ...] = (
-    CPX22,
-    StartedHours(hourly=Decimal("0.027")),
-    StartedHoursOfMonth(monthly=Decimal("1.144")),
-    PerSecond(hourly=Decimal("0.048")),
-    SustainedUse(hourly=Decimal("0.125124")),
-    PerSecondOfMonth(monthly=Decimal("1.904")),
-    Traffic(monthly_bytes=30 * 10**12, egress=BOOK.of("gcp").region().egress, through=Decimal("0.01")),
-)
-
-
-@settings(deadline=None)
-@given(
-    INSTANTS,
-    st.integers(0, 100 * DAY),
-    st.integers(0, 100 * DAY),
-    st.sampled_from(TARIFFS),
-)
-def test_longer_is_never_cheaper(start: datetime, seconds: int, more: int, tariff: Tariff) -> None:
-    short = tariff.amount(calendar_parts(start, timedelta(seconds=seconds)))
-    long = tariff.amount(calendar_parts(start, timedelta(seconds=seconds + more)))
-    # Decimals have 28 digits; dividing by a month's seconds rounds the last.
-    assert 0 <= short <= long + Decimal("1e-20")
-
-
-@settings(deadline=None)
-@given(INSTANTS, st.integers(1, 100 * DAY))
-def test_no_month_costs_more_than_its_cap(start: datetime, seconds: int) -> None:
-    parts = calendar_parts(start, timedelta(seconds=seconds))
-    assert CPX22.amount(parts) == sum(CPX22.amount((part,)) for part in parts)
-    assert all(CPX22.amount((part,)) <= Decimal("19.49") for part in parts)
-    hours = sum(-(-part.seconds // HOUR) for part in parts)
-    assert CPX22.amount(parts) <= hours * Decimal("0.0312")
-
-
-@settings(deadline=None)
-@given(INSTANTS, st.integers(60, 50 * DAY), st.integers(60, 50 * DAY), st.sampled_from(TARIFFS[3:4]))
-def test_seconds_add_up(start: datetime, first: int, second: int, tariff: Tariff) -> None:
-    """Two stretches, each above a minute, cost what they cost in one."""
-    apart = tariff.amount(calendar_parts(start, timedelta(seconds=first))) + tariff.amount(
-        calendar_parts(start + timedelta(seconds=first), timedelta(seconds=second))
-    )
-    together = tariff.amount(calendar_parts(start, timedelta(seconds=first + second)))
-    assert abs(apart - together) < Decimal("1e-20")
-
-
-# --- Choice of machines
-
-
-def chosen(provider: str, body: str = "", only: tuple[str, ...] = ()) -> tuple[Choice, ...]:
-    prices = next(prices for prices in BOOK.providers if prices.provider == provider)
-    return choose_machines(prices.provider, prices.region(), design(body).servers, only=only)
-
-
-@pytest.mark.parametrize(
-    ("provider", "name"), [("hetzner", "cpx22"), ("aws", "t3a.medium"), ("gcp", "e2-medium")]
-)
-def test_the_drawings_servers_get_the_cheapest_that_fits(provider: str, name: str) -> None:
-    (choice,) = chosen(provider)
-    assert (choice.machine.name, len(choice.hosts)) == (name, 7)
-
-
-def test_what_is_sold_out_is_said_with_its_saving() -> None:
-    (choice,) = chosen("hetzner")
-    assert [machine.name for machine in choice.sold_out] == ["cx23", "cx33", "cx43"]
-    assert choice.saving == Decimal("19.49") - Decimal("5.49")
-    (arm_is_not_taken,) = chosen("aws")
-    assert arm_is_not_taken.sold_out == ()
-
-
-def test_cpus_memory_and_disk_all_count() -> None:
-    assert chosen("hetzner", "hosts: {workers: {cpus: 3}}")[1].machine.name == "cpx32"
-    assert chosen("hetzner", "hosts: {workers: {memory: 5GiB}}")[1].machine.name == "cpx32"
-    assert chosen("hetzner", "hosts: {workers: {disk: 100GB}}")[1].machine.name == "cpx32"
-    assert chosen("aws", "hosts: {workers: {disk: 100GB}}")[1].machine.name == "t3a.medium"
-
-
-def test_a_named_type_is_taken_even_when_it_is_sold_out() -> None:
-    (choice,) = chosen("hetzner", only=("cx23",))
-    assert (choice.machine.name, choice.sold_out) == ("cx23", ())
-    choices = chosen("hetzner", "hosts: {workers: {cpus: 4}}", only=("cx23", "ccx23"))
-    assert [choice.machine.name for choice in choices] == ["cx23", "ccx23"]
-
-
-def test_hosts_without_a_type_are_named() -> None:
-    with pytest.raises(InputError) as caught:
-        chosen("aws", "hosts: {storage: {cpus: 64}, workers: {memory: 1TiB}}")
-    assert str(caught.value) == (
-        "no x86 machine type in the price book of AWS, eu-central-1, is enough for some hosts\n"
-        "    worker-a and 1 more: 2 CPU, 1 TiB and a disk of 20 GB\n"
-        "    storage-k and 3 more: 64 CPU, 4 GiB and a disk of 20 GB\n"
-        "  `rookery prices refresh --provider aws` reads all types and what is in stock."
-    )
-    with pytest.raises(InputError) as caught:
-        chosen("hetzner", only=("cpx12",))
-    assert str(caught.value) == (
-        "no cpx12 of Hetzner, hel1, is enough for some hosts\n"
-        "    cp-1 and 6 more: 2 CPU, 4 GiB and a disk of 20 GB\n"
-        "  Name larger types, or none."
-    )
-
-
-def test_all_types_sold_out_is_said() -> None:
-    region = BOOK.of("hetzner").region()
-    none = replace(
-        region, machines=tuple(replace(m, available=False) for m in region.machines if m.name < "cq")
-    )
-    with pytest.raises(InputError, match=r"cp-1 and 6 more: .* \(sold out: cpx22, cpx32"):
-        choose_machines("hetzner", none, design().servers)
-
-
-def test_prices_convert_by_the_rate() -> None:
-    rate = BOOK.rate
-    assert rate.convert(Decimal(10), have="EUR", want="USD") == Decimal("11.133")
-    assert rate.convert(Decimal("11.133"), have="USD", want="EUR") == 10
-    assert rate.convert(Decimal(7), have="USD", want="USD") == 7

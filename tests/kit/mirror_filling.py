@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner, Result
+
+from rookery.cli.main import cli
 from rookery.mirror.downloads import Patience, Web
-from rookery.mirror.pull import Pulled, pull_mirror
+from rookery.mirror.pull import Pulled, check_mirror, pull_mirror
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.sources import Sources, archive_url, build_sources, is_tree
 from rookery.run.workspace import open_spec
-from tests.kit.mirror_world import World, archive_of
+from tests.kit.mirror_world import World, archive_of, served
 
 SHARED = b"a layer that all images have" * 50
 HELM = b'#!/bin/sh\ncat "$3"\n'
@@ -83,6 +89,37 @@ def fill(world: World, sources: Sources) -> None:
     world.image("registry.k8s.io/sig-storage/snapshot-controller:v8", b"snapshots", single=True)
 
 
+@contextmanager
+def filled_world() -> Iterator[World]:
+    """Serve a world that has everything, whatever proxies this machine has; some of it is for tokens only."""
+    made = World()
+    with pytest.MonkeyPatch.context() as environment, served(made):
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+            environment.delenv(name, raising=False)
+        fill(made, needs())
+        made.with_tokens |= {"quay.io"}
+        yield made
+
+
 def pull(world: World, folder: Path, sources: Sources | None = None) -> Pulled:
     with Web(through=world.url, patience=Patience(pauses=(0, 0))) as web:
         return pull_mirror(folder, sources or needs(), web=web, watcher=Silent())
+
+
+def check(folder: Path) -> tuple[str, ...]:
+    return check_mirror(folder, needs(), watcher=Silent())
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli, list(words), standalone_mode=False)
+
+
+def blob(world: World, name: str, layer: int) -> tuple[str, bytes]:
+    """Return URL and content of a layer of an image in the world."""
+    registry, _, rest = name.partition("/")
+    repository, _, tag = rest.partition(":")
+    base = f"https://{registry}/v2/{repository}"
+    top = json.loads(world.files[f"{base}/manifests/{tag}"])
+    manifest = json.loads(world.files[f"{base}/manifests/{top['manifests'][-1]['digest']}"])
+    url = f"{base}/blobs/{manifest['layers'][layer]['digest']}"
+    return url, world.files[url]
