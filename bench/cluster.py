@@ -31,6 +31,7 @@ from rookery.drivers.containers.runc import Runc
 from rookery.drivers.kubernetes.playbook import run_playbook
 from rookery.drivers.machine import krbd
 from rookery.plan.kubernetes import cluster_steps
+from rookery.plan.lab_nodes import lab_node_steps
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.placed import placed_items
 from rookery.systems.kubernetes.paths import ClusterPaths
@@ -69,7 +70,10 @@ def played(*, staying: bool) -> float:
 
 def ids_by_title(spec: Path) -> dict[str, str]:
     design = harness.design_of(spec)
-    return {step.title: step.id for step in cluster_steps(design, placed_items(build_stages(design)))}
+    return {
+        step.title: step.id
+        for step in cluster_steps(design, placed_items(build_stages(design)), made=lab_node_steps(design))
+    }
 
 
 def measure(mirror: Path, turns: int) -> tuple[list[Row], dict[str, tuple[int, int]]]:

@@ -14,10 +14,10 @@ import pytest
 from rookery.drivers.machine.process import CommandError
 from rookery.errors import NotPossibleError
 from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node_taints
-from rookery.run.preflight import require_installer
 from rookery.systems.kubernetes import bootstrap as module
 from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.paths import ClusterPaths
+from rookery.systems.kubernetes.preflight import require_installer
 from rookery.systems.servers import Told
 from tests.kit.designs import design
 from tests.kit.fake_cluster import FakeKubectl

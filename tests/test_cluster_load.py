@@ -20,6 +20,7 @@ from rookery.manifest import Manifest, Objects
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.load import load_objects, monitors_of, render_client_conf
 from rookery.run.workspace import open_spec
+from rookery.systems.existing.servers import ExistingServers
 from rookery.systems.kubernetes.load import LoadPod
 from rookery.systems.kubernetes.system import KubernetesSystem
 from rookery.systems.load import Run
@@ -226,7 +227,7 @@ def cluster() -> Cluster:
 @pytest.fixture
 def load(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("ROOKERY_HOME", str(tmp_path / "home"))
-    system = KubernetesSystem(design())
+    system = KubernetesSystem(design(), ExistingServers(design()))
     system.kubectl, system.helm = cluster, FakeHelm()
     found = system.load
     assert isinstance(found, Run)

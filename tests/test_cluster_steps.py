@@ -12,7 +12,8 @@ from rookery.design.build import build_design
 from rookery.drivers.machine.process import CommandError
 from rookery.errors import WaitError
 from rookery.manifest import NeededSecrets, Objects, Release, Remote, Wait
-from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, SERVER, cluster_steps
+from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, cluster_steps
+from rookery.plan.lab_nodes import SERVER, lab_node_steps
 from rookery.plan.step import Observation, plan_rest
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.placed import placed_items
@@ -59,7 +60,7 @@ def test_a_server_of_a_lab_that_is_started_again_is_a_member_as_before() -> None
     lab = open_spec("production-minimum", as_new=True).spec
     lab = lab.model_copy(update={"platform": "kubernetes"})
     made = build_design(lab, placers=PLACERS)
-    steps = cluster_steps(made, placed_items(build_stages(made)))
+    steps = cluster_steps(made, placed_items(build_stages(made)), made=lab_node_steps(made))
     everything = frozenset(step.id for step in steps)
     lost = f"{SERVER}:storage-k"
     assert [step.id for step in plan_rest(steps, Observation(facts=everything - {lost}))] == [lost]

@@ -194,7 +194,7 @@ def test_up_writes_what_became_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def break_off(*_: object, **_options: object) -> None:
         raise RookeryError("OSDs up: all OSDs: 7 of 8 up", details=("secret",))
 
-    monkeypatch.setattr("rookery.run.preflight.require_lab_machine", lambda: None)
+    monkeypatch.setattr("rookery.systems.native.preflight.require_native_lab", lambda: None)
     monkeypatch.setattr("rookery.run.up.steps_left", lambda system: system.steps()[:2])
     monkeypatch.setattr("rookery.run.up.findings_here", lambda design: ())
     monkeypatch.setattr("rookery.run.up.bring_up", break_off)
@@ -223,7 +223,7 @@ def test_down_writes_what_it_left(
 ) -> None:
     found = tuple(Leftover(kind="mount", name=name) for name in ("x", "y"))
     departure = Departure(found=found, left=tuple(item for item in found if item.name in left), seconds=1.0)
-    monkeypatch.setattr("rookery.run.preflight.require_root", lambda: None)
+    monkeypatch.setattr("rookery.systems.lab.preflight.require_lab_root", lambda: None)
     monkeypatch.setattr("rookery.run.down.bring_down", lambda *_, **_must: departure)
     result = run_command(down, "mine", "--journal", str(tmp_path))
     assert result.return_value == code
@@ -235,7 +235,7 @@ def test_down_writes_what_it_left(
 def test_down_of_nothing_is_no_matter_for_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rookery.run.preflight.require_root", lambda: None)
+    monkeypatch.setattr("rookery.systems.lab.preflight.require_lab_root", lambda: None)
     nothing = Departure(found=(), left=(), seconds=1.0)
     monkeypatch.setattr("rookery.run.down.bring_down", lambda *_, **_must: nothing)
     assert run_command(down, "mine", "--journal", str(tmp_path)).return_value == 0

@@ -17,6 +17,7 @@ from rookery.manifest import Wait
 from rookery.plan.kubernetes import SETTLED
 from rookery.run.verify import kubernetes as checks
 from rookery.run.verify.result import Outcome, Subject
+from rookery.systems.existing.servers import ExistingServers
 from rookery.systems.kubernetes.items import applier_of
 from rookery.systems.kubernetes.status import database_members, host_statuses, outlived, program_name
 from rookery.systems.kubernetes.system import KubernetesSystem
@@ -109,7 +110,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KubernetesSystem:
     cluster = design().kubernetes
     assert cluster is not None
     there = replace(design(), kubernetes=replace(cluster, bootstrap="none"))
-    found = KubernetesSystem(there)
+    found = KubernetesSystem(there, ExistingServers(there))
     found.kubectl = FakeKubectl()
     found.helm = FakeHelm()
     return found
@@ -161,7 +162,7 @@ def test_what_a_cluster_says_of_lost_servers_counts_as_nothing(system: Kubernete
     fake(system).put(one)
     waits = {one.id for one in placed() if isinstance(one.item, Wait)}
     servers = SimpleNamespace(facts=tuple, told=Told, began=lambda: {"worker-a": None})
-    system._servers = servers  # type: ignore[assignment]
+    system.servers = servers
     facts = system.observe().facts
     assert SETTLED not in facts
     assert facts & waits == frozenset()

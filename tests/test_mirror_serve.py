@@ -26,7 +26,7 @@ from rookery.mirror.serving.shelf import Shelf
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.sources import build_sources
 from rookery.run.workspace import open_spec
-from rookery.systems.kubernetes.mirror_variables import mirror_variables
+from rookery.systems.remote_variables import mirror_variables
 from tests.kit.mirror_filling import fill, pull
 from tests.kit.mirror_serving import plain_mirror, running
 from tests.kit.mirror_world import World, served

@@ -21,8 +21,10 @@ from rookery.projections.kubernetes.sources import tools
 from rookery.run.mirror_url import UNSERVED, serving_advice, settle_mirror_url
 from rookery.run.systems import find_system, require_machine
 from rookery.run.workspace import Workspace, note_system, noted_mirror_url, open_spec
+from rookery.systems.existing.servers import ExistingServers
 from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.system import KubernetesSystem
+from rookery.systems.servers import Servers
 from tests.kit.fake_cluster import FakeKubectl
 
 URL = "http://10.0.0.5:5080"
@@ -65,15 +67,15 @@ def mirror(tmp_path: Path) -> Path:
     return folder
 
 
-def variables(system: KubernetesSystem) -> dict[str, Any]:
-    return dict(system._told().variables)
+def variables(servers: Servers) -> dict[str, Any]:
+    return dict(servers.told().variables)
 
 
 # --- what servers are told
 
 
 def test_servers_are_told_of_a_served_mirror(mirror: Path) -> None:
-    told = variables(KubernetesSystem(design(), mirror=Mirror.open(mirror), mirror_url=URL))
+    told = variables(ExistingServers(design(), mirror=Mirror.open(mirror), mirror_url=URL))
     assert told["kubernetes_packages"] == "http://10.0.0.5:5080/debs/kubernetes-1.36/"
     assert told["crio_packages"] == "http://10.0.0.5:5080/debs/cri-o-1.36/"
     assert told["registry_mirrors"] == [
@@ -83,8 +85,8 @@ def test_servers_are_told_of_a_served_mirror(mirror: Path) -> None:
 
 
 def test_behind_tls_nothing_is_insecure(mirror: Path) -> None:
-    system = KubernetesSystem(design(), mirror=Mirror.open(mirror), mirror_url="https://mirror.example")
-    assert variables(system)["registry_mirrors"][0] == {
+    servers = ExistingServers(design(), mirror=Mirror.open(mirror), mirror_url="https://mirror.example")
+    assert variables(servers)["registry_mirrors"][0] == {
         "registry": "docker.io",
         "mirror": "mirror.example/docker.io",
         "insecure": False,
@@ -95,17 +97,18 @@ def test_without_one_they_are_told_of_our_own_image_only(
     mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = tmp_path / "an archive.tar"
-    monkeypatch.setattr("rookery.systems.kubernetes.system.archive_path", lambda: archive)
-    assert variables(KubernetesSystem(design(), mirror=Mirror.open(mirror))) == {}
+    monkeypatch.setattr("rookery.systems.remote_variables.archive_path", lambda: archive)
+    assert variables(ExistingServers(design(), mirror=Mirror.open(mirror))) == {}
     archive.touch()
-    assert variables(KubernetesSystem(design())) == {"apps_image_archive": str(archive)}
+    assert variables(ExistingServers(design())) == {"apps_image_archive": str(archive)}
 
 
 def test_servers_that_were_told_something_else_are_told_again(mirror: Path) -> None:
     opened = Mirror.open(mirror)
 
     def bootstrap(url: str) -> Bootstrap:
-        system = KubernetesSystem(design(), mirror=opened, mirror_url=url)
+        servers = ExistingServers(design(), mirror=opened, mirror_url=url)
+        system = KubernetesSystem(design(), servers, mirror=opened)
         kubectl = FakeKubectl()
         for host in design().servers:
             labels = node_labels(host)
@@ -130,12 +133,12 @@ def test_later_commands_know_it(mirror: Path) -> None:
     assert noted_mirror_url(name) == URL
     found = find_system(design())
     assert isinstance(found, KubernetesSystem)
-    assert "registry_mirrors" in variables(found)
+    assert "registry_mirrors" in variables(found.servers)
     note_system(workspace(), mirror_url="")
     assert noted_mirror_url(name) == ""
     found = find_system(design())
     assert isinstance(found, KubernetesSystem)
-    assert "registry_mirrors" not in variables(found)
+    assert "registry_mirrors" not in variables(found.servers)
 
 
 def test_helm_and_kubectl_need_not_be_here_with_a_mirror(

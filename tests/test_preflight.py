@@ -13,14 +13,15 @@ import pytest
 from rookery.drivers.machine import krbd, network
 from rookery.drivers.machine.process import CommandError
 from rookery.errors import ExitCode, NotPossibleError
-from rookery.run import preflight
 from rookery.run.workspace import open_spec
+from rookery.systems.lab import preflight
+from rookery.systems.native.preflight import _require_attachment, require_native_lab
 
 
 def test_without_root_the_hint_is_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(NotPossibleError) as caught:
-        preflight.require_lab_machine()
+        require_native_lab()
     assert caught.value.exit_code is ExitCode.NOT_POSSIBLE
     assert "sudo ./rookery" in str(caught.value)
 
@@ -29,7 +30,7 @@ def test_missing_commands_are_named_with_their_packages(monkeypatch: pytest.Monk
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "runc" else f"/usr/bin/{name}")
     with pytest.raises(NotPossibleError) as caught:
-        preflight.require_lab_machine()
+        require_native_lab()
     assert str(caught.value) == "this machine lacks runc\n  On Debian and Ubuntu: `apt-get install runc`."
 
 
@@ -162,7 +163,7 @@ def test_a_missing_device_is_named(
     exists = Path.exists
     monkeypatch.setattr(Path, "exists", lambda path: path.name != device and exists(path))
     with pytest.raises(NotPossibleError, match=f"there is no /dev/{device}, and {why}"):
-        preflight._require_attachment(open_spec("production-minimum", as_new=True).design)
+        _require_attachment(open_spec("production-minimum", as_new=True).design)
 
 
 @needs_root

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from rookery.design.model import Design
-from rookery.errors import InputError, RookeryError
+from rookery.errors import InputError, NeedsRootError, RookeryError
 from rookery.run import homes, lock, workspace
 from rookery.run.down import bring_down
 from rookery.run.workspace import Workspace, note_system, open_spec
+from rookery.systems.existing.servers import ExistingServers
 from rookery.systems.kubernetes.paths import ClusterPaths
+from rookery.systems.kubernetes.removal import ClusterRemoval
 from rookery.systems.kubernetes.system import KubernetesSystem
 from rookery.systems.lab import paths
+from rookery.systems.lab.nodes.servers import LabServers
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.lab.removal import LabRemoval
 from rookery.systems.native.system import NativeSystem
@@ -53,13 +56,22 @@ ON_OTHERS = "provider: existing\nplatform: kubernetes\n"
 
 def test_a_lab_goes_the_same_way_whatever_runs_on_it(machine: Path) -> None:
     native = NativeSystem(design_of(machine)).removal
-    cluster = KubernetesSystem(design_of(machine, ON_THE_LAB)).removal
+    on_the_lab = design_of(machine, ON_THE_LAB)
+    cluster = KubernetesSystem(on_the_lab, LabServers(on_the_lab, None)).removal
     assert isinstance(cluster, LabRemoval)
     assert (native.networks, native.noted) == (cluster.networks, None)
     assert cluster.noted == ClusterPaths(name=NAME).folder
     assert len(native.networks) >= 1
-    assert native.needs_root
-    assert not KubernetesSystem(design_of(machine, ON_OTHERS)).removal.needs_root
+
+
+def test_only_root_removes_a_lab(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(NeedsRootError, match="a lab makes containers, networks and mounts"):
+        NativeSystem(design_of(machine)).removal.require()
+    others = design_of(machine, ON_OTHERS)
+    removal = KubernetesSystem(others, ExistingServers(others)).removal
+    assert isinstance(removal, ClusterRemoval)
+    removal.require()
 
 
 @as_root

@@ -32,6 +32,7 @@ from rookery.plan.kubernetes import CONTENT, cluster_steps
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.placed import placed_items
 from rookery.run.workspace import open_spec
+from rookery.systems.existing.servers import ExistingServers
 from rookery.systems.kubernetes.content import Content, site_content, write_archive
 from rookery.systems.kubernetes.system import KubernetesSystem
 from tests.kit.cluster_schemas import problems
@@ -232,7 +233,7 @@ def test_the_system_has_it_as_its_last_step(tmp_path: Path, monkeypatch: pytest.
     assert CONTENT not in {step.id for step in cluster_steps(without, placed_items(build_stages(without)))}
 
     monkeypatch.setenv("ROOKERY_HOME", str(tmp_path))
-    system = KubernetesSystem(design(), pages=lambda: (page("one"),))
+    system = KubernetesSystem(design(), ExistingServers(design()), pages=lambda: (page("one"),))
     kubectl = cluster()
     system.kubectl = kubectl
     system.apply(steps[-1], quiet)

@@ -54,5 +54,9 @@ class NotPossibleError(RookeryError):
     exit_code = ExitCode.NOT_POSSIBLE
 
 
+class NeedsRootError(NotPossibleError):
+    """Only root may do what was asked; the same command does it as root."""
+
+
 class WaitError(RookeryError):
     """Something did not come about within its limit; the text says what was seen last."""

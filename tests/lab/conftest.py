@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rookery.errors import NotPossibleError
-from rookery.run.preflight import require_lab_machine
+from rookery.systems.native.preflight import require_native_lab
 from tests.kit.labs import Lab, bring_up
 
 
@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
     reason = ""
     try:
-        require_lab_machine()
+        require_native_lab()
     except NotPossibleError as error:
         reason = f"no lab on this machine: {error.what}. {error.hint}".rstrip()
     for item in items:

@@ -16,9 +16,8 @@ import pytest
 
 from rookery.drivers.machine import loop
 from rookery.drivers.machine.files import remove_tree
-from rookery.plan.kubernetes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER, cluster_steps
-from rookery.plan.step import Step
-from rookery.systems.lab.leftovers import find_leftovers, take_down
+from rookery.plan.lab_nodes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER
+from rookery.systems.lab.leftovers import take_down
 from rookery.systems.lab.nodes.root import image_root
 from rookery.systems.lab.nodes.servers import LabServers
 from rookery.versions import KUBERNETES
@@ -54,7 +53,7 @@ class Lab:
         self.folder = folder
 
     def apply(self, *ids: str) -> None:
-        steps = {step.id: step for step in cluster_steps(DESIGN, ())}
+        steps = {step.id: step for step in self.servers.steps()}
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda name: self.servers.apply(steps[name], quiet), ids))
 
@@ -84,7 +83,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def test_every_step_but_images_is_seen_as_done(lab: Lab) -> None:
-    wanted = {step.id for step in cluster_steps(DESIGN, ()) if lab.servers.makes(step)} - {IMAGE_STORE}
+    wanted = {step.id for step in lab.servers.steps() if lab.servers.makes(step)} - {IMAGE_STORE}
     assert len(wanted) == 6
     assert wanted <= set(lab.servers.facts())
 
@@ -136,9 +135,14 @@ def test_the_load_balancer_answers_and_knows_that_nobody_is_there(lab: Lab) -> N
 def test_a_server_that_lost_power_comes_back_with_what_was_written(lab: Lab) -> None:
     lab.run("storage-k", "sh", "-c", "echo kept > /etc/kept; echo more > /var/lib/kubelet/kept; sync")
     card = lab.run("storage-k", "cat", "/sys/class/net/eth0/address")
-    lab.servers.runc.delete(lab.servers.paths.container("storage-k"))
+    lab.servers.power_off("storage-k")
+    assert lab.servers.began()["storage-k"] is None
     assert f"{SERVER}:storage-k" not in set(lab.servers.facts())
-    lab.servers.apply(Step(id=f"{SERVER}:storage-k", phase="", title="", target="storage-k"), quiet)
+    lab.servers.power_off("storage-k")
+    lab.servers.power_on("storage-k", quiet)
+    began = lab.servers.began()
+    lab.servers.power_on("storage-k", quiet)
+    assert lab.servers.began() == began, "one that runs goes on"
     assert lab.run("storage-k", "cat", "/etc/kept", "/var/lib/kubelet/kept") == "kept\nmore\n"
     assert f"{SERVER}:storage-k" in set(lab.servers.facts())
     # Whoever spoke with it before finds it at once.
@@ -149,6 +153,8 @@ def test_nothing_is_left(lab: Lab) -> None:
     """Last: it takes the servers away."""
     folder = lab.servers.paths.folder
     assert len(loop.devices_of(folder)) == 2
-    take_down(lab.servers.paths)
-    assert find_leftovers(lab.servers.paths) == ()
+    removal = lab.servers.removal(noted=lab.folder / "noted")
+    assert removal.leftovers()
+    removal.take_down(quiet)
+    assert removal.leftovers() == ()
     assert loop.devices_of(folder) == ()

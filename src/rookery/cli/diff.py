@@ -97,11 +97,11 @@ def drift(system: str | None, output: str) -> int:
     """
     from rookery.cli import change_tables
     from rookery.run.answers import to_json
-    from rookery.run.preflight import require_root
     from rookery.run.systems import find_system
     from rookery.run.workspace import open_running
+    from rookery.systems.lab.preflight import require_lab_root
 
-    require_root()
+    require_lab_root()
     running = find_system(open_running(system).design)
     try:
         deviations = running.drift()

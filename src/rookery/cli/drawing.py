@@ -80,10 +80,10 @@ def diagram(spec: str | None, *, file: str, theme: _Theme, live: bool) -> int:
 def _look(system: str | None) -> tuple[Workspace, Mapping[str, Mark]]:
     """Return the workspace of a system that runs, and what differs in it."""
     from rookery.run.marks import live_marks
-    from rookery.run.preflight import require_root
     from rookery.run.workspace import open_running
+    from rookery.systems.lab.preflight import require_lab_root
 
-    require_root()
+    require_lab_root()
     workspace = open_running(system)
     return workspace, live_marks(workspace)
 

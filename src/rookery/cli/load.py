@@ -168,11 +168,11 @@ def parse_space(text: str) -> int:
 
 
 def _open(system: str | None) -> tuple[System, Spec]:
-    from rookery.run.preflight import require_root
     from rookery.run.systems import find_system
     from rookery.run.workspace import open_running
+    from rookery.systems.lab.preflight import require_lab_root
 
-    require_root()
+    require_lab_root()
     workspace = open_running(system)
     return find_system(workspace.design), workspace.spec
 

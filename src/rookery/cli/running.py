@@ -139,12 +139,12 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     from rookery.cli import views
     from rookery.run.answers import status_data, to_json
     from rookery.run.fullness import Reading
-    from rookery.run.preflight import require_root
     from rookery.run.state import patience, read_state
     from rookery.run.systems import find_system
     from rookery.run.workspace import open_running
+    from rookery.systems.lab.preflight import require_lab_root
 
-    require_root()
+    require_lab_root()
     workspace = open_running(system)
     running = find_system(workspace.design)
     console = Console(markup=False, emoji=False, highlight=False, width=terminal_width())
@@ -186,13 +186,13 @@ def verify(system: str | None, output: str) -> int:
     from rookery.cli import views
     from rookery.run.answers import to_json, verify_data
     from rookery.run.lock import hold
-    from rookery.run.preflight import require_root
     from rookery.run.systems import find_system
     from rookery.run.up import new_mark
     from rookery.run.verify.table import verify as run_checks
     from rookery.run.workspace import open_running
+    from rookery.systems.lab.preflight import require_lab_root
 
-    require_root()
+    require_lab_root()
     running = find_system(open_running(system).design)
     try:
         # What it looks at is not taken away meanwhile; several may look at once.
@@ -221,11 +221,11 @@ def open_service(service: str, system: str | None, *, browser: bool) -> int:
     rookery open site --browser
     """
     from rookery.errors import InputError, RookeryError
-    from rookery.run.preflight import require_root
     from rookery.run.systems import find_system
     from rookery.run.workspace import open_running
+    from rookery.systems.lab.preflight import require_lab_root
 
-    require_root()
+    require_lab_root()
     running = find_system(open_running(system).design)
     found = next((endpoint for endpoint in running.endpoints() if endpoint.name == service), None)
     if found is None:
@@ -252,11 +252,11 @@ def shell(host: str, command: Sequence[str], system: str | None) -> int:
     rookery shell cp-1 -- ceph -s
     """
     from rookery.cli.options import split_command
-    from rookery.run.preflight import require_root
     from rookery.run.systems import find_system
     from rookery.run.workspace import open_running
+    from rookery.systems.lab.preflight import require_lab_root
 
-    require_root()
+    require_lab_root()
     return find_system(open_running(system).design).shell(host, split_command(command))
 
 
@@ -272,10 +272,10 @@ def down(system: str | None, *, everything: bool, keeping: Keeping, output: str)
     of it is on this machine any more. All of its data is gone.
     """
     from rookery.run.answers import down_data, to_json
-    from rookery.run.preflight import require_root
     from rookery.run.workspace import is_spec, name_of, running_names
+    from rookery.systems.lab.preflight import require_lab_root
 
-    require_root()
+    require_lab_root()
     typed = system is not None and not is_spec(system)
     names = running_names() if everything else (name_of(system),)
     departures = []

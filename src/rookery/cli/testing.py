@@ -15,7 +15,7 @@ from typing import IO
 import click
 
 from rookery.errors import ExitCode, NotPossibleError
-from rookery.run.preflight import require_lab_machine
+from rookery.systems.native.preflight import require_native_lab
 from rookery.systems.native.root import ensure_image
 
 _ROOT = Path(__file__).parents[3]
@@ -98,7 +98,7 @@ def _prepare_image() -> None:
     Where that cannot be, they are skipped, and say why.
     """
     try:
-        require_lab_machine()
+        require_native_lab()
         ensure_image(lambda text: click.echo(f"--- the servers' image: {text}", err=True))
     except NotPossibleError as error:
         click.echo(f"--- the servers' image: {error}", err=True)

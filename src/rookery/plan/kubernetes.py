@@ -15,33 +15,39 @@ from rookery.plan.step import Step
 from rookery.projections.kubernetes.placed import Placed
 
 IMAGE, BOOTSTRAP = "image", "bootstrap"
-NODE_IMAGE, IMAGE_STORE, NETWORK, SERVER = "node-image", "image-store", "network", "server"
 SETTLED = "settled"
 CONTENT = "content:cdn"
-_MACHINES, _SITE = "machines", "cdn"
+# The phase of everything up to a cluster.
+MACHINES = "machines"
+_SITE = "cdn"
 
 
-def cluster_steps(design: Design, placed: Sequence[Placed]) -> tuple[Step, ...]:
-    """Return every step, in an order in which each comes after those that it needs."""
+def cluster_steps(design: Design, placed: Sequence[Placed], *, made: Sequence[Step] = ()) -> tuple[Step, ...]:
+    """Return every step, in an order in which each comes after those that it needs.
+
+    `made` are those that make the servers; none where they are there already.
+    """
     cluster = design.kubernetes
     assert cluster is not None, "only a design on Kubernetes has these steps"
     count = len(design.servers)
     there = cluster.bootstrap == "none"
     by = f"cluster of {count} servers by {cluster.bootstrap}"
-    made = "nodes of the cluster that is there" if there else by
-    # Nodes that somebody else made get our image from them too.
-    image = Step(id=IMAGE, phase=_MACHINES, title="container image of the applications")
-    steps = [image] if design.apps and not there else []
-    if design.provider == "lab":
-        steps += _lab_servers(design, tuple(step.id for step in steps))
+    title = "nodes of the cluster that is there" if there else by
+    image = Step(id=IMAGE, phase=MACHINES, title="container image of the applications")
+    steps = [*([image] if needs_image(design) else []), *made]
     # A server that is started again is a member as before: nothing is made anew for it.
     before = tuple(step.id for step in steps)
-    steps.append(Step(id=BOOTSTRAP, phase=_MACHINES, title=made, after=before))
-    if design.provider == "lab":
+    steps.append(Step(id=BOOTSTRAP, phase=MACHINES, title=title, after=before))
+    if made:
         # What a cluster says of a server that lost power is old for a while: nothing is waited for before.
         title = "no pod of a server's earlier life"
-        steps.append(Step(id=SETTLED, phase=_MACHINES, title=title, after=(BOOTSTRAP,)))
+        steps.append(Step(id=SETTLED, phase=MACHINES, title=title, after=(BOOTSTRAP,)))
     return (*steps, *_item_steps(placed, after=steps[-1].id), *_content_steps(placed))
+
+
+def needs_image(design: Design) -> bool:
+    """Whether our own container image is built here: who made the nodes brings it to them otherwise."""
+    return bool(design.apps) and design.kubernetes is not None and design.kubernetes.bootstrap != "none"
 
 
 def _item_steps(placed: Sequence[Placed], *, after: str) -> Iterator[Step]:
@@ -76,32 +82,6 @@ def _content_steps(placed: Sequence[Placed]) -> Iterator[Step]:
     last = [one.id for one in placed if _phase(one) == _SITE]
     if last:
         yield Step(id=CONTENT, phase=_SITE, title="content from this machine", after=(last[-1],))
-
-
-def _lab_servers(design: Design, needs: tuple[str, ...]) -> tuple[Step, ...]:
-    """Return the steps that make a lab's servers; `needs` are those that make our own image."""
-    servers = (
-        Step(
-            id=f"{SERVER}:{host.name}",
-            phase=_MACHINES,
-            title=f"start {host.name}",
-            # One that runs goes on, whatever becomes of the image or of another's cable.
-            after=(NODE_IMAGE, NETWORK),
-            target=host.name,
-        )
-        for host in design.hosts
-    )
-    return (
-        Step(id=NODE_IMAGE, phase=_MACHINES, title="root image of the servers"),
-        Step(
-            id=IMAGE_STORE,
-            phase=_MACHINES,
-            title="container images, unpacked once for all",
-            needs=(NODE_IMAGE, *needs),
-        ),
-        Step(id=NETWORK, phase=_MACHINES, title="network of the servers"),
-        *servers,
-    )
 
 
 def _phase(one: Placed) -> str:

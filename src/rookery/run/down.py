@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from rookery.errors import InputError
 from rookery.run.homes import forget_home
 from rookery.run.lock import hold, is_known
-from rookery.run.preflight import require_root
 from rookery.run.systems import find_system
 from rookery.run.workspace import no_such_system, open_running, running_names
 from rookery.systems.kubernetes.paths import ClusterPaths
@@ -36,8 +35,7 @@ def bring_down(
     """
     began = time.monotonic()
     removal = _removal(name)
-    if removal.needs_root:
-        require_root()
+    removal.require()
     existed = is_known(name) or name in running_names()
     with hold(name, forget=True):
         found = removal.leftovers()

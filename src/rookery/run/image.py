@@ -8,8 +8,7 @@ from pathlib import Path
 
 from rookery.apps.pod_image import image_reference
 from rookery.errors import InputError
-from rookery.run.preflight import require_image_machine
-from rookery.systems.pod_image import archive_path, ensure_archive
+from rookery.systems.pod_image import ensure_archive
 from rookery.systems.protocol import Report
 
 
@@ -27,8 +26,6 @@ def build_image(*, to: Path | None, report: Report) -> BuiltImage:
 
     Raises NotPossibleError where this machine cannot build it, InputError where `to` cannot be written.
     """
-    if not archive_path().is_file():
-        require_image_machine()
     archive = ensure_archive(report)
     if to is not None:
         _copy(archive, to)

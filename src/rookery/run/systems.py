@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,20 @@ from rookery.design.model import Design
 from rookery.errors import NotPossibleError
 from rookery.files import File
 from rookery.mirror.folder import Mirror
-from rookery.run.preflight import require_cluster_lab, require_cluster_tools, require_lab_machine
 from rookery.run.workspace import noted_mirror, noted_mirror_url, open_running
+from rookery.spec.model import Provider
+from rookery.systems.existing.servers import ExistingServers
 from rookery.systems.kubernetes.system import KubernetesSystem
+from rookery.systems.lab.nodes.servers import LabServers
 from rookery.systems.native.system import NativeSystem
 from rookery.systems.protocol import System
+from rookery.systems.servers import Servers
+
+# Whose servers a system on Kubernetes stands on: a row for each provider that this version works with.
+_SERVERS: Mapping[Provider, Callable[[Design, Mirror | None, str], Servers]] = {
+    "lab": lambda design, mirror, _: LabServers(design, mirror),
+    "existing": lambda design, mirror, url: ExistingServers(design, mirror=mirror, mirror_url=url),
+}
 
 
 def find_system(design: Design, *, mirror: Path | None = None, mirror_url: str | None = None) -> System:
@@ -29,34 +39,29 @@ def find_system(design: Design, *, mirror: Path | None = None, mirror_url: str |
 
     if design.platform == "native":
         return NativeSystem(design, pages=pages)
-    _refuse_provider(design)
     folder = mirror or noted_mirror(design.name)
     url = noted_mirror_url(design.name) if mirror_url is None else mirror_url
     made_of = None if folder is None else Mirror.open(folder)
-    return KubernetesSystem(design, pages=pages, mirror=made_of, mirror_url=url)
+    return KubernetesSystem(design, find_servers(design, made_of, url), pages=pages, mirror=made_of)
 
 
-def _refuse_provider(design: Design) -> None:
-    if design.provider not in ("existing", "lab"):
+def find_servers(design: Design, mirror: Mirror | None, mirror_url: str) -> Servers:
+    """Return the servers of a design on Kubernetes; raises NotPossibleError where nobody makes them yet."""
+    if design.provider not in _SERVERS:
         raise NotPossibleError(
             f"platform {design.platform} on provider {design.provider} cannot be brought up by this version",
             hint="It can be designed, checked and rendered (`rookery render`); what is brought up is the lab,"
             " and Kubernetes on servers that are there already (`provider: existing`).",
         )
+    return _SERVERS[design.provider](design, mirror, mirror_url)
 
 
 def require_machine(design: Design, *, mirror: Path | None = None) -> None:
-    """Raise NotPossibleError where this machine cannot bring up or look at such a system.
+    """Raise NotPossibleError where this machine cannot bring up such a system.
 
     With a mirror, given or noted, kubectl and helm come from there.
     """
-    _refuse_provider(design)
-    if design.platform == "native":
-        require_lab_machine(design)
-    elif design.provider == "lab":
-        require_cluster_lab(design)
-    elif mirror is None and noted_mirror(design.name) is None:
-        require_cluster_tools()
+    find_system(design, mirror=mirror).require()
 
 
 def _document(name: str) -> File:

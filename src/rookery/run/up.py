@@ -20,7 +20,6 @@ from rookery.run.content import look_at_content
 from rookery.run.engine import Progress, Timing, apply_steps
 from rookery.run.homes import refuse_other_home
 from rookery.run.lock import hold
-from rookery.run.preflight import require_installer
 from rookery.run.systems import find_system, require_machine
 from rookery.run.verify.result import Result
 from rookery.run.verify.table import verify
@@ -32,6 +31,7 @@ from rookery.run.workspace import (
     saved_spec,
 )
 from rookery.systems.home import home
+from rookery.systems.kubernetes.preflight import require_installer
 from rookery.systems.lab.machine import read_machine
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.root import image_root

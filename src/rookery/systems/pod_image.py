@@ -15,6 +15,7 @@ from rookery.drivers.containers.oci import Image, write_archive
 from rookery.drivers.machine.files import alone, remove_tree, write_files
 from rookery.drivers.machine.process import run
 from rookery.systems.home import image_folder
+from rookery.systems.preflight import BUILD_COMMANDS, require_commands, require_root
 from rookery.systems.protocol import Report
 from rookery.versions import DEBIAN
 
@@ -47,14 +48,26 @@ def archive_path() -> Path:
     return image_folder() / "containers" / f"apps-{image_digest()}.tar"
 
 
+def require_image_machine() -> None:
+    """Raise NotPossibleError where the image is not there, and cannot be built here."""
+    if archive_path().is_file():
+        return
+    require_root(
+        "the container image of the applications has files of other users, which only root may make",
+        hint="Build it once, as root: `sudo ./rookery image`.",
+    )
+    require_commands((("setpriv", "util-linux"), *BUILD_COMMANDS))
+
+
 def ensure_archive(report: Report) -> Path:
     """Build the image's archive if it is not there, and return where it is.
 
-    Raises NotPossibleError where Debian's mirror cannot be reached.
+    Raises NotPossibleError where this machine cannot build it, or Debian's mirror cannot be reached.
     """
     archive = archive_path()
     if archive.is_file():
         return archive
+    require_image_machine()
     archive.parent.mkdir(parents=True, exist_ok=True)
     with alone(archive.parent / ".lock"):
         if not archive.is_file():

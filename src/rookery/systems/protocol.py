@@ -152,9 +152,8 @@ class Load(Protocol):
 class Removal(Protocol):
     """A system's way out. Looking is the proof: what runs is asked, by name, no memory of what was made."""
 
-    @property
-    def needs_root(self) -> bool:
-        """Whether only root may: it takes containers, networks and mounts from this machine."""
+    def require(self) -> None:
+        """Raise NotPossibleError where whoever runs this may not remove such a system at all."""
         ...
 
     def leftovers(self) -> tuple[Leftover, ...]:
@@ -184,6 +183,15 @@ class System(Protocol):
     @property
     def addresses(self) -> Mapping[str, str]:
         """Where clients find hosts of the endpoints' URLs that DNS need not know: name -> address."""
+        ...
+
+    def require_access(self) -> None:
+        """Raise NotPossibleError where whoever runs this may not work with such a system at all, or this
+        machine lacks what asks it."""
+        ...
+
+    def require(self) -> None:
+        """Raise NotPossibleError where this machine cannot bring such a system up, access included."""
         ...
 
     def is_reachable(self) -> bool:

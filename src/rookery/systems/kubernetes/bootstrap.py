@@ -77,17 +77,16 @@ class Bootstrap:
         write_whole(self.paths.bootstrapped, f"{self._digest()}\n".encode())
 
     def _by_kubeadm(self, report: Report) -> None:
-        folder, options = self._lay_tree()
-        # A lab's servers have this machine's CPUs, and none of them is restarted on the way.
-        staying = self.design.provider == "lab"
-        run_playbook(folder, "site.yaml", report, options=options, staying=staying)
+        told = self.told()
+        folder, options = self._lay_tree(told)
+        run_playbook(folder, "site.yaml", report, options=options, staying=told.staying)
         made = folder / "kubeconfig"
         if not made.exists():
             raise RookeryError(f"the playbook left no {made}", hint="Its output above says why.")
         self._keep_kubeconfig(made.read_bytes())
 
     def _by_kubeone(self, report: Report) -> None:
-        folder, options = self._lay_tree()
+        folder, options = self._lay_tree(self.told())
         manifest = folder / "kubeone.yaml"
         run_playbook(folder, "prepare.yaml", report, options=options)
         kubeone.apply_manifest(manifest, report)
@@ -120,11 +119,11 @@ class Bootstrap:
     def _nodes(self) -> dict[str, Any]:
         return {node["metadata"]["name"]: node for node in self.kubectl.get("nodes")["items"]}
 
-    def _lay_tree(self) -> tuple[Path, tuple[str, ...]]:
+    def _lay_tree(self, told: Told) -> tuple[Path, tuple[str, ...]]:
         """Write what the playbooks run from; return their folder, and the options that they are run with."""
         for file in render_kubernetes(self.design):
             write_whole(self.paths.tree / file.path, file.content, mode=file.mode)
-        folder, told = self.paths.tree / FOLDER, self.told()
+        folder = self.paths.tree / FOLDER
         for name, variables in told.hosts.items():
             write_whole(folder / "host_vars" / f"{name}.yaml", json.dumps(variables, indent=1).encode())
         write_whole(self.paths.variables, json.dumps(told.variables, indent=1).encode(), mode=0o600)

@@ -54,9 +54,8 @@ class ClusterRemoval:
     helm: Helm
     noted: Path
 
-    @property
-    def needs_root(self) -> bool:
-        return False
+    def require(self) -> None:
+        """Nothing: who may do what, the cluster says."""
 
     def leftovers(self) -> tuple[Leftover, ...]:
         """Return everything of the system that is there; raises RookeryError where the cluster is silent."""

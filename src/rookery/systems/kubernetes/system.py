@@ -23,7 +23,7 @@ from rookery.drivers.kubernetes.helm import Helm
 from rookery.drivers.kubernetes.kubectl import Kubectl
 from rookery.drivers.machine.files import write_whole
 from rookery.drivers.machine.process import CommandError, run
-from rookery.errors import InputError, RookeryError
+from rookery.errors import RookeryError
 from rookery.load.model import USER as LOAD_USER
 from rookery.manifest import Wait
 from rookery.mirror.folder import Mirror
@@ -41,13 +41,11 @@ from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.content import Content, site_content
 from rookery.systems.kubernetes.items import Applier, applier_of
 from rookery.systems.kubernetes.load import LoadPod
-from rookery.systems.kubernetes.mirror_variables import mirror_variables
 from rookery.systems.kubernetes.paths import ClusterPaths
+from rookery.systems.kubernetes.preflight import require_cluster_tools
 from rookery.systems.kubernetes.removal import ClusterRemoval
 from rookery.systems.kubernetes.settling import Settling
 from rookery.systems.kubernetes.status import database_members, host_statuses
-from rookery.systems.lab.nodes.servers import LabServers
-from rookery.systems.lab.removal import lab_removal
 from rookery.systems.load import Run
 from rookery.systems.pod_image import archive_path, ensure_archive
 from rookery.systems.protocol import (
@@ -63,7 +61,7 @@ from rookery.systems.protocol import (
     Removal,
     Report,
 )
-from rookery.systems.servers import Told
+from rookery.systems.servers import Servers
 from rookery.versions import DISTRIBUTIONS
 
 _AGENT = (files("rookery.drivers.ceph") / "guest" / "agent.py").read_text
@@ -71,20 +69,18 @@ _DATABASE = "database"
 
 
 class KubernetesSystem:
-    """The system of a design on Kubernetes, on servers that are there already or on the lab's own.
+    """The system of a design on Kubernetes, on whatever servers it is given.
 
     With a mirror, charts and others' objects come from there and nowhere else, and so do kubectl and helm.
-    The lab's servers are made of what is in one; servers of one's own fetch from it where it is served to
-    them at `mirror_url`.
     """
 
     def __init__(
         self,
         design: Design,
+        servers: Servers,
         *,
         pages: Pages = tuple,
         mirror: Mirror | None = None,
-        mirror_url: str = "",
     ) -> None:
         assert design.kubernetes is not None
         self._design = design
@@ -97,13 +93,11 @@ class KubernetesSystem:
         )
         self.kubectl = Kubectl(kubeconfig=self.paths.kubeconfig, program=programs.get("kubectl", "kubectl"))
         self.helm = Helm(kubeconfig=self.paths.kubeconfig, program=programs.get("helm", "helm"))
-        self._made_here = design.provider == "lab"
-        self._servers = LabServers(design, mirror) if self._made_here and mirror is not None else None
+        self.servers = servers
         self._namespace = DISTRIBUTIONS[design.distribution].namespace
         self._stages = build_stages(design)
         self._placed = placed_items(self._stages)
         self._mirror = mirror
-        self._mirror_url = mirror_url
         self._pages = pages
         self._items = {one.id: one for one in self._placed}
         self._started: set[str] = set()
@@ -138,13 +132,25 @@ class KubernetesSystem:
             )
         )
 
+    def require_access(self) -> None:
+        self.servers.require_access()
+        self._require_tools()
+
+    def require(self) -> None:
+        self.servers.require()
+        self._require_tools()
+
+    def _require_tools(self) -> None:
+        """A mirror has kubectl and helm; where servers are made of one, `up` fills it first."""
+        if self._mirror is None and self._design.provider != "lab":
+            require_cluster_tools()
+
     def steps(self) -> tuple[Step, ...]:
-        return cluster_steps(self._design, self._placed)
+        return cluster_steps(self._design, self._placed, made=self.servers.steps())
 
     def observe(self) -> Observation:
         facts = {IMAGE} if archive_path().exists() else set()
-        if self._servers is not None:
-            facts |= set(self._servers.facts())
+        facts |= set(self.servers.facts())
         if self.is_reachable():
             facts |= self._applier.facts(self._placed)
             if self._settling.outlived():
@@ -161,8 +167,8 @@ class KubernetesSystem:
     def apply(self, step: Step, report: Report) -> None:
         if step.id == IMAGE:
             ensure_archive(report)
-        elif self._servers is not None and self._servers.makes(step):
-            self._servers.apply(step, report)
+        elif self.servers.makes(step):
+            self.servers.apply(step, report)
             self._started.add(step.target)
         elif step.id == BOOTSTRAP:
             self._bootstrap.run(report)
@@ -175,9 +181,7 @@ class KubernetesSystem:
 
     @property
     def _settling(self) -> Settling:
-        servers = self._servers
-        began = dict if servers is None else servers.began
-        return Settling(design=self._design, kubectl=self.kubectl, began=began)
+        return Settling(design=self._design, kubectl=self.kubectl, began=self.servers.began)
 
     @property
     def _content(self) -> Content | None:
@@ -196,9 +200,7 @@ class KubernetesSystem:
             return host_statuses(self._design, (), ())
         nodes, pods = self.kubectl.get("nodes"), self.kubectl.get("pods")
         found = host_statuses(self._design, nodes["items"], pods["items"])
-        if self._servers is None:
-            return found
-        return tuple(replace(one, memory=self._servers.memory(one.name)) for one in found)
+        return tuple(replace(one, memory=self.servers.memory(one.name)) for one in found)
 
     def drift(self) -> tuple[Deviation, ...]:
         """Return nodes that are missing or not marked, and items that are not there as they are rendered."""
@@ -316,7 +318,7 @@ class KubernetesSystem:
         return ()
 
     def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
-        return run(self._on(host, argv), timeout=timeout)
+        return run(self.servers.exec_argv(host, argv), timeout=timeout)
 
     def execute_in(
         self, target: str, argv: Sequence[str], *, namespace: str, stdin: str = "", timeout: float = 60.0
@@ -330,7 +332,7 @@ class KubernetesSystem:
         if argv and argv[0] in ("ceph", "rados", "rbd", "radosgw-admin"):
             line = list(self.kubectl.exec_argv(TOOLBOX, *argv, namespace=self._namespace, tty=terminal))
         else:
-            line = self._on(host, argv, terminal=terminal)
+            line = self.servers.exec_argv(host, argv, terminal=terminal)
         return subprocess.run(line, check=False).returncode
 
     def close(self) -> None:
@@ -344,35 +346,18 @@ class KubernetesSystem:
 
     @property
     def removal(self) -> Removal:
-        noted = self.paths.folder
-        if self._made_here:
-            # With its servers the whole cluster is gone, and what was noted of it leads nowhere.
-            return lab_removal(self._design, noted=noted)
-        return ClusterRemoval(
-            design=self._design, stages=self._stages, kubectl=self.kubectl, helm=self.helm, noted=noted
+        # With its servers the whole cluster is gone, and what was noted of it leads nowhere.
+        return self.servers.removal(noted=self.paths.folder) or ClusterRemoval(
+            design=self._design,
+            stages=self._stages,
+            kubectl=self.kubectl,
+            helm=self.helm,
+            noted=self.paths.folder,
         )
-
-    def _on(self, host: str, argv: Sequence[str], *, terminal: bool = False) -> list[str]:
-        """Return the command that runs `argv` on a host, or a shell there."""
-        if self._servers is not None:
-            return self._servers.exec_argv(host, argv or ("bash", "--login"), terminal=terminal)
-        known = {one.name: one.address for one in self._design.servers}
-        if host not in known:
-            raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
-        return ["ssh", *(() if argv else ("-t",)), known[host], *argv]
 
     @property
     def _bootstrap(self) -> Bootstrap:
-        return Bootstrap(design=self._design, paths=self.paths, kubectl=self.kubectl, told=self._told)
-
-    def _told(self) -> Told:
-        if self._servers is not None:
-            return self._servers.told()
-        archive = archive_path()
-        variables: dict[str, Any] = {"apps_image_archive": str(archive)} if archive.exists() else {}
-        if self._mirror is not None and self._mirror_url:
-            variables |= mirror_variables(self._mirror_url, self._mirror, self._cluster.version)
-        return Told(variables=variables)
+        return Bootstrap(design=self._design, paths=self.paths, kubectl=self.kubectl, told=self.servers.told)
 
     def _way(self, target: str, port: int) -> int:
         """Return a port of this machine that leads to a Service, open until `close`."""

@@ -9,6 +9,7 @@ from rookery.design.model import Design
 from rookery.drivers.machine.files import remove_tree
 from rookery.systems.lab.leftovers import find_leftovers, take_down
 from rookery.systems.lab.paths import LabPaths
+from rookery.systems.lab.preflight import require_lab_root
 from rookery.systems.protocol import Leftover, Report
 
 
@@ -24,9 +25,8 @@ class LabRemoval:
     networks: tuple[str, ...] = ()
     noted: Path | None = None
 
-    @property
-    def needs_root(self) -> bool:
-        return True
+    def require(self) -> None:
+        require_lab_root()
 
     def leftovers(self) -> tuple[Leftover, ...]:
         return find_leftovers(LabPaths(name=self.name), networks=self.networks)

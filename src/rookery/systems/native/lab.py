@@ -18,10 +18,12 @@ from rookery.errors import InputError
 from rookery.projections.native.server import SCRIPTS, server_programs
 from rookery.systems.lab.memory import cgroup_memory
 from rookery.systems.lab.paths import LabPaths
+from rookery.systems.lab.power import cut_power
 from rookery.systems.native import database, objects
 from rookery.systems.native.identity import Identity, load_identity
 from rookery.systems.native.looks import Seen, look_at
-from rookery.systems.protocol import HostStatus, Member, ProgramStatus
+from rookery.systems.native.servers import start_server
+from rookery.systems.protocol import HostStatus, Member, ProgramStatus, Report
 
 _MEMBER_LIMIT = 2.0  # seconds
 
@@ -94,6 +96,22 @@ class Lab:
 
     def s3_users_there(self) -> frozenset[str]:
         return objects.existing_users(self.admin_argv())
+
+    def power_off(self, host: str) -> None:
+        """Cut a server's power: it ends at once, without a word to anybody. One that is off stays off."""
+        cut_power(self.runc, self.paths.container(host))
+
+    def power_on(self, host: str, report: Report) -> None:
+        """Start a server again, on what it had written. One that runs goes on."""
+        if self.paths.container(host) not in self.runc.running():
+            start_server(
+                self.design,
+                self.design.host(host),
+                self.paths,
+                identity=self.identity,
+                runc=self.runc,
+                report=report,
+            )
 
     def close(self) -> None:
         with self._lock:

@@ -20,6 +20,7 @@ from rookery.plan.native import plan_native
 from rookery.plan.step import Observation, Step
 from rookery.projections.native.server import program_name
 from rookery.systems.lab.networks import ensure_network
+from rookery.systems.lab.preflight import require_lab_root
 from rookery.systems.lab.removal import LabRemoval, lab_removal
 from rookery.systems.lab.sockets import tcp_listeners
 from rookery.systems.load import Run
@@ -31,9 +32,10 @@ from rookery.systems.native.lab import Lab
 from rookery.systems.native.load import LoadContainer
 from rookery.systems.native.looks import SILENT
 from rookery.systems.native.observe import observe_native
+from rookery.systems.native.preflight import require_native_lab
 from rookery.systems.native.refresh import refresh_server
 from rookery.systems.native.root import ensure_image, image_root
-from rookery.systems.native.servers import gateway_keyring, start_server
+from rookery.systems.native.servers import gateway_keyring
 from rookery.systems.protocol import (
     Credentials,
     Deviation,
@@ -97,6 +99,12 @@ class NativeSystem:
     @property
     def addresses(self) -> Mapping[str, str]:
         return {}  # every URL of a lab has its address in it
+
+    def require_access(self) -> None:
+        require_lab_root()
+
+    def require(self) -> None:
+        require_native_lab(self.design)
 
     def require_answers(self) -> None:
         """Raise where a server hangs: what is to be done would wait for it."""
@@ -206,7 +214,7 @@ class NativeSystem:
         design, host, identity = self.design, self.design.host(name), self.lab.identity
         pid = self.lab.runc.running().get(self.lab.paths.container(name))
         if pid is None:
-            start_server(design, host, self.lab.paths, identity=identity, runc=self.lab.runc, report=report)
+            self.lab.power_on(name, report)
             return
         refresh_server(
             design,

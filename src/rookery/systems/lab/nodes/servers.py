@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from rookery.design.model import Design, Host
 from rookery.drivers.containers.runc import Runc
 from rookery.drivers.machine import network
 from rookery.drivers.machine.files import write_whole
-from rookery.errors import InputError
+from rookery.errors import InputError, NotPossibleError
 from rookery.mirror.folder import Mirror
-from rookery.plan.kubernetes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER
+from rookery.plan.lab_nodes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER, lab_node_steps
 from rookery.plan.step import Step
 from rookery.projections.kubernetes.bootstrap.kubeadm import system_reserved
 from rookery.projections.kubernetes.sources import node_repositories, repository_path
@@ -30,6 +30,7 @@ from rookery.systems.lab.nodes.machines import (
     ServerParts,
     start_machine,
 )
+from rookery.systems.lab.nodes.preflight import require_node_lab
 from rookery.systems.lab.nodes.root import ensure_image, image_root
 from rookery.systems.lab.nodes.store import (
     import_images,
@@ -38,18 +39,24 @@ from rookery.systems.lab.nodes.store import (
     wanted_images,
 )
 from rookery.systems.lab.paths import CGROUP_ROOT, LabPaths
+from rookery.systems.lab.power import cut_power
+from rookery.systems.lab.preflight import require_lab_root
+from rookery.systems.lab.removal import lab_removal
 from rookery.systems.pod_image import archive_path
-from rookery.systems.protocol import Report
+from rookery.systems.protocol import Removal, Report
 from rookery.systems.servers import Told
 
 
 class LabServers:
-    """The servers of one lab on Kubernetes, made of what is in a mirror."""
+    """The servers of one lab on Kubernetes, made of what is in a mirror.
 
-    def __init__(self, design: Design, mirror: Mirror) -> None:
+    Without one they can be looked at, and cannot be made.
+    """
+
+    def __init__(self, design: Design, mirror: Mirror | None) -> None:
         assert design.kubernetes is not None
         self._design = design
-        self._mirror = mirror
+        self._given = mirror
         self._version = design.kubernetes.version
         self.paths = LabPaths(name=design.name)
         self.runc = Runc(self.paths.runc_state)
@@ -61,12 +68,19 @@ class LabServers:
             SERVER: lambda step, report: self._start(design.host(step.target), report),
         }
 
+    def require_access(self) -> None:
+        require_lab_root()
+
+    def require(self) -> None:
+        require_node_lab(self._design)
+
+    def steps(self) -> tuple[Step, ...]:
+        return lab_node_steps(self._design)
+
     def facts(self) -> Iterator[str]:
         """Yield the ids of the steps that are done."""
-        if self._root.is_dir():
-            yield NODE_IMAGE
-        if not missing_images(self._wanted()):
-            yield IMAGE_STORE
+        if self._given is not None:
+            yield from self._images_there()
         names = frozenset(network.namespace_names())
         connected = [host for host in self._design.hosts if self._is_connected(host, names)]
         if len(connected) == len(self._design.hosts):
@@ -78,6 +92,12 @@ class LabServers:
             for host in there:
                 if machines.is_as_designed(self._design, host, self.paths, keys):
                     yield f"{SERVER}:{host.name}"
+
+    def _images_there(self) -> Iterator[str]:
+        if self._root.is_dir():
+            yield NODE_IMAGE
+        if not missing_images(self._wanted()):
+            yield IMAGE_STORE
 
     def _is_connected(self, host: Host, names: frozenset[str]) -> bool:
         """Tell whether a host's namespace is among those of the machine, with its cables plugged in."""
@@ -97,9 +117,10 @@ class LabServers:
         known = [one.name for one in self._design.hosts]
         if host not in known:
             raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
-        return self.runc.exec_argv(self.paths.container(host), argv, terminal=terminal)
+        command = tuple(argv) or ("bash", "--login")
+        return self.runc.exec_argv(self.paths.container(host), command, terminal=terminal)
 
-    def began(self) -> dict[str, float | None]:
+    def began(self) -> Mapping[str, float | None]:
         """Return when each server was started, in seconds since 1970, by its name; None for one that is not
         there."""
         return {host.name: self.runc.began(self.paths.container(host.name)) for host in self._design.servers}
@@ -108,10 +129,25 @@ class LabServers:
         """Return what a server's processes take of the machine's memory, without the page cache."""
         return cgroup_memory(self.paths.cgroup(host))
 
+    @property
+    def power_obstacle(self) -> str:
+        return ""
+
+    def power_off(self, host: str) -> None:
+        cut_power(self.runc, self.paths.container(host))
+
+    def power_on(self, host: str, report: Report) -> None:
+        if self.paths.container(host) not in self.runc.running():
+            self._start(self._design.host(host), report)
+
+    def removal(self, *, noted: Path) -> Removal:
+        return lab_removal(self._design, noted=noted)
+
     def told(self) -> Told:
         """Return what the playbooks must know of these servers."""
         settings = {host.name: {"kubelet_settings": _kubelet_settings(host)} for host in self._design.servers}
-        return Told(variables=self._variables(), hosts=settings)
+        # They have this machine's CPUs, and none of them is restarted on the way.
+        return Told(variables=self._variables(), hosts=settings, staying=True)
 
     def _variables(self) -> dict[str, Any]:
         keys = self._keys()
@@ -130,6 +166,15 @@ class LabServers:
             # It asks the kernel's configuration and modules, which are the machine's.
             "kubeadm_ignored": ["SystemVerification"],
         }
+
+    @property
+    def _mirror(self) -> Mirror:
+        if self._given is None:
+            raise NotPossibleError(
+                f"nobody knows which mirror the servers of {self._design.name} are made of",
+                hint="`rookery up` fills one and notes it; `--mirror` names another.",
+            )
+        return self._given
 
     def _keys(self) -> Keys:
         with self._lock:  # servers start side by side, and each key is made once

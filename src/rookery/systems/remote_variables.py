@@ -1,4 +1,4 @@
-"""What servers are told of a mirror that is served to them: where packages and images come from."""
+"""What servers elsewhere are told: where our own image is, and of a mirror that is served to them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,20 @@ from urllib.parse import urlsplit
 
 from rookery.mirror.folder import Mirror
 from rookery.projections.kubernetes.sources import node_repositories, repository_path
+from rookery.systems.pod_image import archive_path
+
+
+def remote_variables(*, mirror: Mirror | None, url: str, version: str) -> dict[str, Any]:
+    """Return the playbooks' variables for servers that share no folder with this machine.
+
+    Our own image is sent to them once it is built. The rest they fetch from a mirror where one is served at
+    `url`, else from the internet. `version` is Kubernetes' minor one.
+    """
+    archive = archive_path()
+    variables: dict[str, Any] = {"apps_image_archive": str(archive)} if archive.exists() else {}
+    if mirror is not None and url:
+        variables |= mirror_variables(url, mirror, version)
+    return variables
 
 
 def mirror_variables(url: str, mirror: Mirror, version: str) -> dict[str, Any]:

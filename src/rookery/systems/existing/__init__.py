@@ -1,0 +1,1 @@
+"""Servers that were there already: somebody else made them, and they are reached by SSH."""

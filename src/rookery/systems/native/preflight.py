@@ -1,0 +1,27 @@
+"""Whether this machine can run the native system, with all that its design has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rookery.design.model import Design
+from rookery.drivers.machine import krbd
+from rookery.systems.lab.preflight import require_device, require_lab
+from rookery.systems.native.root import image_root
+from rookery.systems.preflight import BUILD_COMMANDS
+
+
+def require_native_lab(design: Design | None = None) -> None:
+    """Raise NotPossibleError where a lab cannot run here, or not all that its design has."""
+    require_lab(commands=() if image_root().is_dir() else BUILD_COMMANDS)
+    if design is not None:
+        _require_attachment(design)
+
+
+def _require_attachment(design: Design) -> None:
+    """Volumes are attached by the kernel's RBD, else by a FUSE file below a loop device; CephFS is FUSE."""
+    if design.volumes and not krbd.is_available():
+        require_device(Path("/dev/loop-control"), "loop", "volumes are attached by loop devices")
+        require_device(Path("/dev/fuse"), "fuse", "volumes are attached by a program, through FUSE")
+    if design.file_system is not None and design.apps:
+        require_device(Path("/dev/fuse"), "fuse", "CephFS is mounted by a program, through FUSE")
