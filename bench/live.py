@@ -35,7 +35,7 @@ from rookery.drivers.clients.http import Browser
 from rookery.drivers.machine.process import run
 from rookery.plan.step import Step
 from rookery.run.engine import apply_steps
-from rookery.run.up import steps_left
+from rookery.run.prepared import steps_left
 from rookery.run.workspace import open_running
 from rookery.systems.native.system import NativeSystem
 

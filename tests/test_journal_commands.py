@@ -195,9 +195,9 @@ def test_up_writes_what_became_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise RookeryError("OSDs up: all OSDs: 7 of 8 up", details=("secret",))
 
     monkeypatch.setattr("rookery.systems.native.preflight.require_native_lab", lambda: None)
-    monkeypatch.setattr("rookery.run.up.steps_left", lambda system: system.steps()[:2])
-    monkeypatch.setattr("rookery.run.up.findings_here", lambda design: ())
-    monkeypatch.setattr("rookery.run.up.bring_up", break_off)
+    monkeypatch.setattr("rookery.run.prepared.steps_left", lambda system: system.steps()[:2])
+    monkeypatch.setattr("rookery.run.prepared.findings_here", lambda design: ())
+    monkeypatch.setattr("rookery.run.prepared.Prepared.run", break_off)
     spec = tmp_path / "my.yaml"
     spec.write_text("apiVersion: rookery/v1\npattern: production-minimum\nname: mine\n")
     result = run_command(up, str(spec), "--output", "json")

@@ -36,7 +36,7 @@ def plan(spec: str | None, *, simulate: bool, output: str) -> int:
     from rookery.cli.simulation_table import simulation_view
     from rookery.design.checks import Severity
     from rookery.run.answers import plan_data, to_json
-    from rookery.run.up import findings_here
+    from rookery.run.findings import findings_here
     from rookery.run.workspace import open_spec
 
     workspace = open_spec(spec)
@@ -75,8 +75,8 @@ def _steps_left(workspace: Workspace) -> tuple[Step, ...] | None:
     import os
 
     from rookery.errors import NotPossibleError
+    from rookery.run.prepared import steps_left
     from rookery.run.systems import find_system
-    from rookery.run.up import steps_left
 
     try:
         system = find_system(workspace.design)

@@ -19,7 +19,7 @@ from rookery.run.verify.result import Outcome, Result
 
 if TYPE_CHECKING:
     from rookery.run.down import Departure
-    from rookery.run.up import Arrival
+    from rookery.run.prepared import Arrival, Prepared
     from rookery.run.workspace import Workspace
     from rookery.systems.protocol import System
 
@@ -55,7 +55,8 @@ def up(spec: str | None, mirror: Path | None, mirror_url: str | None, keeping: K
     from rookery.cli.mirroring import Shown
     from rookery.run.lock import remember
     from rookery.run.own_mirror import ensure_supplies
-    from rookery.run.systems import find_system, require_machine
+    from rookery.run.prepared import prepared
+    from rookery.run.systems import require_machine
     from rookery.run.workspace import open_spec
 
     workspace = open_spec(spec)
@@ -64,12 +65,14 @@ def up(spec: str | None, mirror: Path | None, mirror_url: str | None, keeping: K
     url = _settle_mirror_url(workspace, mirror_url, mirror)
     with Shown() as shown:
         mirror = ensure_supplies(workspace.design, mirror, watcher=shown)
-    system = find_system(workspace.design, mirror=mirror, mirror_url=url)
     beside = Path(workspace.source) if spec is not None and Path(workspace.source).is_file() else None
     digest = spec_digest(workspace.spec)
-    with recorded(keeping, system=workspace.design.name, digest=digest, beside=beside, begins=True) as record:
-        arrival = _bring_up(workspace, system, record, mirror, url)
-        _show_arrival(arrival, system, output)
+    with (
+        recorded(keeping, system=workspace.design.name, digest=digest, beside=beside, begins=True) as record,
+        prepared(workspace, mirror=mirror, mirror_url=url) as ready,
+    ):
+        arrival = _bring_up(ready, record)
+        _show_arrival(arrival, ready.system, output)
         return record.ends(_verdict(arrival.results), views.results_summary(arrival.results))
 
 
@@ -83,28 +86,24 @@ def _settle_mirror_url(workspace: Workspace, given: str | None, mirror: Path | N
     return url
 
 
-def _bring_up(
-    workspace: Workspace, system: System, record: Record, mirror: Path | None, mirror_url: str
-) -> Arrival:
+def _bring_up(ready: Prepared, record: Record) -> Arrival:
     """Say what is about to be done, then do it."""
     from rookery.cli import views
     from rookery.cli.patience import quiet
     from rookery.cli.progress import ConsoleProgress
-    from rookery.run.up import bring_up, findings_here, steps_left
 
     talk = Console(stderr=True, markup=False, emoji=False, highlight=False, width=terminal_width())
-    steps = steps_left(system)
-    system.close()
-    record.did = f"{len(steps)} of {len(system.steps())} steps: {', '.join(step.id for step in steps)}"
+    steps = ready.steps
+    record.did = f"{len(steps)} of {len(ready.system.steps())} steps: {', '.join(step.id for step in steps)}"
     views.print_blocks(
         talk,
-        ("", views.design_view(workspace.design)),
-        ("What the checks say", views.findings_view(findings_here(workspace.design))),
+        ("", views.design_view(ready.design)),
+        ("What the checks say", views.findings_view(ready.findings)),
         (f"{len(steps)} steps", views.steps_view(steps)),
     )
     talk.print()
     with quiet(), ConsoleProgress(talk, len(steps)) as progress:
-        return bring_up(workspace, progress, mirror=mirror, mirror_url=mirror_url)
+        return ready.run(progress)
 
 
 def _show_arrival(arrival: Arrival, system: System, output: str) -> None:
@@ -187,7 +186,7 @@ def verify(system: str | None, output: str) -> int:
     from rookery.run.answers import to_json, verify_data
     from rookery.run.lock import hold
     from rookery.run.systems import find_system
-    from rookery.run.up import new_mark
+    from rookery.run.verify.table import new_mark
     from rookery.run.verify.table import verify as run_checks
     from rookery.run.workspace import open_running
     from rookery.systems.lab.preflight import require_lab_root

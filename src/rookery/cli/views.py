@@ -15,8 +15,8 @@ from rookery.design.survival import Survives, survival
 from rookery.plan.step import Step
 from rookery.run.engine import phase_seconds
 from rookery.run.fullness import NEARLY_FULL, Look
+from rookery.run.prepared import Arrival
 from rookery.run.state import AppInstance
-from rookery.run.up import Arrival
 from rookery.run.verify.result import Outcome, Result
 from rookery.systems.protocol import Endpoint, HostStatus
 from rookery.units import format_seconds, format_size

@@ -17,8 +17,8 @@ from rookery.plan.step import Step
 from rookery.run.down import Departure
 from rookery.run.engine import phase_seconds
 from rookery.run.fullness import Look
+from rookery.run.prepared import Arrival
 from rookery.run.state import State
-from rookery.run.up import Arrival
 from rookery.run.verify.result import Outcome, Result
 from rookery.systems.protocol import Endpoint
 

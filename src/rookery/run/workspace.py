@@ -31,11 +31,12 @@ _DEFAULT_PATTERN = "production-minimum"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A spec with its design; `source` says where the spec came from."""
+    """A spec with its design, in which what was `kept` stands; `source` says where the spec came from."""
 
     spec: Spec
     design: Design
     source: str
+    kept: Kept
 
 
 def open_spec(target: str | None, *, as_new: bool = False, provider: str = "") -> Workspace:
@@ -50,6 +51,13 @@ def open_spec(target: str | None, *, as_new: bool = False, provider: str = "") -
         changed.pop("platform", None)
         spec = type(spec).model_validate(changed)
     return _workspace(spec, source, Kept() if as_new else read_kept(spec.name))
+
+
+def opened_again(workspace: Workspace) -> Workspace:
+    """Return a workspace in which stands what stands now: another command may have ended since it was
+    opened."""
+    kept = read_kept(workspace.spec.name)
+    return workspace if kept == workspace.kept else _workspace(workspace.spec, workspace.source, kept)
 
 
 def open_changed(target: str, before: Design) -> Workspace:
@@ -210,4 +218,5 @@ def is_spec(target: str) -> bool:
 
 
 def _workspace(spec: Spec, source: str, kept: Kept) -> Workspace:
-    return Workspace(spec=spec, design=build_design(spec, placers=PLACERS, kept=kept), source=source)
+    design = build_design(spec, placers=PLACERS, kept=kept)
+    return Workspace(spec=spec, design=design, source=source, kept=kept)

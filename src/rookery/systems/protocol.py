@@ -198,6 +198,10 @@ class System(Protocol):
         """Whether what runs the system answers at all: its first server, or its API server."""
         ...
 
+    def require_answers(self) -> None:
+        """Raise RookeryError where a server hangs, for which what is to be done would wait."""
+        ...
+
     def steps(self) -> tuple[Step, ...]:
         """Every step that brings the system up."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -232,6 +233,11 @@ def verify(system: System, *, mark: str, checks: Sequence[Check] = CHECKS) -> tu
     with Browser(str(system.ca_file), system.addresses) as browser, ThreadPoolExecutor(max_workers=8) as pool:
         subject = Subject(system=system, browser=browser, mark=mark)
         return tuple(pool.map(lambda check: _run(check, subject), chosen))
+
+
+def new_mark() -> str:
+    """Return a name for what a verification makes for a moment, which no other has."""
+    return f"{int(time.time())}-{os.urandom(3).hex()}"
 
 
 def _run(check: Check, subject: Subject) -> Result:

@@ -100,6 +100,7 @@ class KubernetesSystem:
         self._mirror = mirror
         self._pages = pages
         self._items = {one.id: one for one in self._placed}
+        self._addresses: Mapping[str, str] = {}
         self._started: set[str] = set()
         self._sessions: dict[str, CephSession] = {}
         self._ways: dict[tuple[str, int], int] = {}
@@ -195,6 +196,9 @@ class KubernetesSystem:
         """Tell whether the API server answers."""
         return self.paths.kubeconfig.exists() and self.kubectl.reachable()
 
+    def require_answers(self) -> None:
+        """Nothing: of a node that hangs the cluster moves its pods elsewhere, and nothing waits for it."""
+
     def hosts(self) -> tuple[HostStatus, ...]:
         if not self.is_reachable():
             return host_statuses(self._design, (), ())
@@ -220,13 +224,15 @@ class KubernetesSystem:
         ]
         return (*nodes, *differing)
 
-    @cached_property
+    @property
     def addresses(self) -> Mapping[str, str]:
         """Where each name leads that is served to the outside: nobody's DNS needs to know them."""
-        address = self._door()
-        if not address:
-            return {}
-        return {f"{door.name}.{self._cluster.domain}": address for door in doors_of(self._design)}
+        # Known once the Gateway has its address; before, it is asked for again.
+        if not self._addresses and (address := self._door()):
+            self._addresses = {
+                f"{door.name}.{self._cluster.domain}": address for door in doors_of(self._design)
+            }
+        return self._addresses
 
     def _door(self) -> str:
         """Return the address that people come to: the Gateway's, or without one the load balancer's."""
