@@ -10,13 +10,12 @@ same servers.
 
 Where the machine's kernel has no rbd, the design is one without block storage: no database, no monitoring.
 
-Run as root: PYTHONPATH=src python bench/cluster.py --mirror DIR [--turns 2] [--json]
+Run as root: PYTHONPATH=src python bench/cluster.py --mirror DIR [--turns 2] [--json] [--record]
 Exit status 1 where a limit is passed or something fails.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -112,12 +111,11 @@ def measure(mirror: Path, turns: int) -> tuple[list[Row], dict[str, tuple[int, i
 
 def main() -> int:
     """Print the figures; return 1 where a limit is passed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = harness.arguments(__doc__)
     parser.add_argument(
         "--mirror", type=Path, required=True, help="a folder that `rookery mirror pull` filled"
     )
     parser.add_argument("--turns", type=int, default=2, help="how often the playbooks are played, each way")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     harness.prepare()
     try:
@@ -125,7 +123,7 @@ def main() -> int:
     except FailedError as error:
         print(error, file=sys.stderr)
         return 1
-    return show(rows, memory, as_json=options.json)
+    return show(rows, memory, options, __file__)
 
 
 if __name__ == "__main__":

@@ -4,19 +4,18 @@ Each `up` must exit 0 (every check of the verification passed) and each `down` m
 process, which has seen nothing of the lab, searches the machine with `find_leftovers`. The first failure ends
 the run. Times are wall clocks of the whole processes.
 
-Run as root: PYTHONPATH=src python bench/cycles.py [--cycles 20] [--json]
+Run as root: PYTHONPATH=src python bench/cycles.py [--cycles 20] [--json] [--record]
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
 from pathlib import Path
 
 import harness
-from harness import FailedError
+from harness import FailedError, Row
 from rookery.systems.lab.leftovers import find_leftovers
 from rookery.systems.lab.paths import LabPaths
 
@@ -49,11 +48,23 @@ def render(cycles: list[dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
+def rows_of(cycles: list[dict[str, float]]) -> list[Row]:
+    """Return the medians and the longest times, for the record."""
+    return [
+        Row(
+            name=f"{column}, {name} of {len(cycles)} cycles",
+            value=reduce([c[column] for c in cycles]),
+            unit="s",
+        )
+        for column in COLUMNS
+        for name, reduce in (("median", statistics.median), ("longest", max))
+    ]
+
+
 def main() -> int:
     """Print the table; return 1 where a cycle failed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = harness.arguments(__doc__)
     parser.add_argument("--cycles", type=int, default=20)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     harness.prepare()
     cycles: list[dict[str, float]] = []
@@ -72,6 +83,8 @@ def main() -> int:
         print(render(cycles))
     if failure:
         print(failure, file=sys.stderr)
+    elif cycles:
+        harness.record(rows_of(cycles), options, __file__)
     return 1 if failure else 0
 
 

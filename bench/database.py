@@ -16,13 +16,11 @@ Where the machine's cores are busy, the rates are what CPU allows. So the CPU ti
 too, by server, without what the lab takes at rest and what the kernel does in threads of its own: what
 failover costs, whatever else the machine does.
 
-Run as root: PYTHONPATH=src python bench/database.py [--rounds 3] [--seconds 15] [--json]
+Run as root: PYTHONPATH=src python bench/database.py [--rounds 3] [--seconds 15] [--json] [--record]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
 import statistics
 import sys
@@ -236,10 +234,9 @@ def rows_of(found: Rates) -> list[Row]:
 
 def main() -> int:
     """Print the figures; return 1 where a limit is passed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = harness.arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=15, choices=range(5, 121))
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     harness.prepare()
     try:
@@ -254,7 +251,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     rows = rows_of(found)
-    print(json.dumps(harness.data(rows), indent=1) if options.json else harness.table(rows))
+    harness.tell(rows, options, __file__)
     return 0 if all(row.ok for row in rows) else 1
 
 

@@ -3,13 +3,11 @@
 How: each command as a user types it, Python's start included, several times; the median counts. The floor is
 the same program when it only says its version: what is above it is the command's own work.
 
-Run: PYTHONPATH=src python bench/designing.py [--rounds 5] [--json]
+Run: PYTHONPATH=src python bench/designing.py [--rounds 5] [--json] [--record]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -69,9 +67,8 @@ def measure(rounds: int, folder: Path) -> list[Row]:
 
 def main() -> int:
     """Print the figures; return 1 where a limit is passed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = harness.arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +76,7 @@ def main() -> int:
     except FailedError as error:
         print(error, file=sys.stderr)
         return 1
-    print(json.dumps(harness.data(rows), indent=1) if options.json else harness.table(rows))
+    harness.tell(rows, options, __file__)
     return 0 if all(row.ok for row in rows) else 1
 
 

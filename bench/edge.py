@@ -17,16 +17,15 @@ TLS of large answers apart) is large, no server comes to 10 times another. So ea
 request is told too, of its processes alone: of a gateway without the OSDs that it reads from. The page is
 just so large that bare nginx sends it as one TLS record of 16 KiB, and the edge, which adds headers, as two.
 
-Run as root, with Debian's wrk: PYTHONPATH=src python bench/edge.py [--rounds 3] [--seconds 5] [--json]
+Run as root, with Debian's wrk:
+PYTHONPATH=src python bench/edge.py [--rounds 3] [--seconds 5] [--json] [--record]
 The limits (0.9 of bare nginx, 10 times RGW) only inform: the exit status is 1 for failures alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import http.client
-import json
 import re
 import shutil
 import ssl
@@ -257,10 +256,9 @@ def rows_of(
 
 def main() -> int:
     """Print the figures; return 1 where they could not be measured."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = harness.arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=LONGEST, choices=range(1, LONGEST + 1))
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     harness.prepare()
     if shutil.which("wrk") is None:
@@ -273,7 +271,7 @@ def main() -> int:
     except FailedError as error:
         print(error, file=sys.stderr)
         return 1
-    print(json.dumps(harness.data(rows), indent=1) if options.json else harness.table(rows))
+    harness.tell(rows, options, __file__)
     return 0
 
 

@@ -6,13 +6,11 @@ power cut would end it, at a moment that moves through Patroni's loop from round
 longest time between two acknowledged rows; every acknowledged row must be there afterwards. Between rounds
 `up` brings the lost server back, which then follows the new primary.
 
-Run as root: PYTHONPATH=src python bench/failover.py [--rounds 6] [--json]
+Run as root: PYTHONPATH=src python bench/failover.py [--rounds 6] [--json] [--record]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import signal
 import statistics
@@ -71,9 +69,8 @@ def measure(rounds: int) -> list[Account]:
 
 def main() -> int:
     """Print the figures; return 1 where a limit is passed or a row is lost."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = harness.arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     harness.prepare()
     try:
@@ -93,7 +90,7 @@ def main() -> int:
         Row(name="rows acknowledged", value=sum(a.acknowledged for a in accounts), unit=""),
         Row(name="acknowledged rows lost", value=lost, unit="", limit=0),
     ]
-    print(json.dumps(harness.data(rows), indent=1) if options.json else harness.table(rows))
+    harness.tell(rows, options, __file__)
     return 0 if all(row.ok for row in rows) else 1
 
 

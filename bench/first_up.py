@@ -4,13 +4,11 @@ ROOKERY_HOME is a fresh folder, so there is neither image nor lab. Reported are 
 builds the image, which a mirror's speed decides, and the rest of the process's wall clock, verification
 included, which has the limit. The folder is removed at the end, after a look that nothing is mounted in it.
 
-Run as root: PYTHONPATH=src python bench/first_up.py [--folder /var/tmp] [--json]
+Run as root: PYTHONPATH=src python bench/first_up.py [--folder /var/tmp] [--json] [--record]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import shutil
 import sys
 import tempfile
@@ -49,9 +47,8 @@ def remove(folder: Path) -> None:
 
 def main() -> int:
     """Print the figures; return 1 where the limit is passed or something failed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = harness.arguments(__doc__)
     parser.add_argument("--folder", default="/var/tmp", help="an ordinary file system with 3 GB free")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     harness.prepare()
     folder = Path(tempfile.mkdtemp(prefix="rookery-first-up-", dir=options.folder))
@@ -63,7 +60,7 @@ def main() -> int:
     except FailedError as error:
         print(error, file=sys.stderr)
         return 1
-    print(json.dumps(harness.data(rows), indent=1) if options.json else harness.table(rows))
+    harness.tell(rows, options, __file__)
     return 0 if all(row.ok for row in rows) else 1
 
 

@@ -1,10 +1,12 @@
-"""What the measurements share: running `rookery` with a time limit, a lab of their own, tables of results."""
+"""What the measurements share: running `rookery` with a time limit, a lab of their own, results, records."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import figures
 from rookery.design.model import Design
 from rookery.run.workspace import open_spec
 from rookery.systems.lab.paths import CGROUP_ROOT
@@ -63,6 +66,20 @@ class Row:
         if self.limit is None:
             return True
         return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+
+def arguments(doc: str | None) -> argparse.ArgumentParser:
+    """Return the parser that every measurement begins with; `doc` is its docstring."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--record",
+        nargs="?",
+        const="",
+        metavar="NOTE",
+        help="keep the figures in docs/figures, and in docs/figures.md; NOTE says under which conditions",
+    )
+    return parser
 
 
 def launcher() -> tuple[str, ...]:
@@ -275,3 +292,50 @@ def data(rows: Iterable[Row]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def tell(rows: Sequence[Row], options: argparse.Namespace, program: str) -> None:
+    """Print the figures as the options want them, and record them where these say so."""
+    print(json.dumps(data(rows), indent=1) if options.json else table(rows))
+    record(rows, options, program)
+
+
+def record(
+    rows: Sequence[Row], options: argparse.Namespace, program: str, *, folder: Path = figures.FOLDER
+) -> None:
+    """Keep what a program (its file) measured in `folder`, in place of its last record.
+
+    Nothing is kept without `--record`.
+    """
+    if options.record is None:
+        return
+    path = folder / f"{Path(program).stem}.json"
+    content = {
+        "benchmark": f"bench/{Path(program).name}",
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "commit": _commit(),
+        "machine": _machine(),
+        "transcribed": "",
+        "notes": [options.record] if options.record else [],
+        "rows": data(rows),
+    }
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{path} is written", file=sys.stderr)
+    if folder == figures.FOLDER:
+        figures.main()
+
+
+def _commit() -> str:
+    """Return the commit that is measured, marked where files differ from it."""
+    # Root measures what somebody else may own, which git refuses unless it is told.
+    argv = ("git", "-c", "safe.directory=*", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=7")
+    done = subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, check=False, encoding="utf-8")
+    return done.stdout.strip() or "unknown"
+
+
+def _machine() -> str:
+    """Return what the machine is: its system, cores and memory."""
+    release = Path("/etc/os-release").read_text(encoding="utf-8")
+    name = re.search(r'^PRETTY_NAME="?([^"\n]*)', release, re.MULTILINE)
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
+    return f"{name[1] if name else 'Linux'}, {os.cpu_count()} cores, {total:.0f} GiB of memory"

@@ -14,7 +14,7 @@ alike. Figures are medians of the rounds.
   nobody maps left out.
 - `plan`: wall clock of the whole process.
 
-Run as root: PYTHONPATH=src python bench/lab.py [--rounds 3] [--json]
+Run as root: PYTHONPATH=src python bench/lab.py [--rounds 3] [--json] [--record]
 Exit status 1 where a limit is passed or something fails.
 """
 
@@ -132,12 +132,13 @@ def memory_table(memory: dict[str, tuple[int, int]]) -> str:
     return "\n".join(lines)
 
 
-def show(rows: Sequence[Row], memory: dict[str, tuple[int, int]], *, as_json: bool) -> int:
-    """Print figures and what takes the memory; return 1 where a limit is passed."""
-    if as_json:
-        print(json.dumps(harness.data(rows), indent=1))
-    else:
-        print(f"{harness.table(rows)}\n\n{memory_table(memory)}")
+def show(
+    rows: Sequence[Row], memory: dict[str, tuple[int, int]], options: argparse.Namespace, program: str
+) -> int:
+    """Print figures and what takes the memory, and record them; return 1 where a limit is passed."""
+    harness.tell(rows, options, program)
+    if not options.json:
+        print(f"\n{memory_table(memory)}")
     return 0 if all(row.ok for row in rows) else 1
 
 
@@ -170,9 +171,8 @@ def measure(rounds: int) -> Samples:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = harness.arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true", help="print JSON with every sample instead of tables")
     return parser.parse_args(arguments)
 
 
@@ -190,6 +190,7 @@ def main() -> int:
         print(json.dumps({"rows": harness.data(rows), "samples": vars_of(samples)}, indent=1))
     else:
         print("\n\n".join((harness.table(rows), memory_table(samples.memory[-1]), phase_table(samples))))
+    harness.record(rows, options, __file__)
     return 0 if all(row.ok for row in rows) else 1
 
 

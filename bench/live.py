@@ -8,15 +8,13 @@ the end of the longest standstill against the moment when the lock's PG was acti
 before it. Losses go round all storage nodes; what hangs is the node that leads the lock's object. Between
 rounds the node is brought back and the cluster is healthy again, the viewer reading on.
 
-Run as root: PYTHONPATH=src python bench/live.py [--losses 20] [--hangs 5] [--system NAME] [--json]
+Run as root: PYTHONPATH=src python bench/live.py [--losses 20] [--hangs 5] [--system NAME] [--json] [--record]
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import itertools
-import json
 import os
 import re
 import signal
@@ -261,11 +259,10 @@ def rows_of(rounds: Sequence[Round]) -> list[Row]:
 
 def main() -> int:
     """Print the figures; return 1 where the aim is missed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = harness.arguments(__doc__)
     parser.add_argument("--losses", type=int, default=20)
     parser.add_argument("--hangs", type=int, default=5)
     parser.add_argument("--system", default="", help="break this lab, which runs, not one of its own")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     harness.prepare()
     try:
@@ -279,7 +276,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     rows = rows_of(rounds)
-    print(json.dumps(harness.data(rows), indent=1) if options.json else harness.table(rows))
+    harness.tell(rows, options, __file__)
     return 0 if all(row.ok for row in rows) else 1
 
 

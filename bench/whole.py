@@ -4,12 +4,11 @@ How: `up` with verification by the command a user types, once with the films to 
 before is set aside and put back afterwards), then with them in place; `down` after each. Memory is the
 proportional set size of every process in the lab's cgroups, storage daemons included, after verification.
 
-Run as root: PYTHONPATH=src python bench/whole.py [--rounds 3] [--json]
+Run as root: PYTHONPATH=src python bench/whole.py [--rounds 3] [--json] [--record]
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import statistics
 import sys
@@ -67,9 +66,8 @@ def measure(rounds: int) -> tuple[list[Row], dict[str, tuple[int, int]]]:
 
 def main() -> int:
     """Print the figures; return 1 where a limit is passed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = harness.arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     harness.prepare()
     try:
@@ -77,7 +75,7 @@ def main() -> int:
     except FailedError as error:
         print(error, file=sys.stderr)
         return 1
-    return show(rows, memory, as_json=options.json)
+    return show(rows, memory, options, __file__)
 
 
 if __name__ == "__main__":
