@@ -75,7 +75,7 @@ def cli(ctx: click.Context, *, verbose: bool) -> None:
 @click.command()
 @click.argument("kind", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(kind: str) -> None:
-    """Print what makes your shell complete rookery's commands.
+    """Print what makes your shell complete rookery's commands, hosts and patterns.
 
     \b
     rookery completion bash > /etc/bash_completion.d/rookery
