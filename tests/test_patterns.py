@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,19 @@ def test_each_pattern_is_tuned_for_its_use() -> None:
 def test_the_document_is_current() -> None:
     text = render_patterns_document((name, design(name)) for name in pattern_names())
     assert (ROOT / "docs/patterns.md").read_text() == text, "write render_patterns_document() to it"
+
+
+def test_the_document_compares_them_before_it_tells_of_each() -> None:
+    text = (ROOT / "docs/patterns.md").read_text().partition("\n## ")[0]
+    rows = re.findall(
+        r"^\| \[(.+)\]\(#\1\) \| (\d+) \| (Use it .+\.) \| service (.+) \|$", text, re.MULTILINE
+    )
+    assert {row[0]: (int(row[1]), row[3]) for row in rows} == {
+        "compact": (3, "goes on, heals when the node is back"),
+        "database": (10, "goes on, heals"),
+        "file-heavy": (7, "goes on, heals"),
+        "ha-control-plane": (9, "goes on, heals"),
+        "hyperconverged": (5, "goes on, heals"),
+        "object-heavy": (7, "goes on, heals when the node is back"),
+        "production-minimum": (7, "goes on, heals"),
+    }

@@ -36,7 +36,18 @@ This page is generated from the patterns.
 
 def render_patterns_document(patterns: Iterable[tuple[str, Design]]) -> str:
     """Return the text of docs/patterns.md: a section for each pattern, given by name with its design."""
-    return "\n".join((_PATTERNS_HEAD, *(_pattern(name, design) for name, design in patterns)))
+    found = list(patterns)
+    overview = ["| pattern | servers | what for | losing a storage node |", "|---|---:|---|---|"]
+    overview += [_overview(name, design) for name, design in found]
+    return "\n".join((_PATTERNS_HEAD, *overview, "", *(_pattern(name, design) for name, design in found)))
+
+
+def _overview(name: str, design: Design) -> str:
+    lost = next(said for said in survival(design) if said.subject == "any one storage node")
+    service = "service goes on" if lost.service else "service stops"
+    healing = "heals" if lost.heals else "heals when the node is back"
+    use = design.description.partition(".")[0].partition(":")[0]
+    return f"| [{name}](#{name}) | {len(design.servers)} | {use}. | {service}, {healing} |"
 
 
 def _pattern(name: str, design: Design) -> str:
