@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.capacity import (
-    Loss,
+    WorstLoss,
     host_weights,
     mixed_usable,
     raw_bytes,
@@ -64,8 +64,8 @@ def test_classes_are_counted_apart() -> None:
     )
     assert (raw_bytes(found), raw_bytes(found, "nvme")) == (4 * 140 * GB, 160 * GB)
     # The pools are on the first class, so the second adds no room.
-    assert room_after(found, Loss.NOTHING) == room_after(design(), Loss.NOTHING)
-    assert room_after(found, Loss.DRIVE) == room_after(design(), Loss.DRIVE)
+    assert room_after(found, WorstLoss.NOTHING) == room_after(design(), WorstLoss.NOTHING)
+    assert room_after(found, WorstLoss.DRIVE) == room_after(design(), WorstLoss.DRIVE)
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_no_more_fits_and_no_less(weights: list[int], copies: int) -> None:
 @pytest.mark.parametrize(
     ("loss", "heals", "usable"),
     [
-        (Loss.NOTHING, True, 160 / 3),
-        (Loss.DRIVE, True, 140 / 3),
-        (Loss.NODE, True, 120 / 3),
-        (Loss.TWO_NODES, False, 0),
+        (WorstLoss.NOTHING, True, 160 / 3),
+        (WorstLoss.DRIVE, True, 140 / 3),
+        (WorstLoss.NODE, True, 120 / 3),
+        (WorstLoss.TWO_NODES, False, 0),
     ],
 )
-def test_what_fits_after_a_loss(loss: Loss, heals: bool, usable: float) -> None:
+def test_what_fits_after_a_loss(loss: WorstLoss, heals: bool, usable: float) -> None:
     room = room_after(design(), loss)
     assert (room.loss, room.heals) == (loss, heals)
     assert room.under_nearfull / GB == pytest.approx(usable * 0.85)
@@ -121,7 +121,7 @@ def test_what_fits_after_a_loss(loss: Loss, heals: bool, usable: float) -> None:
 
 
 def test_the_safe_amount_is_that_after_a_node() -> None:
-    assert safe_capacity(design()) == room_after(design(), Loss.NODE)
+    assert safe_capacity(design()) == room_after(design(), WorstLoss.NODE)
     three = design("hosts: {storage: {count: 3}}")
     assert not safe_capacity(three).heals
     assert safe_capacity(three).under_full == 0
@@ -130,10 +130,10 @@ def test_the_safe_amount_is_that_after_a_node() -> None:
 def test_a_lone_drive_takes_its_host_along() -> None:
     one = "hosts: {storage: {drives: [{count: 1}], count: %d}}"
     assert (
-        room_after(design(one % 4), Loss.DRIVE).under_full
-        == room_after(design(one % 4), Loss.NODE).under_full
+        room_after(design(one % 4), WorstLoss.DRIVE).under_full
+        == room_after(design(one % 4), WorstLoss.NODE).under_full
     )
-    assert not room_after(design(one % 3), Loss.DRIVE).heals
+    assert not room_after(design(one % 3), WorstLoss.DRIVE).heals
 
 
 def test_pools_share_the_room() -> None:
@@ -150,4 +150,4 @@ def test_pools_share_the_room() -> None:
 def test_a_system_without_services_stores_nothing() -> None:
     off = "{block: {enabled: false}, file: {enabled: false}, object: {enabled: false}}"
     apps = "database: null, streaming: null, catalogue: null, cdn: null"
-    assert room_after(design(f"storage: {off}\napps: {{{apps}}}"), Loss.NOTHING).under_full == 0
+    assert room_after(design(f"storage: {off}\napps: {{{apps}}}"), WorstLoss.NOTHING).under_full == 0

@@ -95,12 +95,57 @@ EVERYTHING = {
     [
         ({"hosts": {"storage": {"count": 3}}}, ONE_NODE, "DS-", "wants 3: it heals only when"),
         ({"hosts": {"storage": {"count": 6}}, "storage": {"mons": 5}}, TWO_NODES, "D-H", "stops below 2"),
-        ({"storage": {"mons": 1}}, ONE_NODE, "D-H", "0 of 1 monitors are left, no majority"),
-        ({"storage": {"mons": 2}}, ONE_NODE, "D-H", "1 of 2 monitors are left, no majority"),
+        # No OSD is marked out, so nothing heals, while the monitors cannot agree on it.
+        ({"storage": {"mons": 1}}, ONE_NODE, "D--", "0 of 1 monitors are left, no majority"),
+        ({"storage": {"mons": 2}}, ONE_NODE, "D--", "1 of 2 monitors are left, no majority"),
+        ({"storage": {"mons": 2}}, ONE_NODE, "D--", "nothing heals while the monitors have no majority"),
         ({"storage": {"mgrs": 1}}, ONE_NODE, "DSH", ""),
         ({"storage": {"file": {"mds": {"standby": 0}}}}, ONE_NODE, "D-H", "the file system stops"),
         ({"storage": {"object": {"gateways": 1}}}, ONE_NODE, "D-H", "object storage stops"),
-        ({"storage": {"block": {"pool": {"replicas": 1}}}}, ONE_NODE, "--H", "pool block keeps 0 of 1"),
+        # What had one copy only comes back from nowhere.
+        ({"storage": {"block": {"pool": {"replicas": 1}}}}, ONE_NODE, "---", "pool block keeps 0 of 1"),
+        (
+            {"storage": {"block": {"pool": {"replicas": 1}}}},
+            ONE_NODE,
+            "---",
+            "what pool block has lost is made again from nothing",
+        ),
+        # Four of ten OSDs: with the third one out, less than three quarters of all are in.
+        (
+            {"hosts": {"storage": {"count": 5}}, "storage": {"mons": 5}},
+            TWO_NODES,
+            "D--",
+            "4 of 10 OSDs are lost, and Ceph marks no more out by itself once fewer than three quarters",
+        ),
+        # Of unequal drives the largest leaves the least room.
+        (
+            {"hosts": {"storage": {"drives": [{"count": 1, "size": "20GB"}, {"count": 1, "size": "40GB"}]}}},
+            "any one drive",
+            "DSH",
+            "Without vdc of storage-k: pool block keeps 2 of 3 copies, enough to go on; the data heals while",
+        ),
+        # The managers' pool has three copies where the others have five: nobody's data is in it.
+        (
+            {
+                "hosts": {"storage": {"count": 7}},
+                "storage": {
+                    "mons": 5,
+                    "block": {"pool": {"replicas": 5}},
+                    "file": {"mds": {"standby": 2}, "pool": {"replicas": 5}},
+                    "object": {"gateways": 3, "pool": {"replicas": 5}},
+                },
+            },
+            TWO_NODES,
+            "DSH",
+            "pool block keeps 3 of 5 copies, enough to go on",
+        ),
+        # A primary's last transactions are on it alone, and another follows it without them.
+        (
+            {"apps": {"database": {"synchronous": False}}},
+            "any one worker",
+            "-S-",
+            "the one that follows a lost primary may lack its last transactions: they are not synchronous",
+        ),
         ({"storage": {"block": {"pool": {"replicas": 2}}}}, ONE_NODE, "DSH", "pool block keeps 1 of 2"),
         ({"storage": {"block": {"pool": {"replicas": 2}}}}, TWO_NODES, "---", "too few to read it"),
         (

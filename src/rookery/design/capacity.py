@@ -29,7 +29,7 @@ Weights = Mapping[int, int]
 """Raw bytes of a host -> how many hosts have that much: all that capacity depends on."""
 
 
-class Loss(StrEnum):
+class WorstLoss(StrEnum):
     """What is lost for good, so that Ceph restores its data elsewhere."""
 
     NOTHING = "nothing"
@@ -45,7 +45,7 @@ class Room:
     Where the hosts left are too few for a pool's copies or chunks, `heals` is false and the sizes are 0.
     """
 
-    loss: Loss
+    loss: WorstLoss
     heals: bool
     under_nearfull: int
     under_backfillfull: int
@@ -84,7 +84,7 @@ def usable_by_pool(design: Design) -> tuple[tuple[str, int], ...]:
     return tuple((pool.name, usable_bytes(pool, found[pool.device_class])) for pool in design.pools)
 
 
-def room_after(design: Design, loss: Loss) -> Room:
+def room_after(design: Design, loss: WorstLoss) -> Room:
     """Return how much data fits once the worst loss of a kind is healed."""
     before = host_weights(design.hosts, _device_class(design))
     return _room(design, loss, remove(before, design, loss))
@@ -92,7 +92,7 @@ def room_after(design: Design, loss: Loss) -> Room:
 
 def safe_capacity(design: Design) -> Room:
     """Return how much the system may store so that losing a storage node heals without a warning."""
-    return room_after(design, Loss.NODE)
+    return room_after(design, WorstLoss.NODE)
 
 
 def heals_on(design: Design, weights: Weights) -> bool:
@@ -115,13 +115,13 @@ def mixed_usable(design: Design, weights: Weights) -> int:
     return int(min(pool.overhead * usable_bytes(pool, weights) for pool in filled) / mean_overhead)
 
 
-def remove(weights: Weights, design: Design, loss: Loss) -> Weights:
+def remove(weights: Weights, design: Design, loss: WorstLoss) -> Weights:
     """Return the weights that are left after the largest drive, or the largest one or two hosts, are gone."""
     left = Counter(weights)
-    for _ in range({Loss.NODE: 1, Loss.TWO_NODES: 2}.get(loss, 0)):
+    for _ in range({WorstLoss.NODE: 1, WorstLoss.TWO_NODES: 2}.get(loss, 0)):
         if left:
             left = left - Counter([max(left)])
-    if loss is Loss.DRIVE and left:
+    if loss is WorstLoss.DRIVE and left:
         drive, host = max(_drives_with_hosts(design))
         left = left - Counter([host]) + Counter([host - drive] if host > drive else [])
     return left
@@ -138,7 +138,7 @@ def _drives_with_hosts(design: Design) -> set[tuple[int, int]]:
     }
 
 
-def _room(design: Design, loss: Loss, weights: Weights) -> Room:
+def _room(design: Design, loss: WorstLoss, weights: Weights) -> Room:
     heals = heals_on(design, weights)
     usable = mixed_usable(design, weights) if heals else 0
     return Room(

@@ -212,7 +212,8 @@ class Database:
 class DatabaseService:
     """PostgreSQL as clients reach it: the primary at `port` of `address`, replicas at `read_port`.
 
-    `instances` are name and address of the hosts that run it, `coordinators` those of etcd.
+    `instances` are name and address of the hosts that run it, `coordinators` those of etcd. Where it is
+    `synchronous`, a transaction is acknowledged when two instances have it, if there are two.
     """
 
     address: str
@@ -220,6 +221,7 @@ class DatabaseService:
     read_port: int
     instances: tuple[tuple[str, str], ...]
     coordinators: tuple[tuple[str, str], ...]
+    synchronous: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

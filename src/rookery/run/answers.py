@@ -22,6 +22,9 @@ from rookery.run.state import State
 from rookery.run.verify.result import Outcome, Result
 from rookery.systems.protocol import Endpoint
 
+# What a plan says of a loss; what it says of each pool and service is in the promise, too much for a table.
+_STATEMENT = ("subject", "data", "service", "heals", "reason")
+
 
 def to_json(value: Any) -> str:
     return json.dumps(value, indent=2, default=_plain)
@@ -39,7 +42,8 @@ def _plain(value: Any) -> Any:
 
 def plan_data(design: Design, findings: Sequence[Finding], steps: Sequence[Step] | None) -> dict[str, Any]:
     """Return a plan; `steps` is None where this machine cannot tell what is left to do."""
-    return {"design": design, "findings": findings, "survival": survival(design), "steps": steps}
+    rows = [{name: getattr(row, name) for name in _STATEMENT} for row in survival(design)]
+    return {"design": design, "findings": findings, "survival": rows, "steps": steps}
 
 
 def status_data(

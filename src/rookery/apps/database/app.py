@@ -73,6 +73,7 @@ def place_database(settings: AppSettings, surroundings: Surroundings) -> AppDesi
             read_port=REPLICA_PORT,
             instances=hosts,
             coordinators=coordinators,
+            synchronous=settings.synchronous,
         ),
         pods=(instances(_POSTGRES, len(hosts), _pod_size(surroundings)),),
     )

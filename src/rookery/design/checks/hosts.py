@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rookery.design.capacity import Loss, room_after
+from rookery.design.capacity import WorstLoss, room_after
 from rookery.design.checks.finding import Remark, Subject, error, info, warning
 from rookery.design.model import Design, Drive, Host, Role
 from rookery.design.stored import Pool
@@ -72,7 +72,7 @@ def no_healing(subject: Subject) -> Iterator[Remark]:
 
 def few_storage_nodes(subject: Subject) -> Iterator[Remark]:
     count = len(subject.design.with_role(Role.STORAGE))
-    if count < 4 and room_after(subject.design, Loss.NODE).heals:
+    if count < 4 and room_after(subject.design, WorstLoss.NODE).heals:
         yield warning(
             "hosts.storage.count",
             f"There are {count} storage nodes. Fewer than four cannot keep three copies and heal after"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rookery.design.capacity import Loss, Room, gigabytes, room_after
+from rookery.design.capacity import Room, WorstLoss, gigabytes, room_after
 from rookery.design.checks.finding import Remark, Subject, error, info, warning
 from rookery.design.checks.hosts import pool_path
 from rookery.design.stored import Pool
@@ -59,14 +59,14 @@ def one_coding_chunk(subject: Subject) -> Iterator[Remark]:
 
 def safe_amount(subject: Subject) -> Iterator[Remark]:
     """Say how much may be stored: the design knows no used bytes, so this is the figure to watch."""
-    node = room_after(subject.design, Loss.NODE)
-    drive = room_after(subject.design, Loss.DRIVE)
+    node = room_after(subject.design, WorstLoss.NODE)
+    drive = room_after(subject.design, WorstLoss.DRIVE)
     room = node if node.heals else drive
     if not room.heals:
         return
     others = ", ".join(
         f"{other.loss}: {_under_nearfull(other)}"
-        for other in (drive, node, room_after(subject.design, Loss.TWO_NODES))
+        for other in (drive, node, room_after(subject.design, WorstLoss.TWO_NODES))
         if other is not room
     )
     yield info(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.design.capacity import Loss, raw_bytes
+from rookery.design.capacity import WorstLoss, raw_bytes
 from rookery.design.model import DaemonKind, Design
 from rookery.design.survival import survival
 from rookery.projections.document.applications import applications_section
@@ -58,7 +58,7 @@ def _figures(design: Design) -> Figures:
         (f"{osds:,}", "OSDs, each on a drive of its own"),
         (amount(raw_bytes(design)), "raw"),
     ]
-    if safe.under_nearfull and safe.loss is not Loss.NOTHING:
+    if safe.under_nearfull and safe.loss is not WorstLoss.NOTHING:
         pairs.append((amount(safe.under_nearfull), "of user data, safe to store"))
     if lost is not None:
         words = "after losing a storage node" + (", then it heals" if lost.heals else "")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rookery.apps.cdn.site.pages.facts import losses_kept
 from rookery.design.capacity import (
-    Loss,
     Room,
+    WorstLoss,
     host_raw,
     raw_bytes,
     room_after,
@@ -71,8 +71,8 @@ def _pools(design: Design) -> Table:
 
 def safe_room(design: Design) -> Room:
     """Return how much may be stored so that the worst loss that heals at all does so without a warning."""
-    rooms = (room_after(design, loss) for loss in (Loss.NODE, Loss.DRIVE))
-    return next((room for room in rooms if room.heals), room_after(design, Loss.NOTHING))
+    rooms = (room_after(design, loss) for loss in (WorstLoss.NODE, WorstLoss.DRIVE))
+    return next((room for room in rooms if room.heals), room_after(design, WorstLoss.NOTHING))
 
 
 def _capacity(design: Design) -> tuple[Paragraph | Bar | Table, ...]:
@@ -99,12 +99,12 @@ _ASSUMPTIONS = (
 def _advice(safe: Room) -> str:
     room = amount(safe.under_nearfull)
     spare = "There is no spare storage node: after losing one, data is complete again only when it is back."
-    if safe.loss is Loss.NOTHING:
+    if safe.loss is WorstLoss.NOTHING:
         return f"{room} fit below the first warning. {spare}"
     advice = (
         f"Store no more than {room}: losing {safe.loss} then heals with every drive below the first warning."
     )
-    return advice if safe.loss is Loss.NODE else f"{advice} {spare}"
+    return advice if safe.loss is WorstLoss.NODE else f"{advice} {spare}"
 
 
 def _bar(design: Design, stored: Room) -> Bar:
@@ -114,7 +114,7 @@ def _bar(design: Design, stored: Room) -> Bar:
     share = sum(pool.share for pool in design.pools) or 1.0
     overhead = sum(pool.share * pool.overhead for pool in design.pools) / share if data else 1.0
     copies = int(data * (overhead - 1))
-    healing = "" if stored.loss is Loss.NOTHING else f", and room to heal when losing {stored.loss}"
+    healing = "" if stored.loss is WorstLoss.NOTHING else f", and room to heal when losing {stored.loss}"
     why = f"headroom below the first warning{healing}"
     parts = (
         ("data", "User data", data, "what users may store"),
@@ -142,10 +142,10 @@ def _unused(design: Design) -> int:
 
 def _rooms(design: Design) -> Table:
     rows = []
-    for loss in Loss:
+    for loss in WorstLoss:
         room = room_after(design, loss)
         row: tuple[Words, ...] = (f"after losing {loss}",)
-        if loss is Loss.NOTHING:
+        if loss is WorstLoss.NOTHING:
             row = ("with everything there",)
         if room.heals:
             sizes = (room.under_nearfull, room.under_backfillfull, room.under_full)
