@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from rookery.design.checks import check_design
 from rookery.design.model import DaemonKind, Design, Role
-from rookery.design.providers import is_kept
 from rookery.design.survival import survival
 from rookery.errors import InputError
-from rookery.spec.model import Provider
+from rookery.providers import PROVIDERS, Provider
 from tests.kit.designs import design
 
 SIZES = st.sampled_from(["5GB", "20GB", "1TB"])
@@ -271,7 +270,11 @@ def test_what_follows_from_the_provider(provider: str, mtu: int, balancer: str) 
 def test_no_host_has_an_address_that_the_provider_keeps(provider: Provider, count: int) -> None:
     found = design({"provider": provider, "hosts": {"storage": {"count": count}}})
     network = IPv4Network(found.network.public)
-    kept = [host.name for host in found.hosts if is_kept(provider, network, IPv4Address(host.address))]
+    kept = [
+        host.name
+        for host in found.hosts
+        if PROVIDERS[provider].network.keeps(network, IPv4Address(host.address))
+    ]
     assert kept == []
     assert len({host.address for host in found.hosts}) == len(found.hosts)
 

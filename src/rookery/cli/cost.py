@@ -16,6 +16,7 @@ import click
 from rookery.cli.journaling import Keeping, journal_options, recorded
 from rookery.cli.options import complete_spec, output_option, terminal_width
 from rookery.errors import ExitCode, InputError, NotPossibleError
+from rookery.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from rookery.design.model import Design
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rookery.prices.comparison import Comparison, Judgement
     from rookery.prices.quote import Terms
 
-_PROVIDERS = click.Choice(["hetzner", "aws", "gcp"])
+_PROVIDERS = click.Choice([name for name, traits in PROVIDERS.items() if traits.priced])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ def cost(*, spec: str | None, chart: Path | None, output: str, **options: Any) -
 
 
 def _question(spec: str | None, asked: _Options) -> _Question:
-    from rookery.prices.book import CLOUDS
+    from rookery.prices.book import CLOUDS, cloud_of
     from rookery.prices.comparison import Judgement, refuse_unknown
     from rookery.prices.period import parse_duration, utc
     from rookery.prices.quote import Terms
@@ -123,7 +124,7 @@ def _question(spec: str | None, asked: _Options) -> _Question:
     start = utc(_parse_start(asked.start)) if asked.start else now
     terms = Terms(region=asked.region, machines=asked.machines, traffic=_parse_traffic(asked.traffic))
     refuse_unknown(terms, book, (asked.provider,) if asked.provider and not asked.compare else CLOUDS)
-    provider = asked.provider or _meant(terms, book) or _cloud_of(design)
+    provider = asked.provider or _meant(terms, book) or cloud_of(design.provider)
     return _Question(
         design=design,
         book=book,
@@ -247,10 +248,6 @@ def refresh(provider: Cloud, output_file: Path | None, base_url: str, keeping: K
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(microsecond=0)  # noqa: TID251 - the edge, where time is passed in
-
-
-def _cloud_of(design: Design) -> Cloud:
-    return design.provider if design.provider in ("hetzner", "aws", "gcp") else "hetzner"
 
 
 def _meant(terms: Terms, book: PriceBook) -> Cloud | None:

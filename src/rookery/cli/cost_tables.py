@@ -51,7 +51,7 @@ def bill_view(comparison: Comparison, provider: Cloud, today: date) -> list[Bloc
     blocks: list[Block] = [("", Group(_head(bill), Text(), _lines(bill))), ("", _periods(comparison.bills))]
     if len(comparison.bills) > 1:
         blocks.append(("When which is cheaper", _evens(comparison)))
-    elif provider == "hetzner":
+    elif bill is comparison.capped:
         blocks.append(("", Text(HETZNER_RULE)))
     blocks.append(("To be known", _list(bill_notes(bill, today))))
     if comparison.unpriced:
@@ -254,10 +254,11 @@ def _periods(bills: tuple[Bill, ...]) -> RenderableType:
 
 def _evens(comparison: Comparison) -> RenderableType:
     """Return the real rule, the real break-even, and the one that was believed."""
-    lines: list[RenderableType] = [Text(HETZNER_RULE), Text()] if comparison.of("hetzner") else []
+    lines: list[RenderableType] = [Text(HETZNER_RULE), Text()] if comparison.capped else []
     lines += [Text(say_break_even(found)) for found in comparison.break_evens]
-    if comparison.of("hetzner") and comparison.break_evens:
-        lines += [Text(), Text("Were a whole month of Hetzner charged on provisioning, which it is not:")]
+    if comparison.capped and comparison.break_evens:
+        whose = TITLES[comparison.capped.quote.provider]
+        lines += [Text(), Text(f"Were a whole month of {whose} charged on provisioning, which it is not:")]
         lines += [Text(f"  {say_whole_month(found)}") for found in comparison.break_evens]
     return Group(*lines)
 

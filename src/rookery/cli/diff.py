@@ -51,12 +51,13 @@ def diff(before: str, after: str | None, output: str) -> int:
 
 
 def _money(before: Design, after: Design) -> dict[str, Any]:
-    """Return what both cost by the hour and by the month on the cloud of the design, else on Hetzner."""
+    """Return what both cost by the hour and by the month on the cloud of the design, else on the first."""
     from rookery.prices.bill import cents, mills
+    from rookery.prices.book import cloud_of
     from rookery.prices.comparison import Judgement, bill_for
     from rookery.run.prices import load_prices
 
-    provider: Any = after.provider if after.provider in ("hetzner", "aws", "gcp") else "hetzner"
+    provider = cloud_of(after.provider)
     now = dt.datetime.fromtimestamp(_seconds(), tz=dt.UTC)
     book = load_prices().book
     found: dict[str, Any] = {"provider": provider}

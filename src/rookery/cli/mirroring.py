@@ -15,6 +15,7 @@ from rich.text import Text
 from rookery.cli.journaling import Keeping, journal_options, recorded
 from rookery.cli.options import complete_spec, output_option, terminal_width
 from rookery.errors import ExitCode
+from rookery.providers import ELSEWHERE, PLAIN
 from rookery.units import format_amount
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def mirror() -> None:
 @click.argument("spec", required=False, shell_complete=complete_spec)
 @click.option(
     "--provider",
-    type=click.Choice(["hetzner", "aws", "gcp", "existing"]),
+    type=click.Choice(ELSEWHERE),
     help="For Kubernetes there, whatever the spec says.",
 )
 @click.option("--check", is_flag=True, help="Fetch nothing; exit 4 where something is missing or damaged.")
@@ -174,7 +175,7 @@ def _sources(spec: str | None, provider: str) -> Sources:
     design = open_spec(spec, as_new=True, provider=provider).design
     if design.kubernetes is None:
         click.echo("the native lab needs nothing from here; this is for the same on Kubernetes", err=True)
-        design = open_spec(spec, as_new=True, provider="existing").design
+        design = open_spec(spec, as_new=True, provider=PLAIN).design
     return build_sources(design, build_stages(design))
 
 

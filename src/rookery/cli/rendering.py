@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from rookery.cli.options import complete_spec
 from rookery.errors import ExitCode, InputError
+from rookery.providers import ELSEWHERE
 
 if TYPE_CHECKING:
     from rookery.projections.table import RenderInput
@@ -63,7 +64,7 @@ def _complete_projection(
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
 @click.option(
     "--provider",
-    type=click.Choice(["hetzner", "aws", "gcp", "existing"]),
+    type=click.Choice(ELSEWHERE),
     help="On Kubernetes there, whatever the spec says.",
 )
 @click.option("--gitops", type=click.Choice(["flux"]), help="Add what this tool needs to apply it.")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from rookery.design.naming import Addresses
 from rookery.errors import InputError
+from rookery.providers import PROVIDERS, Provider
 from rookery.spec.model import ControlPlane, Spec, StorageNodes, Workers
 
 _Section = ControlPlane | Workers | StorageNodes
@@ -39,12 +40,12 @@ class ServerAddresses:
         return self._given.get(("storage", number)) or self._network.storage(number)
 
 
-def _given(sections: Mapping[str, _Section], *, provider: str) -> Mapping[tuple[str, int], str]:
+def _given(sections: Mapping[str, _Section], *, provider: Provider) -> Mapping[tuple[str, int], str]:
     """Return the addresses that a spec gives, by section (`workers`) and number."""
     found: dict[tuple[str, int], str] = {}
     for section, machines in sections.items():
         path, addresses = f"hosts.{section}.addresses", machines.addresses
-        if addresses and provider != "existing":
+        if addresses and PROVIDERS[provider].gives_addresses:
             raise InputError(
                 f"{path}: servers of {provider} get their addresses from there",
                 hint="Remove it, or set `provider: existing`.",

@@ -45,11 +45,11 @@ from rookery.design.pools import (
     build_pools,
     file_pools,
 )
-from rookery.design.providers import PROVIDER_NETWORKS, balancer_number
 from rookery.design.sharing import share_memory
 from rookery.design.stored import FileSystem, ObjectStore, Pool
 from rookery.design.users import build_users
 from rookery.errors import InputError
+from rookery.providers import PROVIDERS
 from rookery.spec.model import Machine, Platform, Spec
 from rookery.texts import one_line
 from rookery.units import GB, MIB
@@ -65,7 +65,7 @@ def build_design(spec: Spec, *, placers: Placers, kept: Kept = _NOTHING) -> Desi
     stand already. Raises InputError where no design exists at all (no host to run on, no address left); what
     is possible but unwise is left to the checks.
     """
-    platform: Platform = spec.platform or ("native" if spec.provider == "lab" else "kubernetes")
+    platform: Platform = spec.platform or ("native" if PROVIDERS[spec.provider].native else "kubernetes")
     network = _network(spec)
     hosts = _hosts(spec, platform, network, kept)
     pools = _pools(spec, platform)
@@ -135,13 +135,13 @@ def _zone(platform: Platform) -> str:
 
 def _network(spec: Spec) -> Network:
     counts = spec.hosts.control_plane.count, spec.hosts.workers.count, spec.hosts.storage.count
-    prefix = network_prefix(*counts, kept_last=PROVIDER_NETWORKS[spec.provider].kept_last)
+    prefix = network_prefix(*counts, kept_last=PROVIDERS[spec.provider].network.kept_last)
     public = spec.network.public or derived_network(spec.name, prefix)
     return Network(
         public=public,
         gateway=Addresses(public, "network.public").gateway,
         cluster=spec.network.cluster or "",
-        mtu=spec.network.mtu or PROVIDER_NETWORKS[spec.provider].mtu,
+        mtu=spec.network.mtu or PROVIDERS[spec.provider].network.mtu,
         encryption=spec.network.encryption,
     )
 
@@ -154,7 +154,7 @@ def _hosts(spec: Spec, platform: Platform, network: Network, kept: Kept) -> tupl
             "hosts.controlPlane.count: there is no control plane",
             hint="Set it to 1 or 3, or add `also: [control-plane]` to hosts.storage.",
         )
-    first = balancer_number(spec.provider) + 1
+    first = PROVIDERS[spec.provider].network.balancer_number + 1
     addresses = ServerAddresses(spec, Addresses(network.public, "network.public", first=first))
     return (
         *(
@@ -223,20 +223,21 @@ def _host(name: str, roles: tuple[Role, ...], address: str, machine: Machine) ->
 
 
 def _balancer(spec: Spec, network: Network) -> str:
-    number = balancer_number(spec.provider)
+    number = PROVIDERS[spec.provider].network.balancer_number
     return spec.network.balancer or Addresses(network.public, "network.public").load_balancer(number)
 
 
 def _load_balancer(spec: Spec, network: Network) -> Host:
-    """Return the provider's load balancer: no server of ours, a small extra one in the lab."""
+    """Return the load balancer: a small server more where servers are made with one, else none of ours."""
+    is_server = PROVIDERS[spec.provider].balancer == "server"
     return Host(
         name="lb-1",
         roles=(Role.LOAD_BALANCER,),
         address=_balancer(spec, network),
         cluster_address="",
-        cpus=1 if spec.provider == "lab" else 0,
-        memory=256 * MIB if spec.provider == "lab" else 0,
-        disk=GB if spec.provider == "lab" else 0,
+        cpus=1 if is_server else 0,
+        memory=256 * MIB if is_server else 0,
+        disk=GB if is_server else 0,
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from rookery.design.model import Claim, Cluster, Design, Frontend, Host, Role
-from rookery.spec.model import Provider, Spec
+from rookery.providers import PROVIDERS
+from rookery.spec.model import Spec
 from rookery.units import GIB
 
 API_PORT = 6443
@@ -16,12 +17,6 @@ _PODS = "10.244.0.0/16"
 _MANY_PODS = "10.64.0.0/12"
 _FEW_NODES = 250
 
-
-# Where the tree installs the cloud's own controller, which says which server a node is and makes load
-# balancers.
-CLOUD_CONTROLLERS: frozenset[Provider] = frozenset({"hetzner"})
-# Where servers and the network between them are a cloud's.
-CLOUDS: frozenset[Provider] = frozenset({"hetzner", "aws", "gcp"})
 
 # What monitoring keeps its figures on: volumes of these sizes in bytes.
 PROMETHEUS_VOLUME, ALERTMANAGER_VOLUME = 10 * GIB, GIB
@@ -49,14 +44,14 @@ def monitoring_claims(design: Design) -> tuple[Claim, ...]:
 def build_cluster(spec: Spec, hosts: tuple[Host, ...]) -> Cluster:
     """Return the cluster that runs on `hosts`, the load balancer among them where there is one.
 
-    Servers that somebody else provides come without a load balancer of ours: the API is reached at the first
-    control plane then.
+    Where the load balancer is the user's own, the API is reached at the first control plane: it need not be
+    there before the cluster.
     """
     chosen = spec.kubernetes
     servers = [host for host in hosts if Role.LOAD_BALANCER not in host.roles]
     balancer = next((host for host in hosts if Role.LOAD_BALANCER in host.roles), None)
     first = next(host for host in servers if Role.CONTROL_PLANE in host.roles)
-    door = first if balancer is None or spec.provider == "existing" else balancer
+    door = first if balancer is None or PROVIDERS[spec.provider].balancer == "user" else balancer
     return Cluster(
         version=chosen.version,
         bootstrap=chosen.bootstrap,
@@ -84,7 +79,7 @@ def minor_version(cluster: Cluster) -> int:
 
 def pod_network(spec: Spec) -> str:
     """Return who connects the pods of a spec: cilium or bridge."""
-    return spec.kubernetes.network or ("bridge" if spec.provider == "lab" else "cilium")
+    return spec.kubernetes.network or PROVIDERS[spec.provider].pod_network
 
 
 def has_cilium(design: Design) -> bool:
@@ -100,7 +95,7 @@ def gateway_address(design: Design) -> str:
     balancer is a server, and whoever makes load stands right behind it: it is the first free one after both.
     """
     balancer = design.load_balancer
-    if balancer is None or design.provider != "lab":
+    if balancer is None or design.traits.balancer != "server":
         return (balancer or design.servers[0]).address
     taken = {host.address for host in design.hosts}
     address = IPv4Address(balancer.address) + 2

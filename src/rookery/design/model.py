@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from rookery.design.pod import PodGroup
 from rookery.design.stored import CephUser, FileSystem, ObjectStore, Pool
-from rookery.spec.model import AppSettings, Platform, Provider
+from rookery.providers import PROVIDERS, Provider, Traits
+from rookery.spec.model import AppSettings, Platform
 
 
 class Role(StrEnum):
@@ -328,6 +329,11 @@ class Design:
     apps: tuple[AppDesign, ...]
     frontends: tuple[Frontend, ...]
     kubernetes: Cluster | None = None
+
+    @property
+    def traits(self) -> Traits:
+        """What its provider is like."""
+        return PROVIDERS[self.provider]
 
     @property
     def servers(self) -> tuple[Host, ...]:

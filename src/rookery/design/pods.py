@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from rookery.design.cluster import CLOUD_CONTROLLERS, has_cilium
+from rookery.design.cluster import has_cilium
 from rookery.design.model import DaemonKind, Design, Role
 from rookery.design.node import allocatable_cpu
 from rookery.design.placement import MEMORY_NEEDS
@@ -228,7 +228,7 @@ def _system(design: Design) -> Iterator[PodGroup]:
     if has_cilium(design):
         count = cilium_operators(design)
         yield PodGroup(name="cilium-operator", size=CILIUM_OPERATOR, reach=reach, count=count, apart=True)
-    if design.provider in CLOUD_CONTROLLERS:
+    if design.traits.controller:
         yield PodGroup(name="cloud-controller", size=CLOUD_CONTROLLER, reach=reach)
     yield PodGroup(name="cert-manager", size=CERT_MANAGER, reach=Reach.OPEN, count=3)
     yield PodGroup(name="cert-manager-startupapicheck", size=CERT_MANAGER, reach=Reach.OPEN, ends=True)

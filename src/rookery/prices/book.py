@@ -12,11 +12,12 @@ import json
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from rookery.errors import InputError
+from rookery.providers import PROVIDERS, Provider
 
 BOOK_VERSION = "rookery/prices/v1"
 MARKED_AFTER_DAYS = 90
@@ -25,11 +26,19 @@ REFUSED_AFTER_DAYS = 365
 """A price older than this is used only where the user says so."""
 
 Cloud = Literal["hetzner", "aws", "gcp"]
-CLOUDS: tuple[Cloud, ...] = ("hetzner", "aws", "gcp")
-TITLES: dict[Cloud, str] = {"hetzner": "Hetzner", "aws": "AWS", "gcp": "GCP"}
+CLOUDS: tuple[Cloud, ...] = get_args(Cloud)
+TITLES: dict[Cloud, str] = {cloud: PROVIDERS[cloud].title for cloud in CLOUDS}
 """The providers' names as people write them."""
+CAPPED: Cloud = "hetzner"
+"""Whose servers cost at most so much in a month; what runs nowhere yet is priced there first."""
 Currency = Literal["EUR", "USD"]
 Architecture = Literal["x86", "arm"]
+
+
+def cloud_of(provider: Provider) -> Cloud:
+    """Return where a design for a provider is priced unless told otherwise: there, or on the first cloud."""
+    return next((cloud for cloud in CLOUDS if cloud == provider), CAPPED)
+
 
 _STRICT = ConfigDict(extra="forbid")
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from rookery.design.model import Design
 from rookery.errors import InputError
 from rookery.prices.bill import Bill, BreakEven, Span, break_even, cost_of, refuse_stale
-from rookery.prices.book import CLOUDS, REFUSED_AFTER_DAYS, TITLES, Cloud, Currency, PriceBook
+from rookery.prices.book import CAPPED, CLOUDS, REFUSED_AFTER_DAYS, TITLES, Cloud, Currency, PriceBook
 from rookery.prices.period import HOUR, LIST_MONTH, format_duration
 from rookery.prices.quote import DEFAULT_TERMS, Terms
 
@@ -29,6 +29,11 @@ class Comparison:
     def of(self, provider: Cloud) -> Bill | None:
         """Return the provider's bill where it has one."""
         return next((bill for bill in self.bills if bill.quote.provider == provider), None)
+
+    @property
+    def capped(self) -> Bill | None:
+        """The bill that has a monthly cap, which is often taken for what is charged on provisioning."""
+        return self.of(CAPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -246,7 +246,7 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = []
     if design.provider != provider:
-        kind = "the lab, where it costs nothing" if design.provider == "lab" else design.provider
+        kind = "the lab, where it costs nothing" if design.traits.here else design.provider
         notes.append(f"the design is for {kind}; it is priced as if it ran on {TITLES[provider]}")
     notes += list(dict.fromkeys(note for choice in choices if (note := cpu_note(provider, choice.machine))))
     notes += _drive_notes(region, design.servers)

@@ -66,6 +66,6 @@ def _removal(name: str) -> Removal:
         return find_system(design).removal
     except InputError:
         # The mirror that its servers were made of is gone; they are here all the same.
-        if design.provider != "lab":
+        if not design.traits.here:
             raise
         return lab_removal(design, noted=noted)

@@ -19,7 +19,7 @@ def findings_here(design: Design) -> tuple[Finding, ...]:
     """Return what the checks say of a design and of the folders that it publishes, on this machine where it
     is to run here."""
     content = look_at_content(design)
-    if design.provider != "lab":
+    if not design.traits.here:
         return check_design(design, content=content)
     links = LabPaths(name=design.name).link_prefix
     machine = read_machine(labs=home(), without_links=links)

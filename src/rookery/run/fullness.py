@@ -121,7 +121,7 @@ def _drives(system: System) -> tuple[Fullness, ...]:
 
 
 def _disk(system: System) -> tuple[Fullness, ...]:
-    if system.design.provider != "lab":
+    if not system.design.traits.here:
         return ()
     use = shutil.disk_usage(home())
     return (Fullness(kind="disk", name=str(home()), used=use.used, size=use.used + use.free),)

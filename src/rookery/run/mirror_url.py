@@ -29,7 +29,7 @@ def settle_mirror_url(design: Design, given: str | None, mirror: Path | None) ->
             "--mirror-url is for servers of one's own that become a cluster (`provider: existing`,"
             " `bootstrap: kubeadm`)",
             hint="Leave it out; the lab's servers have the mirror as a folder, where they need one."
-            if design.provider == "lab"
+            if design.traits.here
             else "Leave it out.",
         )
     url = noted_mirror_url(design.name) if given is None else given and parse_mirror_url(given)
@@ -55,4 +55,4 @@ def serving_advice(design: Design, mirror: Path | None, url: str) -> str:
 def _become_a_cluster(design: Design) -> bool:
     """Tell whether servers of one's own fetch packages and images, to become a cluster."""
     cluster = design.kubernetes
-    return cluster is not None and design.provider == "existing" and cluster.bootstrap == "kubeadm"
+    return cluster is not None and design.traits.made_by == "somebody" and cluster.bootstrap == "kubeadm"

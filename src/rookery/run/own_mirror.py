@@ -29,7 +29,7 @@ def ensure_supplies(design: Design, given: Path | None, *, watcher: Watcher) -> 
     made of this machine's own, which is filled from the official places: whatever is there is not fetched
     again. Systems that need no mirror have None.
     """
-    if design.platform != "kubernetes" or design.provider != "lab":
+    if design.platform != "kubernetes" or not design.traits.here:
         return given
     folder = given or noted_mirror(design.name) or own_mirror()
     sources = build_sources(design, build_stages(design))

@@ -79,7 +79,7 @@ class Prepared:
             self.steps,
             self.system.apply,
             progress,
-            hindrance=_disk_is_full if self.design.provider == "lab" else None,
+            hindrance=_disk_is_full if self.design.traits.here else None,
         )
         looking = time.monotonic()
         results = verify(self.system, mark=new_mark())

@@ -8,7 +8,7 @@ whatever an answer was like, nothing is lost.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from importlib import resources
@@ -95,23 +95,34 @@ def fetcher(provider: Cloud, *, today: date, base_url: str = "") -> Fetch:
 
     `base_url` is for another address than the provider's own. NotPossibleError names what is missing.
     """
-    if provider == "hetzner":
-        from rookery.clouds.hetzner.prices import HETZNER_API, fetch_hetzner_prices
+    return _FETCHERS[provider](today, base_url)
 
-        token = _secret("HCLOUD_TOKEN", "a read token of any project: Hetzner Console, Security, API tokens")
-        return lambda known: fetch_hetzner_prices(
-            known, token=token, today=today, base_url=base_url or HETZNER_API
-        )
-    if provider == "gcp":
-        from rookery.clouds.gcp.prices import GCP_BILLING_API, fetch_gcp_prices
 
-        key = _secret("GCP_API_KEY", "an API key with the Cloud Billing API enabled")
-        return lambda known: fetch_gcp_prices(
-            known, api_key=key, today=today, base_url=base_url or GCP_BILLING_API
-        )
+def _hetzner(today: date, base_url: str) -> Fetch:
+    from rookery.clouds.hetzner.prices import HETZNER_API, fetch_hetzner_prices
+
+    token = _secret("HCLOUD_TOKEN", "a read token of any project: Hetzner Console, Security, API tokens")
+    return lambda known: fetch_hetzner_prices(
+        known, token=token, today=today, base_url=base_url or HETZNER_API
+    )
+
+
+def _aws(today: date, base_url: str) -> Fetch:
     from rookery.clouds.aws.prices import fetch_aws_prices
 
     return lambda known: fetch_aws_prices(known, today=today, endpoint_url=base_url)
+
+
+def _gcp(today: date, base_url: str) -> Fetch:
+    from rookery.clouds.gcp.prices import GCP_BILLING_API, fetch_gcp_prices
+
+    key = _secret("GCP_API_KEY", "an API key with the Cloud Billing API enabled")
+    return lambda known: fetch_gcp_prices(
+        known, api_key=key, today=today, base_url=base_url or GCP_BILLING_API
+    )
+
+
+_FETCHERS: Mapping[Cloud, Callable[[date, str], Fetch]] = {"hetzner": _hetzner, "aws": _aws, "gcp": _gcp}
 
 
 def _secret(name: str, what: str) -> str:

@@ -11,8 +11,8 @@ from rookery.design.model import Design
 from rookery.errors import NotPossibleError
 from rookery.files import File
 from rookery.mirror.folder import Mirror
+from rookery.providers import Provider
 from rookery.run.workspace import noted_mirror, noted_mirror_url, open_running
-from rookery.spec.model import Provider
 from rookery.systems.existing.servers import ExistingServers
 from rookery.systems.kubernetes.system import KubernetesSystem
 from rookery.systems.lab.nodes.servers import LabServers

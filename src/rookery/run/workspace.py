@@ -166,7 +166,7 @@ def note_system(workspace: Workspace, *, mirror: Path | None = None, mirror_url:
             write_whole(cluster.mirror_url, f"{mirror_url}\n".encode())
         else:
             cluster.mirror_url.unlink(missing_ok=True)
-        if workspace.design.provider == "lab":
+        if workspace.design.traits.here:
             note_home(name)
         write_whole(cluster.spec, spec.encode())
         return

@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from rookery.providers import PROVIDERS, Provider
 from rookery.units import GB, GIB
 from rookery.versions import KUBERNETES
 
@@ -117,7 +118,6 @@ Address = Annotated[
 Domain = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), AfterValidator(_domain)
 ]
-Provider = Literal["lab", "hetzner", "aws", "gcp", "existing"]
 Platform = Literal["native", "kubernetes"]
 
 
@@ -344,9 +344,10 @@ class Spec(Model):
 
     @model_validator(mode="after")
     def _native_runs_on_the_lab(self) -> Spec:
-        if self.platform == "native" and self.provider != "lab":
+        if self.platform == "native" and not PROVIDERS[self.provider].native:
+            there = ", ".join(name for name, traits in PROVIDERS.items() if traits.native)
             raise ValueError(
-                f"platform: native runs on provider: lab only, not on {self.provider}; "
+                f"platform: native runs on provider: {there} only, not on {self.provider}; "
                 "use platform: kubernetes"
             )
         return self

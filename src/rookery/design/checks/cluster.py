@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 
 from rookery.design.checks.finding import Remark, Subject, error, info, warning
 from rookery.design.checks.free import free_network, set_to, taken_networks_of
-from rookery.design.cluster import CLOUD_CONTROLLERS, CLOUDS, has_cilium
+from rookery.design.cluster import has_cilium
 from rookery.design.model import Cluster
 from rookery.versions import DISTRIBUTIONS, KUBERNETES
 
@@ -101,10 +101,11 @@ def small_pod_network(subject: Subject) -> Iterator[Remark]:
 
 
 def no_cloud_controller(subject: Subject) -> Iterator[Remark]:
-    if subject.design.kubernetes is not None and subject.design.provider in CLOUDS - CLOUD_CONTROLLERS:
+    design, traits = subject.design, subject.design.traits
+    if design.kubernetes is not None and traits.balancer == "cloud" and not traits.controller:
         yield warning(
             "provider",
-            f"No cloud controller is installed for {subject.design.provider}: the Gateway's Service gets no"
+            f"No cloud controller is installed for {design.provider}: the Gateway's Service gets no"
             " address of a load balancer there.",
             "Install the provider's own, or reach the Gateway by its node port.",
         )
@@ -147,7 +148,7 @@ def open_pod_network(subject: Subject) -> Iterator[Remark]:
 
 def bridge_on_a_cloud(subject: Subject) -> Iterator[Remark]:
     design = subject.design
-    if design.kubernetes is not None and not has_cilium(design) and design.provider in CLOUDS:
+    if design.kubernetes is not None and not has_cilium(design) and not design.traits.network.carries_pods:
         yield error(
             "kubernetes.network",
             f"The network between servers of {design.provider} carries packets of servers only: with a plain"
@@ -158,7 +159,7 @@ def bridge_on_a_cloud(subject: Subject) -> Iterator[Remark]:
 
 def other_bootstrap_on_a_lab(subject: Subject) -> Iterator[Remark]:
     cluster, design = subject.design.kubernetes, subject.design
-    if cluster is not None and design.provider == "lab" and cluster.bootstrap != "kubeadm":
+    if cluster is not None and cluster.bootstrap not in design.traits.bootstraps:
         yield error(
             "kubernetes.bootstrap",
             f"The lab's servers are made for kubeadm with CRI-O, and this is {cluster.bootstrap}.",

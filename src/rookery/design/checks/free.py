@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 
 from rookery.design.model import Design
-from rookery.design.providers import is_kept
 
 # Private space (RFC 1918), the largest part first.
 _PRIVATE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
@@ -59,5 +58,5 @@ def free_address(design: Design) -> IPv4Address | None:
     taken = {host.address for host in design.servers}
     # As many as are taken or kept may be in the way, and one more.
     tried = (network.network_address + number for number in range(min(network.num_addresses, len(taken) + 8)))
-    kept = (one for one in tried if not is_kept(design.provider, network, one) and str(one) not in taken)
+    kept = (one for one in tried if not design.traits.network.keeps(network, one) and str(one) not in taken)
     return next(kept, None)

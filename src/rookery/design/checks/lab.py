@@ -59,7 +59,7 @@ def expected_memory(design: Design) -> int:
 
 def scarce_memory(subject: Subject) -> Iterator[Remark]:
     machine, design = subject.machine, subject.design
-    if machine is None or design.provider != "lab":
+    if machine is None or not design.traits.here:
         return
     expected = expected_memory(design)
     if expected > machine.memory_available:
@@ -73,7 +73,7 @@ def scarce_memory(subject: Subject) -> Iterator[Remark]:
 
 def scarce_disk(subject: Subject) -> Iterator[Remark]:
     machine, design = subject.machine, subject.design
-    if machine is None or design.provider != "lab":
+    if machine is None or not design.traits.here:
         return
     drives = sum(drive.size for host in design.hosts for drive in host.drives)
     free = format_size(machine.disk_free)
@@ -101,7 +101,7 @@ def scarce_disk(subject: Subject) -> Iterator[Remark]:
 
 def shared_cpus(subject: Subject) -> Iterator[Remark]:
     machine, design = subject.machine, subject.design
-    if machine is None or design.provider != "lab":
+    if machine is None or not design.traits.here:
         return
     cpus = sum(host.cpus for host in design.servers)
     if cpus > machine.cpus:

@@ -52,7 +52,7 @@ def unfit_networks(subject: Subject) -> Iterator[Remark]:
 
 
 def taken_networks(subject: Subject) -> Iterator[Remark]:
-    if subject.machine is None or subject.design.provider != "lab":
+    if subject.machine is None or not subject.design.traits.here:
         return
     routes = [(IPv4Network(text), where) for text, where in subject.machine.routes]
     routed = tuple(route for route, _ in routes if route != _DEFAULT_ROUTE)

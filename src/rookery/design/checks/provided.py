@@ -8,7 +8,6 @@ from ipaddress import IPv4Address, IPv4Network
 from rookery.design.checks.finding import Remark, Subject, error, warning
 from rookery.design.checks.free import free_address, free_network, taken_networks_of
 from rookery.design.model import Design, Host, Role
-from rookery.design.providers import PROVIDER_NETWORKS, is_kept
 
 _OWN = "10.20.0.0"
 _SECTIONS = {
@@ -20,7 +19,7 @@ _SECTIONS = {
 
 def large_packets(subject: Subject) -> Iterator[Remark]:
     design = subject.design
-    kept, mtu = PROVIDER_NETWORKS[design.provider], design.network.mtu
+    kept, mtu = design.traits.network, design.network.mtu
     if mtu > kept.most:
         yield error(
             "network.mtu",
@@ -28,11 +27,11 @@ def large_packets(subject: Subject) -> Iterator[Remark]:
             f"ones are lost or cut in two, and connections hang.",
             f"Leave it out, or set it to {kept.mtu}.",
         )
-    elif design.provider == "gcp" and mtu > kept.mtu:
+    elif kept.mtu_is_made and mtu > kept.mtu:
         yield warning(
             "network.mtu",
-            f"Packets have up to {mtu} bytes, and a network of gcp carries {kept.mtu} unless it was made with"
-            " more. Larger ones are lost, and connections hang.",
+            f"Packets have up to {mtu} bytes, and a network of {design.provider} carries {kept.mtu} unless it"
+            " was made with more. Larger ones are lost, and connections hang.",
             f"Leave it out, which is {kept.mtu}, or make the network with an MTU of {mtu}.",
         )
 
@@ -45,7 +44,7 @@ def kept_addresses(subject: Subject) -> Iterator[Remark]:
     found: dict[str, list[Host]] = {}
     for host in design.hosts:
         address = IPv4Address(host.address)
-        if address in network and is_kept(design.provider, network, address):
+        if address in network and design.traits.network.keeps(network, address):
             found.setdefault(_path(design, host), []).append(host)
     for path, hosts in found.items():
         named = ", ".join(f"{host.name} has {host.address}" for host in hosts)
@@ -60,13 +59,12 @@ def _path(design: Design, host: Host) -> str:
     """Return the path of the spec that decides where a host is reached."""
     if Role.LOAD_BALANCER in host.roles:
         return "network.balancer"
-    given = design.provider == "existing"
     role = Role.STORAGE if Role.STORAGE in host.roles else host.roles[0]
-    return _SECTIONS[role] if given else "network.public"
+    return "network.public" if design.traits.gives_addresses else _SECTIONS[role]
 
 
 def _kept(design: Design) -> str:
-    kept = PROVIDER_NETWORKS[design.provider]
+    kept = design.traits.network
     words = ("address", "addresses")
     first = (
         f"the first {kept.kept_first} {words[kept.kept_first > 1]}" if kept.kept_first > 1 else "the first"
@@ -104,7 +102,7 @@ def misplaced_balancer(subject: Subject) -> Iterator[Remark]:
 
 def sizes_of_networks(subject: Subject) -> Iterator[Remark]:
     design = subject.design
-    kept = PROVIDER_NETWORKS[design.provider]
+    kept = design.traits.network
     named = (("network.public", design.network.public), ("network.cluster", design.network.cluster))
     for path, text in named:
         prefix = IPv4Network(text).prefixlen if text else kept.smallest

@@ -85,7 +85,7 @@ def _instances(left: Left) -> Iterator[Mending]:
 def _hosts(left: Left) -> Iterator[Mending]:
     for role in sorted(left.gone.roles):
         now, total = left.hosts(role), left.whole.there.roles[role]
-        comes = role is Role.LOAD_BALANCER and left.whole.design.provider != "lab"
+        comes = role is Role.LOAD_BALANCER and left.whole.design.traits.balancer != "server"
         why = "its provider replaces it" if comes else "it comes back when somebody brings it back"
         yield Mending(what=f"hosts: {role}", now=now, after=total if comes else now, of=total, why=why)
 
@@ -117,6 +117,6 @@ def bare_control_planes(left: Left) -> Iterator[Said]:
 
 def balancers(left: Left) -> Iterator[Said]:
     if left.gone.roles[Role.LOAD_BALANCER]:
-        ours = left.whole.design.provider == "lab"
+        ours = left.whole.design.traits.balancer == "server"
         text = "it comes back when it is started again" if ours else "its provider replaces it"
         yield Said(well=not ours, text=text)

@@ -104,27 +104,28 @@ def _month(comparison: Comparison) -> list[str]:
     plot = _Plot(top=_MONTH_TOP, height=_MONTH_HEIGHT, seconds=LIST_MONTH, most=_ceiling(most))
     days = [(day * DAY, f"{day} d") for day in range(0, 31, 5)]
     parts = _frame(plot, days, "days")
-    hetzner = comparison.of("hetzner")
-    if hetzner and len(bills) > 1:
-        level = hetzner.amounts.month
-        parts.append(f'<path class="hetzner whole" d="M{plot.at(0, level)} L{plot.at(LIST_MONTH, level)}"/>')
-        parts.append(_text(_RIGHT - 8, plot.y(level) - 8, "a whole month of Hetzner", "hetzner label", "end"))
+    capped = comparison.capped
+    if capped and len(bills) > 1:
+        level, whose = capped.amounts.month, capped.quote.provider
+        parts.append(f'<path class="{whose} whole" d="M{plot.at(0, level)} L{plot.at(LIST_MONTH, level)}"/>')
+        said = f"a whole month of {TITLES[whose]}"
+        parts.append(_text(_RIGHT - 8, plot.y(level) - 8, said, f"{whose} label", "end"))
     for bill in bills:
         points = [(hour * HOUR, _cost(bill, hour * HOUR)) for hour in range(LIST_MONTH // HOUR + 1)]
         parts.append(_curve(plot, bill, points))
     parts += _end_labels(plot, bills)
-    if hetzner:
-        parts += _whole_month_dots(plot, hetzner, comparison.break_evens)
+    if capped:
+        parts += _whole_month_dots(plot, capped, comparison.break_evens)
     return parts
 
 
-def _whole_month_dots(plot: _Plot, hetzner: Bill, found: tuple[BreakEven, ...]) -> list[str]:
-    """Return the points where the others reach a whole month of Hetzner.
+def _whole_month_dots(plot: _Plot, capped: Bill, found: tuple[BreakEven, ...]) -> list[str]:
+    """Return the points where the others reach a whole month of the capped bill.
 
     Their labels are stacked up to the left, where nothing is: the others' lines come from below.
     """
     met = sorted((even.whole_month_hours, even.other) for even in found if even.whole_month_hours is not None)
-    level = plot.y(hetzner.amounts.month)
+    level = plot.y(capped.amounts.month)
     parts = []
     for number, (hours, provider) in enumerate(met):
         x, dy = plot.x(hours * HOUR), 10 + _LABEL_GAP * number

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from rookery.prices.bill import HETZNER_RULE, Bill, cents, mills
-from rookery.prices.book import MARKED_AFTER_DAYS, TITLES
+from rookery.prices.book import CAPPED, MARKED_AFTER_DAYS, TITLES
 from rookery.prices.comparison import Comparison, say_break_even, say_whole_month
 from rookery.prices.period import format_duration, utc
 from rookery.units import format_size
@@ -88,11 +88,11 @@ def _unpriced(comparison: Comparison) -> list[str]:
 
 
 def _break_evens(comparison: Comparison) -> str:
-    lines = [HETZNER_RULE] if any(bill.quote.provider == "hetzner" for bill in comparison.bills) else []
+    lines = [HETZNER_RULE] if comparison.capped else []
     lines += [f"- {say_break_even(found)}" for found in comparison.break_evens]
-    if lines and comparison.break_evens and comparison.break_evens[0].one == "hetzner":
+    if lines and comparison.break_evens and comparison.break_evens[0].one == CAPPED:
         lines.append("")
-        lines.append("Were a whole month of Hetzner charged on provisioning, which it is not:")
+        lines.append(f"Were a whole month of {TITLES[CAPPED]} charged on provisioning, which it is not:")
         lines.append("")
         lines += [f"- {say_whole_month(found)}" for found in comparison.break_evens]
     return "\n".join([*lines[:1], "", *lines[1:]]) if lines else ""

@@ -16,24 +16,18 @@ from rookery.projections.document.storage import safe_room, storage_section
 
 DRAWING = "design.drawio.svg"
 CHART = "design-cost.svg"
-_PROVIDERS = {
-    "lab": "one Linux machine (the lab)",
-    "hetzner": "Hetzner Cloud",
-    "aws": "AWS",
-    "gcp": "Google Cloud",
-    "existing": "servers that are there already",
-}
 _PLATFORMS = {"native": "Ceph's daemons directly on the servers", "kubernetes": "Kubernetes with Rook"}
 
 
 def build_document(source: Source) -> Document:
     """Return the document of a design."""
     design = source.design
+    place = f"{design.traits.place} (the lab)" if design.traits.here else design.traits.place
     contributed = (_cost(source), _placement(source))
     return Document(
         title=design.name,
         description=design.description,
-        subtitle=f"{_PLATFORMS[design.platform]}, on {_PROVIDERS[design.provider]}.",
+        subtitle=f"{_PLATFORMS[design.platform]}, on {place}.",
         figures=_figures(design),
         sections=(
             _drawing(source),

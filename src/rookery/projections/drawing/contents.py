@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rookery.design.cluster import API_PORT, CLOUD_CONTROLLERS
+from rookery.design.cluster import API_PORT
 from rookery.design.model import Daemon, DaemonKind, Design, Frontend, Host, Instance, Role
 from rookery.projections.drawing.folding import Card, osds_of
 from rookery.units import format_size
@@ -90,7 +90,7 @@ def _works(host: Host) -> bool:
 def _control_plane(design: Design, card: Card) -> list[Row]:
     if design.platform != "kubernetes":
         return [_part(card, "administration", "ceph, admin key")]
-    parts = [*_CONTROL_PLANE, *(["cloud controller manager"] if design.provider in CLOUD_CONTROLLERS else [])]
+    parts = [*_CONTROL_PLANE, *(["cloud controller manager"] if design.traits.controller else [])]
     return [_part(card, name, "") for name in parts]
 
 

@@ -7,7 +7,7 @@ it where the cluster's endpoint is its address.
 
 from __future__ import annotations
 
-from rookery.design.cluster import CLOUDS, has_cilium
+from rookery.design.cluster import has_cilium
 from rookery.design.model import Design, Frontend, Role
 from rookery.projections.haproxy import render_head, render_listener
 from rookery.projections.kubernetes.doors import Door, doors_of
@@ -25,15 +25,15 @@ frontend clear
 
 def needs_balancer(design: Design) -> bool:
     """Whether something of the user's own has to stand in front of the nodes: no Gateway, and no cloud's."""
-    return not has_cilium(design) and design.provider not in CLOUDS and bool(doors_of(design))
+    return not has_cilium(design) and design.traits.balancer != "cloud" and bool(doors_of(design))
 
 
 def render_balancer(design: Design) -> str:
     """Return the load balancer's haproxy.cfg; where a Gateway is, that of the API servers alone."""
     balancer = design.load_balancer
     # Our own server shows its status to the network that it is in, others' to themselves.
-    lab = balancer is not None and design.provider == "lab"
-    parts = [render_head(balancer.address if balancer is not None and lab else _NOBODY)]
+    ours = balancer is not None and design.traits.balancer == "server"
+    parts = [render_head(balancer.address if balancer is not None and ours else _NOBODY)]
     api = _api(design)
     if api is not None:
         parts.append(render_listener(api))

@@ -11,6 +11,7 @@ from typing import Any
 from rookery.apps.ground.pods import NAMESPACE, PART_OF
 from rookery.design.model import Design
 from rookery.manifest import Item, Manifest, Objects, Wait, common_labels, manifest
+from rookery.projections.kubernetes.controllers import CONTROLLERS
 from rookery.projections.kubernetes.doors import Door, doors_of
 
 GATEWAY = "public"
@@ -18,8 +19,6 @@ _API = "gateway.networking.k8s.io/v1"
 _GROUP = "gateway.networking.k8s.io"
 _LABELS = common_labels("gateway", part_of=PART_OF)
 _HTTP, _HTTPS = 80, 443
-# Where Hetzner's load balancer is: in the network zone of the servers, hence where the price book has them.
-_HETZNER_LOCATION = "hel1"
 
 
 def gateway_items(design: Design) -> tuple[Item, ...]:
@@ -81,15 +80,9 @@ def _gateway(design: Design, doors: tuple[Door, ...]) -> Manifest:
 
 def _annotations(design: Design) -> dict[str, str]:
     """Return what the provider's controller is told about the load balancer that it makes."""
-    if design.provider != "hetzner":
-        return {}
-    prefix = "load-balancer.hetzner.cloud"
-    return {
-        # The name by which a teardown finds it: it carries no label of ours.
-        f"{prefix}/name": f"{design.name}-{GATEWAY}",
-        f"{prefix}/location": _HETZNER_LOCATION,
-        f"{prefix}/use-private-ip": "true",
-    }
+    controller = CONTROLLERS.get(design.provider)
+    # The name by which a teardown finds it: it carries no label of ours.
+    return controller.balancer(f"{design.name}-{GATEWAY}") if controller is not None else {}
 
 
 def _route(door: Door, domain: str) -> Manifest:

@@ -8,6 +8,7 @@ from rookery.manifest import MANAGED_BY, Manifest, Objects, Stage, manifest
 from rookery.projections.kubernetes.doors import doors_of
 from rookery.versions import DISTRIBUTIONS
 
+SYSTEM = "kube-system"
 MONITORING = "monitoring"
 CERT_MANAGER = "cert-manager"
 DATABASES = "cnpg-system"

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from rookery.apps.ground.pods import sized
-from rookery.design.cluster import CLOUD_CONTROLLERS, gateway_address, has_cilium
+from rookery.design.cluster import gateway_address, has_cilium
 from rookery.design.model import Design
-from rookery.design.pods import CILIUM_AGENT, CILIUM_OPERATOR, CLOUD_CONTROLLER, cilium_operators
+from rookery.design.pods import CILIUM_AGENT, CILIUM_OPERATOR, cilium_operators
 from rookery.manifest import Item, Manifest, Objects, Release, Remote, Stage, Wait, manifest
-from rookery.versions import CILIUM, GATEWAY_API, HCLOUD_CLOUD_CONTROLLER
+from rookery.projections.kubernetes.controllers import CONTROLLERS
+from rookery.projections.kubernetes.namespaces import SYSTEM
+from rookery.versions import CILIUM, GATEWAY_API
 
-SYSTEM = "kube-system"
 _GATEWAY_API = "https://github.com/kubernetes-sigs/gateway-api"
 
 _WHY = """\
@@ -40,8 +41,8 @@ def network_stage(design: Design) -> Stage:
     """Return the stage; the cloud's controller is part of it, because nodes wait for that as well."""
     cilium = has_cilium(design)
     items = _cilium(design) if cilium else []
-    if design.provider in CLOUD_CONTROLLERS:
-        items += [_hetzner_secret(), _hetzner(design)]
+    if design.provider in CONTROLLERS:
+        items += CONTROLLERS[design.provider].items(design)
     items.append(Wait(kind="node", name="--all", condition="condition=Ready", seconds=600))
     if announces_addresses(design):
         items.append(_address_pool(design))
@@ -73,7 +74,7 @@ def _cilium(design: Design) -> list[Item]:
 
 def announces_addresses(design: Design) -> bool:
     """Whether Cilium itself gives Services of type LoadBalancer their address: where no cloud does."""
-    return has_cilium(design) and design.provider in ("existing", "lab")
+    return has_cilium(design) and design.traits.balancer != "cloud"
 
 
 def cilium_values(design: Design) -> dict[str, Any]:
@@ -98,39 +99,6 @@ def cilium_values(design: Design) -> dict[str, Any]:
         "l2announcements": {"enabled": announces_addresses(design)},
         "resources": sized(CILIUM_AGENT),
     }
-
-
-def _hetzner_secret() -> Wait:
-    """Return the wait for what only the account's owner has: it ends at once where it is there."""
-    opaque = "jsonpath={.type}=Opaque"
-    return Wait(kind="secret", name="hcloud", condition=opaque, seconds=10, namespace=SYSTEM)
-
-
-def _hetzner(design: Design) -> Release:
-    assert design.kubernetes is not None
-    values = {
-        "networking": {"enabled": True, "clusterCIDR": design.kubernetes.pods},
-        "env": {
-            "HCLOUD_TOKEN": {"valueFrom": {"secretKeyRef": {"name": "hcloud", "key": "token"}}},
-            # Cilium's tunnel needs no routes in Hetzner's network.
-            "HCLOUD_NETWORK_ROUTES_ENABLED": {"value": "false"},
-            "HCLOUD_LOAD_BALANCERS_USE_PRIVATE_IP": {"value": "true"},
-            # At Hetzner zone and region have the same name, and a new Rook cluster refuses that: "topology
-            # conflict detected" (rook issue 16557).
-            "HCLOUD_INSTANCES_ZONE_LABEL_ENABLED": {"value": "false"},
-        },
-        "resources": sized(CLOUD_CONTROLLER),
-    }
-    return Release(
-        name="hcloud-cloud-controller-manager",
-        why="Says which server of Hetzner's a node is, and makes load balancers for Services that ask for "
-        "one. It reads the token and the network's name from the secret `hcloud`, which is yours to make: "
-        "`kubectl create secret generic hcloud --namespace kube-system --from-file=token "
-        "--from-literal=network=NAME`, with the token in the file `token`.",
-        namespace=SYSTEM,
-        chart=HCLOUD_CLOUD_CONTROLLER,
-        values=values,
-    )
 
 
 def _address_pool(design: Design) -> Objects:

@@ -143,7 +143,7 @@ class KubernetesSystem:
 
     def _require_tools(self) -> None:
         """A mirror has kubectl and helm; where servers are made of one, `up` fills it first."""
-        if self._mirror is None and self._design.provider != "lab":
+        if self._mirror is None and not self._design.traits.here:
             require_cluster_tools()
 
     def steps(self) -> tuple[Step, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.design.cluster import CLOUD_CONTROLLERS
 from rookery.design.model import Design, Drive, Host, Role
 from rookery.projections.kubernetes.nodes import STORAGE_LABEL, WORKER_LABEL, is_dedicated
 
@@ -44,8 +43,9 @@ def _host(design: Design, host: Host) -> dict[str, Any]:
 
 
 def _drive(design: Design, drive: Drive) -> dict[str, Any]:
-    """Return a drive; where a lab makes it, with the name that the lab gives it."""
-    named = {"device": f"/dev/disk/by-id/lab-{drive.name}"} if design.provider == "lab" else {}
+    """Return a drive; where its provider gives it a name, with that."""
+    path = design.traits.drive_path
+    named = {"device": path.format(name=drive.name)} if path else {}
     return {"name": drive.name, "size": drive.size, "class": drive.device_class, **named}
 
 
@@ -66,4 +66,4 @@ def node_taints(host: Host) -> list[str]:
 
 def has_cloud_controller(design: Design) -> bool:
     """Whether nodes wait for a cloud's controller, which tells them their addresses, zone and provider ID."""
-    return design.provider in CLOUD_CONTROLLERS
+    return design.traits.controller

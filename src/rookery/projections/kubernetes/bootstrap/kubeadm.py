@@ -197,7 +197,7 @@ def _proxy(design: Design, cluster: Cluster) -> dict[str, Any]:
     }
     if cluster.monitoring:
         found["metricsBindAddress"] = "0.0.0.0:10249"
-    if design.provider == "lab":
+    if design.traits.here:
         # These parameters belong to the machine around a server: nothing of them is set.
         found["conntrack"] = {
             "maxPerCore": 0,

@@ -8,7 +8,6 @@ from rookery.design.cluster import has_cilium
 from rookery.design.model import Cluster, Design, Host, Role
 from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node_taints
 from rookery.projections.kubernetes.bootstrap.kubeadm import audit_policy, system_reserved
-from rookery.projections.kubernetes.bootstrap.variables import login
 from rookery.projections.kubernetes.emit import dump
 from rookery.versions import KUBEONE, KUBERNETES, KUBERNETES_RELEASE
 
@@ -95,7 +94,7 @@ def _host(design: Design, host: Host, *, leader: bool = False) -> dict[str, Any]
         "hostname": host.name,
         "publicAddress": host.address,
         "privateAddress": host.address,
-        "sshUsername": login(design),
+        "sshUsername": design.traits.login,
         "sshAgentSocket": "env:SSH_AUTH_SOCK",
         **({"isLeader": True} if leader else {}),
         "labels": node_labels(host),

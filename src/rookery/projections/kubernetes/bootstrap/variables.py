@@ -12,8 +12,6 @@ from rookery.projections.kubernetes.bootstrap.inventory import has_cloud_control
 from rookery.projections.kubernetes.emit import as_comment, dump
 from rookery.projections.kubernetes.sources import node_repositories
 
-# Who one logs in as on a fresh Ubuntu server; root becomes itself everywhere else.
-_USERS = {"aws": "ubuntu", "gcp": "ubuntu"}
 _HEAD = "What the playbooks are told. A host's own values are in inventory.yaml."
 
 
@@ -38,11 +36,6 @@ def render_variables(design: Design, cluster: Cluster, image: str = "") -> str:
     parts = [as_comment(_HEAD)]
     parts += [dump(({one.name: one.value},), comment=one.why) for one in chosen]
     return "\n".join(parts)
-
-
-def login(design: Design) -> str:
-    """Return who one logs in as on a fresh server of this provider."""
-    return _USERS.get(design.provider, "root")
 
 
 def _system(design: Design, cluster: Cluster) -> tuple[Variable, ...]:
@@ -92,12 +85,12 @@ def _servers(design: Design) -> tuple[Variable, ...]:
     return (
         Variable(
             name="ansible_user",
-            value=login(design),
+            value=design.traits.login,
             why="Who logs in on fresh servers of this provider; tasks become root from there.",
         ),
         Variable(
             name="upgrade_first",
-            value=design.provider != "lab",
+            value=not design.traits.here,
             why="Whether packages are upgraded, and the server restarted where its kernel asks for it, before"
             " it is a member of the cluster. Ceph's kernel clients under Cilium want Ubuntu's 5.15.0-113 or"
             " later. A member is never touched: drain it, then upgrade it by itself.",

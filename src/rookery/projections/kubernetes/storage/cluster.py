@@ -64,10 +64,10 @@ def build_cluster_spec(design: Design, distribution: Distribution) -> dict[str, 
         # An OSD that is out was marked so by Ceph, not by somebody who wants it gone.
         "removeOSDsIfOutAndSafeToRemove": False,
         "storage": _storage(design),
-        **({"cephConfig": _LAB_CONFIG} if design.provider == "lab" else {}),
+        **({"cephConfig": _LAB_CONFIG} if design.traits.here else {}),
         # Maintenance drains one failure domain at a time, and waits for clean PGs before the next.
         "disruptionManagement": {"managePodBudgets": True, "osdMaintenanceTimeout": 30},
-        "healthCheck": _health(modern=modern, status="10s" if design.provider == "lab" else "60s"),
+        "healthCheck": _health(modern=modern, status="10s" if design.traits.here else "60s"),
     }
 
 

@@ -104,7 +104,7 @@ def file_systems(design: Design, namespace: str) -> list[dict[str, Any]]:
             **_secrets(_CEPHFS, namespace),
             # A lab's servers have their machine's kernel, which may know no CephFS: by FUSE they need none,
             # as on the native platform.
-            **({"mounter": "fuse"} if design.provider == "lab" else {}),
+            **({"mounter": "fuse"} if design.traits.here else {}),
         },
     }
     return [{"name": system.name, "spec": spec, "storageClass": storage_class}]

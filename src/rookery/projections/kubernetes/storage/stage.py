@@ -151,7 +151,7 @@ def operator_values(design: Design, distribution: Distribution) -> dict[str, Any
         # Rook's own discovery of drives is not used: the design names them.
         "enableDiscoveryDaemon": False,
     }
-    if design.provider == "lab":
+    if design.traits.here:
         # A lab's drives are files, which its servers see as loop devices; Rook takes no such drive unasked.
         values["allowLoopDevices"] = True
     if distribution.csi_chart:

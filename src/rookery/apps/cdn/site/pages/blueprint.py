@@ -8,7 +8,6 @@ from collections import Counter
 
 from rookery.apps.cdn.nginx import DOCUMENT
 from rookery.apps.cdn.site.pages.facts import (
-    PROVIDERS,
     Group,
     decimal_size,
     drive_summary,
@@ -41,7 +40,7 @@ _PLATFORMS = {"native": "Ceph’s daemons directly on the servers", "kubernetes"
 def render_blueprint(design: Design, urls: Urls) -> Html:
     servers = plural(len(design.servers), "server")
     lede = (
-        f"{servers} on {PROVIDERS[design.provider]}, as the design has them: what each one is for, what runs "
+        f"{servers} on {design.traits.place}, as the design has them: what each one is for, what runs "
         f"on it, and where it is reached."
     )
     document = element(

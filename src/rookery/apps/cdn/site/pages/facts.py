@@ -35,14 +35,6 @@ _WORDS = (
 )
 _DECIMAL = (("PB", 10**15), ("TB", 10**12), ("GB", 10**9), ("MB", 10**6))
 
-PROVIDERS = {
-    "lab": "one Linux machine",
-    "hetzner": "Hetzner Cloud",
-    "aws": "AWS",
-    "gcp": "Google Cloud",
-    "existing": "servers that were there already",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:

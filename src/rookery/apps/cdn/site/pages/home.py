@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from rookery.apps.cdn.site.pages.facts import (
-    PROVIDERS,
     Service,
     capacity,
     decimal_size,
@@ -39,7 +38,7 @@ def _hero(design: Design) -> Html:
     kinds = [service.name.lower() for service in services(design)]
     listed = " and ".join(filter(None, (", ".join(kinds[:-1]), kinds[-1]))) if kinds else "no"
     servers = plural(len(design.servers), "server")
-    where = PROVIDERS[design.provider]
+    where = design.traits.place
     lede = (
         f"{design.name} is a complete {listed} storage system on Ceph: {servers} on {where}, with the "
         f"applications that use them. You are reading it through its own CDN."
