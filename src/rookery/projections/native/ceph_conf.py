@@ -23,7 +23,7 @@ UNUSED_MGR_MODULES = (
     "zabbix",
 )
 
-_MDS_GRACE = 10  # seconds
+_MDS_GRACE = 6  # seconds
 
 
 def render_ceph_conf(design: Design, *, fsid: str) -> str:
@@ -93,7 +93,7 @@ def _mon(design: Design) -> tuple[str, ...]:
         "mon_election_timeout = 1",
         "# A monitor that was lost holds every change up for twice its lease, 5 s otherwise.",
         "mon_lease = 2",
-        "# A silent metadata server is succeeded after 10 s, also where a monitor was lost with it: not",
+        "# A silent metadata server is succeeded after 6 s, also where a monitor was lost with it: not",
         "# after 15 s, nor after a minute in which its silence is put down to the monitors. These look every",
         "# second, for they forgive all silence where two looks were farther apart than the grace less the",
         "# interval of its beacons.",
@@ -132,8 +132,8 @@ def _mds(file_system: str) -> tuple[str, ...]:
     return (
         "# A free MDS joins the one file system there is.",
         f"mds_join_fs = {file_system}",
-        "# It is heard of every 2 s, and takes itself for cut off when the monitors do.",
-        "mds_beacon_interval = 2",
+        "# It is heard of every second, and takes itself for cut off when the monitors do.",
+        "mds_beacon_interval = 1",
         f"mds_beacon_grace = {_MDS_GRACE}",
         "# Who takes over waits so long for clients to come back, not 45 s: those that live do within a",
         "# moment, and one that was lost never does.",
