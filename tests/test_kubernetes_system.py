@@ -10,12 +10,13 @@ from types import SimpleNamespace
 import pytest
 
 from rookery.apps.ground.pods import NAMESPACE
-from rookery.design.model import Role
+from rookery.design.model import DaemonKind, Role
 from rookery.drivers.clients.http import Browser
 from rookery.errors import InputError, NotPossibleError
 from rookery.manifest import Wait
 from rookery.plan.kubernetes import SETTLED
 from rookery.run.verify import kubernetes as checks
+from rookery.run.verify import web
 from rookery.run.verify.result import Outcome, Subject
 from rookery.systems.existing.servers import ExistingServers
 from rookery.systems.kubernetes.items import applier_of
@@ -139,11 +140,10 @@ def test_its_nodes_get_labels_and_storage_nodes_keep_others_away(system: Kuberne
         fake(system).put(node(host.name))
     system.apply(system.steps()[0], quiet)
     assert system.paths.kubeconfig.stat().st_mode & 0o777 == 0o600
-    subject = Subject(system=system, browser=Browser.__new__(Browser), mark="m")
-    assert checks.nodes(subject).outcome is Outcome.PASS
+    assert checks.nodes(looked_at(system)).outcome is Outcome.PASS
     del fake(system).objects["node", "", "worker-a"]["metadata"]["labels"]
     fake(system).objects["node", "", "storage-k"]["spec"]["taints"] = []
-    evidence = checks.nodes(subject)
+    evidence = checks.nodes(looked_at(system))
     assert (evidence.outcome, evidence.seen) == (
         Outcome.FAIL,
         "worker-a lacks node-role.kubernetes.io/worker; storage-k lets any pod in",
@@ -198,35 +198,60 @@ def test_nothing_leads_to_it(system: KubernetesSystem, monkeypatch: pytest.Monke
         system.apply(system.steps()[0], quiet)
 
 
-def test_pods_that_others_take_the_place_of_do_not_count(system: KubernetesSystem) -> None:
-    subject = Subject(system=system, browser=Browser.__new__(Browser), mark="m")
+def looked_at(system: KubernetesSystem) -> Subject:
+    return Subject(system=system, browser=Browser.__new__(Browser), mark="m")
+
+
+def put_instances(system: KubernetesSystem) -> None:
+    """Let the cluster answer, with a pod for every instance of the design."""
+    for host in system.design.servers:
+        fake(system).put(node(host.name))
+    system.apply(system.steps()[0], quiet)
     for host in system.design.with_role(Role.WORKER):
         for instance in host.instances:
             fake(system).put(pod(instance.app, instance.component, host.name))
+
+
+def test_pods_that_others_take_the_place_of_do_not_count(system: KubernetesSystem) -> None:
+    put_instances(system)
     ending = pod("cdn", "edge", "worker-a", number=1)
     ending["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:05Z"
     fake(system).put(ending)
-    assert checks.spread(subject).outcome is Outcome.PASS
+    assert web.instances_apart(looked_at(system)).outcome is Outcome.PASS
     seen = host_statuses(design(), (), [ending])
     assert [one.programs for one in seen if one.programs] == []
 
 
 def test_instances_that_share_a_node_are_found(system: KubernetesSystem) -> None:
-    subject = Subject(system=system, browser=Browser.__new__(Browser), mark="m")
-    for host in system.design.with_role(Role.WORKER):
-        for instance in host.instances:
-            fake(system).put(pod(instance.app, instance.component, host.name))
-    assert checks.spread(subject).outcome is Outcome.PASS
+    put_instances(system)
+    assert web.instances_apart(looked_at(system)).outcome is Outcome.PASS
     moved = fake(system).objects["pod", NAMESPACE, "cdn-edge-worker-b-0"]
     moved["spec"]["nodeName"] = "worker-a"
-    evidence = checks.spread(subject)
+    evidence = web.instances_apart(looked_at(system))
     assert (evidence.outcome, evidence.seen) == (Outcome.FAIL, "cdn-edge shares worker-a")
     moved["status"]["conditions"][0]["status"] = "False"
-    assert checks.spread(subject).seen == "1 of 2 cdn-edge"
+    assert web.instances_apart(looked_at(system)).seen == "1 of 2 cdn-edge, on worker-a"
+
+
+def test_gateways_that_share_a_node_are_found(system: KubernetesSystem) -> None:
+    put_instances(system)
+    hosts = [host.name for host, _ in system.design.with_daemon(DaemonKind.RGW)]
+    for host in hosts:
+        one = pod("ceph", "rgw", host)
+        one["metadata"]["labels"] = {"ceph_daemon_type": "rgw", "ceph_daemon_id": "store"}
+        fake(system).put(one)
+    evidence = checks.gateways_apart(looked_at(system))
+    assert (evidence.outcome, evidence.seen) == (Outcome.PASS, f"2 of 2 ready, on {', '.join(hosts)}")
+    moved = fake(system).objects["pod", NAMESPACE, f"ceph-rgw-{hosts[1]}-0"]
+    moved["spec"]["nodeName"] = hosts[0]
+    assert checks.gateways_apart(looked_at(system)).outcome is Outcome.FAIL
+    moved["status"]["conditions"][0]["status"] = "False"
+    evidence = checks.gateways_apart(looked_at(system))
+    assert (evidence.outcome, evidence.seen) == (Outcome.FAIL, f"1 of 2 ready, on {hosts[0]}")
 
 
 def test_claims_that_are_not_bound_are_found(system: KubernetesSystem) -> None:
-    subject = Subject(system=system, browser=Browser.__new__(Browser), mark="m")
+    subject = looked_at(system)
     assert checks.claims(subject).outcome is Outcome.NOT_OBSERVED
     claim = {
         "kind": "PersistentVolumeClaim",

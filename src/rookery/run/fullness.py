@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+from rookery.drivers.machine.asked import LONG, Asked
 from rookery.load.fullness import parse_use
-from rookery.run.asked import LONG, Asked
 from rookery.systems.home import home
-from rookery.systems.kubernetes.system import KubernetesSystem
-from rookery.systems.native.system import NativeSystem
 from rookery.systems.protocol import System
-
-_LIMIT = 2.0  # seconds for a volume; a file system whose device hangs may never answer
 
 # From here on something soon refuses writes: Ceph's nearfull is 0.85 and full 0.95 of an OSD, XFS and a
 # database on it need some room to work in.
@@ -71,45 +63,15 @@ def read_fullness(system: System) -> Look:
 
 
 def _volumes(system: System) -> Look:
-    if isinstance(system, KubernetesSystem):
-        return Look(seen=tuple(_claims(system)), unseen=())
-    assert isinstance(system, NativeSystem)
-    running = system.lab.runc.running()
-    asked = []
-    for volume in system.design.volumes:
-        pid = running.get(system.lab.paths.container(volume.host))
-        place = Path(f"/proc/{pid}/root{volume.path}")
-        asked.append((f"{volume.host}:{volume.path}", Asked(functools.partial(_use_of, place))))
-    uses = [(name, one.result(_LIMIT)) for name, one in asked]
+    uses = system.volumes()
     return Look(
-        seen=tuple(Fullness(kind="volume", name=name, used=use[0], size=use[1]) for name, use in uses if use),
-        unseen=tuple(name for name, use in uses if not use),
+        seen=tuple(
+            Fullness(kind="volume", name=one.name, used=one.used, size=one.size)
+            for one in uses
+            if one.used is not None and one.size is not None
+        ),
+        unseen=tuple(one.name for one in uses if one.used is None),
     )
-
-
-def _use_of(place: Path) -> tuple[int, int] | None:
-    """Return used and usable bytes of the file system that is mounted at a place; None where none is."""
-    if place.stat().st_dev == place.parent.stat().st_dev:
-        return None
-    found = shutil.disk_usage(place)
-    return found.used, found.used + found.free
-
-
-def _claims(system: KubernetesSystem) -> Iterator[Fullness]:
-    """Yield the volumes of all pods as each kubelet counts them (its summary of statistics)."""
-    told: set[tuple[str, str]] = set()
-    for host in system.design.servers:
-        path = f"/api/v1/nodes/{host.name}/proxy/stats/summary"
-        summary = json.loads(system.kubectl.run("get", "--raw", path))
-        for pod in summary.get("pods", ()):
-            for volume in pod.get("volume", ()):
-                claim = volume.get("pvcRef")
-                if claim is None or (claim["namespace"], claim["name"]) in told:
-                    continue
-                told.add((claim["namespace"], claim["name"]))
-                used, free = int(volume.get("usedBytes", 0)), int(volume.get("availableBytes", 0))
-                name = f"{claim['namespace']}/{claim['name']}"
-                yield Fullness(kind="volume", name=name, used=used, size=used + free)
 
 
 def _drives(system: System) -> tuple[Fullness, ...]:

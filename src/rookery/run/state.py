@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rookery.design.model import Design, Host, Instance
 from rookery.drivers.ceph.health import health_of
-from rookery.run.asked import LONG, SHORT, Asked
+from rookery.drivers.machine.asked import LONG, SHORT, Asked
 from rookery.systems.protocol import HostStatus, Member, System
 
 

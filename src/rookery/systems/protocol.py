@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rookery.design.model import Design
 from rookery.drivers.ceph.session import CephSession
@@ -128,6 +128,33 @@ class Leftover:
     name: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeUse:
+    """How full a volume is, in bytes used and usable; both None where it cannot be looked at."""
+
+    name: str
+    used: int | None
+    size: int | None
+
+
+class ClusterView(Protocol):
+    """The Kubernetes cluster that a system runs on, for who looks at it: nothing is changed by asking."""
+
+    def objects(self, kind: str, *, namespace: str = "") -> tuple[Mapping[str, Any], ...]:
+        """Return the objects of a kind, of a namespace or of all; raises CommandError."""
+        ...
+
+    def refusal(self, wanted: Mapping[str, Any]) -> str:
+        """Return why the API server would not take an object, or could not be asked; empty where it would."""
+        ...
+
+    def execute(
+        self, target: str, argv: Sequence[str], *, namespace: str, stdin: str = "", timeout: float = 60.0
+    ) -> str:
+        """Run a command in a pod (`deploy/NAME`, `pod/NAME`) and return what it says; raises CommandError."""
+        ...
+
+
 class Load(Protocol):
     """The load on a system: at most one run at a time."""
 
@@ -241,6 +268,15 @@ class System(Protocol):
         ...
 
     def listeners(self) -> tuple[Listener, ...]: ...
+
+    def volumes(self) -> tuple[VolumeUse, ...]:
+        """How full the volumes are that applications keep their data on."""
+        ...
+
+    @property
+    def cluster(self) -> ClusterView | None:
+        """The Kubernetes cluster that it runs on; None for a system that runs on none."""
+        ...
 
     @property
     def load(self) -> Load: ...

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from rookery.design.model import Design
 from rookery.drivers.clients.http import Browser
 from rookery.spec.model import Platform
-from rookery.systems.protocol import System
+from rookery.systems.protocol import ClusterView, Endpoint, HostStatus, System
 
-NATIVE: frozenset[Platform] = frozenset({"native"})
-ON_KUBERNETES: frozenset[Platform] = frozenset({"kubernetes"})
-EVERYWHERE = NATIVE | ON_KUBERNETES
+NATIVE: Platform = "native"
+KUBERNETES: Platform = "kubernetes"
 
 
 class Outcome(StrEnum):
@@ -41,9 +41,12 @@ class Result:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What checks look at. `mark` is a name that no other run of them uses."""
+    """What checks look at. `mark` is a name that no other run of them uses.
+
+    What many of them ask is asked once, when the first does.
+    """
 
     system: System
     browser: Browser
@@ -53,22 +56,49 @@ class Subject:
     def design(self) -> Design:
         return self.system.design
 
+    @property
+    def cluster(self) -> ClusterView:
+        """The cluster that the system runs on: the table says which checks have one."""
+        found = self.system.cluster
+        assert found is not None, f"{self.design.name} runs on no Kubernetes"
+        return found
+
+    @cached_property
+    def hosts(self) -> tuple[HostStatus, ...]:
+        return self.system.hosts()
+
+    @cached_property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return self.system.endpoints()
+
+    def endpoint(self, frontend: str) -> Endpoint:
+        return next(endpoint for endpoint in self.endpoints if endpoint.name == frontend)
+
     def url(self, frontend: str) -> str:
         """Return the URL of a frontend, without a stroke at its end."""
-        endpoint = next(e for e in self.system.endpoints() if e.name == frontend)
-        return endpoint.url.rstrip("/")
+        return self.endpoint(frontend).url.rstrip("/")
+
+
+Look = Callable[[Subject], Evidence]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One row of the table. `applies` tells whether a design has what the check looks at, `platforms` on
-    which of them it can be looked at in this way."""
+    """One claim, one row of the table.
+
+    `look` says for each platform how it is looked at: in most rows in one way, and on a platform that is not
+    there not at all. `applies` tells whether a design has what is claimed.
+    """
 
     name: str
     title: str
-    look: Callable[[Subject], Evidence]
+    look: Mapping[Platform, Look]
     applies: Callable[[Design], bool] = lambda _: True
-    platforms: frozenset[Platform] = EVERYWHERE
+
+
+def everywhere(look: Look) -> Mapping[Platform, Look]:
+    """Return a check's looks where one is good on every platform."""
+    return {NATIVE: look, KUBERNETES: look}
 
 
 def passed(seen: str) -> Evidence:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+from collections import Counter
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from rookery.apps.cdn.nginx import COMPRESSED, DIRECT_PORT
 from rookery.apps.cdn.settings import CdnSettings
@@ -18,6 +19,7 @@ from rookery.run.verify.result import Evidence, Subject, failed, judged, not_obs
 # Ceph's daemons without a fixed port take one in this range (ms_bind_port_min and _max).
 _CEPH_PORTS = range(6800, 7569)
 _BALANCER_STATUS_PORT = 9000
+_HTTPS = 443
 _WORTH_COMPRESSING = 1024  # bytes; smaller text gains nothing
 _HEADERS = (
     "strict-transport-security",
@@ -28,29 +30,32 @@ _HEADERS = (
 
 
 def tls_chain(subject: Subject) -> Evidence:
-    """Each frontend shows a certificate of the system's authority for its address, and of no other."""
-    wrong = []
-    balancer = subject.design.load_balancer
-    assert balancer is not None
+    """Each service shows a certificate of the system's authority for its address or name, and of no other."""
+    wrong: list[str] = []
+    names: dict[str, None] = {}
     ours = ssl.create_default_context(cafile=str(subject.system.ca_file))
     strangers = ssl.create_default_context()
-    for front in subject.design.frontends:
-        if problem := _handshake(ours, balancer.address, front.port):
-            wrong.append(f"{front.name}: {problem}")
-        if not _handshake(strangers, balancer.address, front.port):
-            wrong.append(f"{front.name}: trusted by a client that does not know the authority")
-    names = ", ".join(front.name for front in subject.design.frontends)
+    for endpoint in subject.endpoints:
+        url = urlsplit(endpoint.url)
+        name, port = url.hostname or "", url.port or _HTTPS
+        place = (subject.system.addresses.get(name, name), port)
+        names[name] = None
+        if problem := _handshake(ours, place, name):
+            wrong.append(f"{endpoint.name}: {problem}")
+        if not _handshake(strangers, place, name):
+            wrong.append(f"{endpoint.name}: trusted by a client that does not know the authority")
+    services = ", ".join(endpoint.name for endpoint in subject.endpoints)
     return judged(
-        not wrong, "; ".join(wrong) or f"{names}: valid for {balancer.address}, trusted by our CA only"
+        not wrong, "; ".join(wrong) or f"{services}: valid for {', '.join(names)}, trusted by our CA only"
     )
 
 
-def _handshake(context: ssl.SSLContext, address: str, port: int) -> str:
+def _handshake(context: ssl.SSLContext, place: tuple[str, int], name: str) -> str:
     """Return why a TLS handshake fails, empty where it does not."""
     try:
         with (
-            socket.create_connection((address, port), timeout=5) as plain,
-            context.wrap_socket(plain, server_hostname=address) as secure,
+            socket.create_connection(place, timeout=5) as plain,
+            context.wrap_socket(plain, server_hostname=name) as secure,
         ):
             return "" if secure.version() in ("TLSv1.2", "TLSv1.3") else f"speaks {secure.version()}"
     except (OSError, ssl.SSLError) as error:
@@ -148,23 +153,27 @@ def _is_worth_compressing(page: Answer) -> bool:
 
 
 def instances_apart(subject: Subject) -> Evidence:
-    """Every instance runs, and no two of the same component share a host."""
-    placed = [(host.name, i.name) for host in subject.design.hosts for i in host.instances]
-    running = {(p.host, p.name) for status in subject.system.hosts() for p in status.programs if p.running}
-    down = [f"{name} on {host}" for host, name in placed if (host, name) not in running]
-    if down:
-        return failed(f"not running: {', '.join(down)}")
-    hosts: dict[str, list[str]] = {}
-    for host, name in placed:
-        hosts.setdefault(name, []).append(host)
-    together = [name for name, where in hosts.items() if len(set(where)) < len(where)]
-    seen = ", ".join(f"{len(where)} {name}" for name, where in hosts.items())
-    return judged(not together, f"on one host: {', '.join(together)}" if together else seen)
+    """Each component runs as often as designed, and no two of its instances share a host."""
+    where: dict[str, list[str]] = {}
+    for status in subject.hosts:
+        for program in status.programs:
+            if program.running:
+                where.setdefault(program.name, []).append(status.name)
+    wanted = Counter(instance.name for host in subject.design.hosts for instance in host.instances)
+    wrong = []
+    for name, count in wanted.items():
+        hosts = Counter(where.get(name, ()))
+        if hosts.total() < count:
+            wrong.append(f"{hosts.total()} of {count} {name}, on {', '.join(hosts) or 'no host'}")
+        elif len(hosts) < hosts.total():
+            shared = ", ".join(host for host, number in hosts.items() if number > 1)
+            wrong.append(f"{name} shares {shared}")
+    return judged(not wrong, "; ".join(wrong) or ", ".join(f"{n} {name}" for name, n in wanted.items()))
 
 
 def dashboard_login(subject: Subject) -> Evidence:
     """The dashboard lets its user in, and nobody with another password."""
-    endpoint = next(e for e in subject.system.endpoints() if e.name == "dashboard")
+    endpoint = subject.endpoint("dashboard")
     assert endpoint.credentials is not None
     user = endpoint.credentials.user
     right = _login(subject, user, endpoint.credentials.password)
@@ -183,7 +192,7 @@ def _login(subject: Subject, user: str, password: str) -> int:
 
 def programs_run(subject: Subject) -> Evidence:
     """Every host runs, and every program that its supervisor has."""
-    statuses = subject.system.hosts()
+    statuses = subject.hosts
     down = [status.name for status in statuses if not status.running]
     down += [f"{p.name} on {p.host} ({p.detail})" for s in statuses for p in s.programs if not p.running]
     total = sum(len(status.programs) for status in statuses)

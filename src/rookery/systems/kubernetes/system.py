@@ -46,9 +46,11 @@ from rookery.systems.kubernetes.preflight import require_cluster_tools
 from rookery.systems.kubernetes.removal import ClusterRemoval
 from rookery.systems.kubernetes.settling import Settling
 from rookery.systems.kubernetes.status import database_members, host_statuses
+from rookery.systems.kubernetes.view import KubectlView, volume_uses
 from rookery.systems.load import Run
 from rookery.systems.pod_image import archive_path, ensure_archive
 from rookery.systems.protocol import (
+    ClusterView,
     Credentials,
     Deviation,
     DeviationKind,
@@ -60,6 +62,7 @@ from rookery.systems.protocol import (
     Pages,
     Removal,
     Report,
+    VolumeUse,
 )
 from rookery.systems.servers import Servers
 from rookery.versions import DISTRIBUTIONS
@@ -323,15 +326,15 @@ class KubernetesSystem:
         """Nothing: what listens on a server is in the network of its pods."""
         return ()
 
+    def volumes(self) -> tuple[VolumeUse, ...]:
+        return tuple(volume_uses(self.kubectl, self._design.servers))
+
+    @property
+    def cluster(self) -> ClusterView:
+        return KubectlView(kubectl=self.kubectl)
+
     def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
         return run(self.servers.exec_argv(host, argv), timeout=timeout)
-
-    def execute_in(
-        self, target: str, argv: Sequence[str], *, namespace: str, stdin: str = "", timeout: float = 60.0
-    ) -> str:
-        """Run a command in a pod (`deploy/NAME`, `pod/NAME`); raises CommandError."""
-        command = self.kubectl.exec_argv(target, *argv, namespace=namespace)
-        return run(command, stdin=stdin, timeout=timeout)
 
     def shell(self, host: str, argv: Sequence[str]) -> int:
         terminal = os.isatty(0) and os.isatty(1)

@@ -21,9 +21,9 @@ from rookery.systems.lab.paths import LabPaths
 from rookery.systems.lab.power import cut_power
 from rookery.systems.native import database, objects
 from rookery.systems.native.identity import Identity, load_identity
-from rookery.systems.native.looks import Seen, look_at
+from rookery.systems.native.looks import Seen, look_at, volume_uses
 from rookery.systems.native.servers import start_server
-from rookery.systems.protocol import HostStatus, Member, ProgramStatus, Report
+from rookery.systems.protocol import HostStatus, Member, ProgramStatus, Report, VolumeUse
 
 _MEMBER_LIMIT = 2.0  # seconds
 
@@ -55,6 +55,12 @@ class Lab:
         }
         seen = look_at(pids)
         return tuple(self._host_status(host, seen.get(host.name)) for host in self.design.hosts)
+
+    def volumes(self) -> tuple[VolumeUse, ...]:
+        """Return how full each volume is, as its server has it mounted."""
+        running = self.runc.running()
+        pids = {host.name: running.get(self.paths.container(host.name)) for host in self.design.hosts}
+        return volume_uses(self.design.volumes, pids)
 
     def members(self) -> tuple[Member, ...]:
         # An instance that hangs is not waited for: another tells of all.

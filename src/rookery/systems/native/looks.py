@@ -1,21 +1,26 @@
-"""Looks at servers that may hang or be cut off: all at once, each with a short limit."""
+"""Looks at servers and their volumes, which may hang or be cut off: all at once, each with a short limit."""
 
 from __future__ import annotations
 
+import functools
 import http.client
+import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rookery.design.model import Host
+from rookery.design.model import Host, Volume
 from rookery.drivers.containers.supervisor import ProgramState, Supervisor
+from rookery.drivers.machine.asked import Asked
+from rookery.systems.protocol import VolumeUse
 
 SILENT = "does not answer"
 WAKING = "has no supervisor yet"
 CUT_OFF = "is cut off from the network"
 _LIMIT = 2.5  # seconds; a supervisor that is well answers in milliseconds
+_VOLUME_LIMIT = 2.0  # seconds
 _UNUSED = 1  # tcpmux: nothing listens there, so a host that is there refuses at once
 
 
@@ -40,6 +45,29 @@ def look_at(hosts: Mapping[Host, int]) -> dict[str, Seen]:
             cut_off = not seen.trouble and not reached[name].result()
             found[name] = replace(seen, trouble=CUT_OFF) if cut_off else seen
         return found
+
+
+def volume_uses(volumes: Iterable[Volume], pids: Mapping[str, int | None]) -> tuple[VolumeUse, ...]:
+    """Look how full volumes are where their servers, by the ids of their first processes, have them mounted.
+
+    A file system whose device hangs may never answer: none is waited for beyond a limit.
+    """
+    asked = [
+        (volume, Asked(functools.partial(_use_of, Path(f"/proc/{pids.get(volume.host)}/root{volume.path}"))))
+        for volume in volumes
+    ]
+    uses = [(f"{volume.host}:{volume.path}", one.result(_VOLUME_LIMIT)) for volume, one in asked]
+    return tuple(
+        VolumeUse(name=name, used=use[0] if use else None, size=use[1] if use else None) for name, use in uses
+    )
+
+
+def _use_of(place: Path) -> tuple[int, int] | None:
+    """Return used and usable bytes of the file system that is mounted at a place; None where none is."""
+    if place.stat().st_dev == place.parent.stat().st_dev:
+        return None
+    found = shutil.disk_usage(place)
+    return found.used, found.used + found.free
 
 
 def is_reachable(address: str) -> bool:

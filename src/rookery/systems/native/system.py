@@ -37,6 +37,7 @@ from rookery.systems.native.refresh import refresh_server
 from rookery.systems.native.root import ensure_image, image_root
 from rookery.systems.native.servers import gateway_keyring
 from rookery.systems.protocol import (
+    ClusterView,
     Credentials,
     Deviation,
     Endpoint,
@@ -46,6 +47,7 @@ from rookery.systems.protocol import (
     Member,
     Pages,
     Report,
+    VolumeUse,
 )
 
 _ANSWER_LIMIT = 60.0
@@ -196,6 +198,13 @@ class NativeSystem:
             if container in names
             for listener in tcp_listeners(names[container], pid)
         )
+
+    def volumes(self) -> tuple[VolumeUse, ...]:
+        return self.lab.volumes()
+
+    @property
+    def cluster(self) -> ClusterView | None:
+        return None
 
     def shell(self, host: str, argv: Sequence[str]) -> int:
         terminal = os.isatty(0) and os.isatty(1)
