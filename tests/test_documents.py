@@ -26,8 +26,6 @@ DOCUMENTS = sorted(
 # Those that say how the tree is now; a decision says how it was on its day, and the changelog what changed.
 CURRENT = [path for path in DOCUMENTS if path.parent.name != "decisions" and path.name != "CHANGELOG.md"]
 README = (ROOT / "README.md").read_text()
-# What moved and is still named by its old path there.
-MOVED = {"ARCHITECTURE.md": {"run/preflight.py"}}
 FENCES = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 # The README's highlights: where each of their figures stands.
 HIGHLIGHTS = (
@@ -92,7 +90,7 @@ def test_words_that_are_paths_are_told_from_others() -> None:
 def test_every_path_that_a_document_names_exists(document: Path) -> None:
     named = {word: path for word in _words(document.read_text()) if (path := _names_a_path(word))}
     missing = {word for word, path in named.items() if not (path.exists() or list(ROOT.glob(name(path))))}
-    assert missing - MOVED.get(name(document), set()) == set()
+    assert missing == set()
 
 
 def test_paths_are_named_at_all() -> None:
