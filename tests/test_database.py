@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rookery.apps.database.app import DATABASE
+from rookery.apps.database.native import private_files
+from rookery.apps.database.native import secrets as needed_secrets
 from rookery.apps.database.patroni import LOOP, RETRY, TTL, build_config
 from rookery.design.model import AppDesign, Design
 from rookery.errors import InputError
@@ -102,8 +103,8 @@ def test_rendered_files_hold_no_secret_and_private_ones_only_their_owner_reads()
     app = database(design)
     secrets = dict.fromkeys(
         [
-            *(secret.name for secret in DATABASE.secrets(design, app)),
-            *(f"{s.name}.{end}" for s in DATABASE.secrets(design, app) for end in ("crt", "key")),
+            *(secret.name for secret in needed_secrets(design, app)),
+            *(f"{s.name}.{end}" for s in needed_secrets(design, app) for end in ("crt", "key")),
             *(f"tls.{host.name}.{end}" for host in design.hosts for end in ("crt", "key")),
         ],
         SECRET,
@@ -112,7 +113,7 @@ def test_rendered_files_hold_no_secret_and_private_ones_only_their_owner_reads()
         for file in render_server(design, host, fsid="f"):
             assert SECRET.encode() not in file.content
         for instance in host.instances:
-            for file in DATABASE.private_files(design, app, host, instance, secrets):
+            for file in private_files(design, app, host, instance, secrets):
                 assert file.path.endswith(".crt") or (file.mode == 0o400 and file.owner != "root")
 
 

@@ -34,12 +34,12 @@ def design_from(text: str) -> Design:
 
 def app_items(design: Design, *names: str) -> tuple[Item, ...]:
     """Return the items of all applications, or of those of these names."""
-    return tuple(
-        item
-        for app in design.apps
-        if not names or app.name in names
-        for item in APPS[app.name].cluster_items(design, app, image_reference())
-    )
+    found: list[Item] = []
+    for app in design.apps:
+        pods = APPS[app.name].in_pods
+        if pods is not None and (not names or app.name in names):
+            found += pods.items(design, app, image_reference())
+    return tuple(found)
 
 
 def objects_of(items: tuple[Item, ...]) -> list[Manifest]:

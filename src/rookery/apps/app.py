@@ -1,4 +1,8 @@
-"""What an application is made of, once, for the lab and for Kubernetes alike."""
+"""What an application is made of: its row, and below that what it is on servers and in pods.
+
+A folder of an application has `app.py`, which places it and ends in its row; `native.py`, what it is on
+servers; `kubernetes.py` or a folder of that name, what it is in pods. What it does not have is None.
+"""
 
 from __future__ import annotations
 
@@ -55,88 +59,72 @@ class Making:
     look: tuple[str, ...] = ()
 
 
-def _no_files(_design: Design, _app: AppDesign, _host: Host, _instance: Instance) -> tuple[File, ...]:
-    return ()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What an application publishes to its buckets, by its `rules`: files that are `written`, as (bucket,
+    files), or what `making` makes; or a folder of the user's own, as it lies there.
+
+    `folder_key` is the setting that names such a folder, which it publishes or makes something of; the spec
+    may give it relative to itself. `document` is the path at which the design document stands among the
+    written files, whoever brings it there.
+    """
+
+    rules: Rules = NO_RULES
+    folder_key: str = ""
+    written: Callable[[Design, AppDesign], Iterable[tuple[str, tuple[File, ...]]]] | None = None
+    making: Callable[[AppDesign], Making] | None = None
+    document: str = ""
 
 
-def _no_private_files(
-    _design: Design, _app: AppDesign, _host: Host, _instance: Instance, _secrets: Secrets
-) -> tuple[File, ...]:
-    return ()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnServers:
+    """What an instance is on its server, on the native platform: programs, files, and files with secrets.
+
+    `secrets` are those that it needs of its own. `schema` is SQL for its database, which may run again; it
+    gets the index of what other applications made (`index.json` among their content), by their names.
+    """
+
+    programs: Callable[[Design, AppDesign, Host, Instance], tuple[Program, ...]]
+    files: Callable[[Design, AppDesign, Host, Instance], tuple[File, ...]]
+    private_files: Callable[[Design, AppDesign, Host, Instance, Secrets], tuple[File, ...]] | None = None
+    secrets: Callable[[Design, AppDesign], tuple[Secret, ...]] | None = None
+    schema: Callable[[Design, AppDesign, Mapping[str, str]], str] | None = None
 
 
-def _no_secrets(_design: Design, _app: AppDesign) -> tuple[Secret, ...]:
-    return ()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InPods:
+    """What it is on Kubernetes: its objects, releases and waits, in the order in which they are applied.
 
+    All are in the namespace of the applications; they are told what our container image is called.
+    `image_files` are what that image holds for them; where there are any, it holds the packages too.
+    """
 
-def _no_content(_design: Design, _app: AppDesign) -> Iterable[tuple[str, tuple[File, ...]]]:
-    return ()
-
-
-def _nothing_made(_app: AppDesign) -> Making | None:
-    return None
-
-
-def _no_schema(_design: Design, _app: AppDesign, _made: Mapping[str, str]) -> str:
-    return ""
-
-
-def _any_change(_before: AppDesign, _after: AppDesign) -> str:
-    return ""
-
-
-def _no_items(_design: Design, _app: AppDesign, _image: str) -> tuple[Item, ...]:
-    return ()
-
-
-def _nothing_in_the_image() -> tuple[File, ...]:
-    return ()
+    items: Callable[[Design, AppDesign, str], tuple[Item, ...]]
+    image_files: Callable[[], tuple[File, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """One application.
 
-    `server_files` and `server_programs` say what an instance of it needs on its host, `private_files` what of
-    it holds secrets, `packages` which Debian packages.
-
-    What it publishes to its buckets is `content`, as (bucket, files), or what `making` makes, by its `rules`;
-    or a folder of the user's own, as it lies there. `folder_key` is the setting that names the folder, which
-    it publishes or makes something of; the spec may give it relative to itself.
-
-    `schema` is SQL for its database, which may run again. It gets the index of what other applications
-    made (`index.json` among their content), by their names.
-
-    `cluster_items` are what an instance on a server is on Kubernetes: its objects, releases and waits, in the
-    namespace `media` of `apps/ground/pods.py`, in the order in which they are applied; they are told what our
-    container image is called. `image_files` are what that (`apps/pod_image.py`) holds for them; where there
-    are any, it holds the `packages` too.
-
-    `obstacle` says why a change of it cannot be made while it runs, empty where it can.
+    `place` puts it into a design. `about` says in a sentence what it is, `packages` which Debian packages its
+    programs need. `obstacle` says why a change of it cannot be made while it runs; None where any can.
     """
 
     name: str
     settings: type[AppSettings]
     place: Placer
-    server_programs: Callable[[Design, AppDesign, Host, Instance], tuple[Program, ...]]
-    server_files: Callable[[Design, AppDesign, Host, Instance], tuple[File, ...]] = _no_files
-    private_files: Callable[[Design, AppDesign, Host, Instance, Secrets], tuple[File, ...]] = (
-        _no_private_files
-    )
-    secrets: Callable[[Design, AppDesign], tuple[Secret, ...]] = _no_secrets
-    content: Callable[[Design, AppDesign], Iterable[tuple[str, tuple[File, ...]]]] = _no_content
-    rules: Rules = NO_RULES
-    folder_key: str = ""
-    making: Callable[[AppDesign], Making | None] = _nothing_made
-    schema: Callable[[Design, AppDesign, Mapping[str, str]], str] = _no_schema
-    cluster_items: Callable[[Design, AppDesign, str], tuple[Item, ...]] = _no_items
-    image_files: Callable[[], tuple[File, ...]] = _nothing_in_the_image
+    about: str
     packages: tuple[str, ...] = ()
-    obstacle: Obstacle = _any_change
+    content: Content | None = None
+    on_servers: OnServers | None = None
+    in_pods: InPods | None = None
+    obstacle: Obstacle | None = None
 
     def folder(self, settings: AppSettings) -> str | None:
         """Return the user's own folder that settings name, None where they name none."""
-        given = getattr(settings, self.folder_key) if self.folder_key else None
+        key = self.content.folder_key if self.content is not None else ""
+        given = getattr(settings, key) if key else None
         assert given is None or isinstance(given, str)
         return given
 
@@ -145,4 +133,10 @@ class App:
         given = self.folder(settings)
         if given is None:
             return settings
-        return settings.model_copy(update={self.folder_key: str(base / given)})
+        assert self.content is not None
+        return settings.model_copy(update={self.content.folder_key: str(base / given)})
+
+    def made_by(self, app: AppDesign) -> Making | None:
+        """Return the program that makes its content, None where no program does."""
+        making = self.content.making if self.content is not None else None
+        return None if making is None else making(app)

@@ -11,6 +11,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
+from rookery.apps.app import App
 from rookery.apps.ground.pods import LOAD, PUBLISHER
 from rookery.apps.table import APPS
 from rookery.files import File, packaged
@@ -34,11 +35,15 @@ _PACKAGES = ("ca-certificates", "python3", "python3-aiohttp", "python3-boto3")
 
 def image_packages() -> tuple[str, ...]:
     """Return the Debian packages of the image, sorted."""
-    wanted = {
-        *_PACKAGES,
-        *(package for app in APPS.values() if app.image_files() for package in app.packages),
-    }
+    wanted = {*_PACKAGES, *(package for app in APPS.values() if _files(app) for package in app.packages)}
     return tuple(sorted(wanted))
+
+
+def _files(app: App) -> tuple[File, ...]:
+    """Return what the image holds of an application."""
+    if app.in_pods is None or app.in_pods.image_files is None:
+        return ()
+    return app.in_pods.image_files()
 
 
 def image_files() -> tuple[File, ...]:
@@ -48,7 +53,7 @@ def image_files() -> tuple[File, ...]:
         *packaged(files("rookery.apps"), publisher, names=("serving.py",)),
         *packaged(files("rookery.apps") / "guest", publisher),
         *packaged(files("rookery") / "load/guest/generator", f"{LOAD.strip('/')}/generator"),
-        *(file for app in APPS.values() for file in app.image_files()),
+        *(file for app in APPS.values() for file in _files(app)),
     ]
     return tuple(sorted(found, key=lambda file: file.path))
 

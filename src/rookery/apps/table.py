@@ -16,5 +16,11 @@ from rookery.spec.parse import SettingsTable
 APPS: Mapping[str, App] = {app.name: app for app in (DATABASE, STREAMING, CATALOGUE, CDN)}
 
 SETTINGS: SettingsTable = {name: app.settings for name, app in APPS.items()}
-OBSTACLES: Obstacles = {name: app.obstacle for name, app in APPS.items()}
+OBSTACLES: Obstacles = {name: app.obstacle for name, app in APPS.items() if app.obstacle is not None}
 PLACERS: Placers = {name: app.place for name, app in APPS.items()}
+
+
+def document_path() -> str:
+    """Return the path at which the site has the design document, empty where no application has one."""
+    contents = (app.content for app in APPS.values() if app.content is not None)
+    return next((content.document for content in contents if content.document), "")

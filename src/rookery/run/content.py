@@ -23,9 +23,10 @@ def folder_problems(data: Mapping[str, Any], base: Path) -> Iterator[tuple[tuple
     chosen = data.get("apps")
     for name, app in APPS.items():
         settings = chosen.get(name) if isinstance(chosen, dict) else None
-        given = settings.get(app.folder_key) if isinstance(settings, dict) else None
+        key = app.content.folder_key if app.content is not None else ""
+        given = settings.get(key) if isinstance(settings, dict) else None
         if isinstance(given, str) and (problem := _problem(given, base / given)):
-            yield ("apps", name, app.folder_key), problem
+            yield ("apps", name, key), problem
 
 
 def _problem(given: str, folder: Path) -> str:
@@ -51,11 +52,11 @@ def look_at_content(design: Design) -> tuple[Content, ...]:
     """Return what is seen of each folder that a design's applications publish, or make something of."""
     found = []
     for app in design.apps:
-        definition = APPS[app.name]
-        folder = definition.folder(app.settings)
-        if folder is not None:
-            look = _films if definition.making(app) is not None else _site
-            found.append(look(app.name, definition.folder_key, Path(folder)))
+        row = APPS[app.name]
+        folder = row.folder(app.settings)
+        if folder is not None and row.content is not None:
+            look = _films if row.content.making is not None else _site
+            found.append(look(app.name, row.content.folder_key, Path(folder)))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from rookery.apps.cdn.nginx import DOCUMENT
+from rookery.apps.table import document_path
 from rookery.design.model import Design
 from rookery.errors import NotPossibleError
 from rookery.files import File
@@ -71,4 +71,4 @@ def _document(name: str) -> File:
     from rookery.run.render import render_input
 
     page = document_page(render_input(open_running(name), load_prices().book))
-    return replace(page, path=DOCUMENT)
+    return replace(page, path=document_path())

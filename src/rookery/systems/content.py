@@ -11,6 +11,7 @@ from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, Design
 from rookery.drivers.clients.s3 import Upload
 from rookery.errors import InputError
+from rookery.files import File
 from rookery.systems.protocol import Pages
 
 
@@ -18,30 +19,31 @@ def app_content(
     design: Design, app: AppDesign, pages: Pages, made: Path | None = None
 ) -> tuple[tuple[str, tuple[Upload, ...]], ...]:
     """Return what belongs into each bucket of an application; `made` is the folder of what a program made."""
-    definition = APPS[app.name]
-    making = definition.making(app)
-    own = None if making is not None else definition.folder(app.settings)
+    row = APPS[app.name]
+    content = row.content
+    if content is None:
+        return ()
+    own = None if content.making is not None else row.folder(app.settings)
     if own is not None:
         items = folder_items(Path(own), NO_RULES)
         return tuple((bucket.name, items) for bucket in app.buckets)
-    if making is not None:
+    if content.making is not None:
         assert made is not None
-        return ((making.bucket, folder_items(made, definition.rules)),)
+        return ((content.making(app).bucket, folder_items(made, content.rules)),)
+    found = () if content.written is None else content.written(design, app)
     return tuple(
-        (
-            bucket,
-            tuple(
-                Upload(
-                    path=file.path,
-                    source=file.content,
-                    media_type=file.media_type,
-                    cache_control=definition.rules.cache_control(file.path),
-                    turn=turn(file.path, file.media_type),
-                )
-                for file in (*files, *pages())
-            ),
-        )
-        for bucket, files in definition.content(design, app)
+        (bucket, tuple(_written(file, content.rules) for file in (*files, *pages())))
+        for bucket, files in found
+    )
+
+
+def _written(file: File, rules: Rules) -> Upload:
+    return Upload(
+        path=file.path,
+        source=file.content,
+        media_type=file.media_type,
+        cache_control=rules.cache_control(file.path),
+        turn=turn(file.path, file.media_type),
     )
 
 

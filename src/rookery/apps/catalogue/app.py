@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.resources import files
-
-from rookery.apps.app import App, Secrets
-from rookery.apps.catalogue.config import API_PORT, DATABASE, PROGRAMS, ApiPlace, render_config
-from rookery.apps.catalogue.installation import render_installation
-from rookery.apps.catalogue.kubernetes import catalogue_items, schema_files
+from rookery.apps.app import App, InPods, OnServers
+from rookery.apps.catalogue.config import API_PORT, DATABASE
+from rookery.apps.catalogue.kubernetes import catalogue_items, image_files
+from rookery.apps.catalogue.native import private_files, schema, server_files, server_programs
 from rookery.apps.catalogue.settings import CatalogueSettings
 from rookery.apps.sizes import API, SCHEMA, instances, work
 from rookery.design.app import Surroundings
-from rookery.design.model import AppDesign, Design, Frontend, Host, Instance, Route
+from rookery.design.model import AppDesign, Frontend, Instance, Route
 from rookery.errors import InputError
-from rookery.files import File, Program, packaged
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
 
-_FOLDER = "etc/rookery/catalogue"
-_CONFIG = f"{_FOLDER}/catalogue.json"
-# nginx's user, which the image has: the service needs nothing of it but to be nobody else's.
-_OWNER = "www-data"
 _API = Instance(app="catalogue", component="api", memory=API.memory, resident=65 * MIB, ports=(API_PORT,))
 
 
@@ -56,77 +48,11 @@ def place_catalogue(settings: AppSettings, surroundings: Surroundings) -> AppDes
     )
 
 
-def _server_files(design: Design, _app: AppDesign, host: Host, _instance: Instance) -> tuple[File, ...]:
-    service = design.database
-    assert service is not None
-    place = ApiPlace(
-        name=host.name,
-        address=host.address,
-        certificate=f"/{_FOLDER}/server.crt",
-        key=f"/{_FOLDER}/server.key",
-        authority="/etc/rookery/tls/ca.crt",
-        password=f"/{_FOLDER}/password",
-        writes=(service.address, service.port),
-        reads=(service.address, service.read_port),
-    )
-    return (File.text(_CONFIG, render_config(place)), *_programs())
-
-
-def _programs() -> tuple[File, ...]:
-    return packaged(files("rookery.apps.catalogue") / "service" / "catalogue", f"{PROGRAMS}/catalogue")
-
-
-def _private_files(
-    _design: Design, _app: AppDesign, host: Host, _instance: Instance, secrets: Secrets
-) -> tuple[File, ...]:
-    return (
-        File.text(f"{_FOLDER}/server.crt", secrets[f"tls.{host.name}.crt"]),
-        File.text(f"{_FOLDER}/server.key", secrets[f"tls.{host.name}.key"], mode=0o400, owner=_OWNER),
-        File.text(f"{_FOLDER}/password", secrets[f"database.user.{DATABASE.user}"], mode=0o400, owner=_OWNER),
-    )
-
-
-def _server_programs(
-    _design: Design, _app: AppDesign, _host: Host, instance: Instance
-) -> tuple[Program, ...]:
-    return (
-        Program(
-            name=instance.name,
-            argv=("python3", "-m", "catalogue", f"/{_CONFIG}"),
-            user=_OWNER,
-            environment=(("PYTHONPATH", f"/{PROGRAMS}"), ("HOME", "/nonexistent")),
-            priority=700,
-            gated=True,
-        ),
-    )
-
-
-def _schema(_design: Design, app: AppDesign, made: Mapping[str, str]) -> str:
-    """Return the tables and their first rows; the titles are those that were made for streaming."""
-    assert isinstance(app.settings, CatalogueSettings)
-    return render_installation(
-        made["streaming"],
-        owner=DATABASE.owner,
-        user=DATABASE.user,
-        viewers=app.settings.viewers,
-        plays=app.settings.plays,
-    )
-
-
-def _image_files() -> tuple[File, ...]:
-    return (*_programs(), *schema_files())
-
-
 CATALOGUE = App(
     name="catalogue",
     settings=CatalogueSettings,
     place=place_catalogue,
-    server_files=_server_files,
-    private_files=_private_files,
-    server_programs=_server_programs,
-    schema=_schema,
-    cluster_items=catalogue_items,
-    image_files=_image_files,
+    about="The HTTP API over the database: titles, plays, counts.",
     packages=(
         "python3-fastapi",
         "python3-httptools",
@@ -135,4 +61,8 @@ CATALOGUE = App(
         "python3-uvicorn",
         "python3-uvloop",
     ),
+    on_servers=OnServers(
+        programs=server_programs, files=server_files, private_files=private_files, schema=schema
+    ),
+    in_pods=InPods(items=catalogue_items, image_files=image_files),
 )

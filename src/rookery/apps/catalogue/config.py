@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from importlib.resources import files
 
 from rookery.design.model import Database
+from rookery.files import File, packaged
 
 API_PORT = 8445
 DATABASE = Database(name="catalogue", user="catalogue")
@@ -51,3 +53,8 @@ def render_config(place: ApiPlace) -> str:
         },
     }
     return json.dumps(config, indent=1) + "\n"
+
+
+def programs() -> tuple[File, ...]:
+    """Return the service itself, the same on a server and in the image of pods."""
+    return packaged(files("rookery.apps.catalogue") / "service" / "catalogue", f"{PROGRAMS}/catalogue")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-from rookery.apps.catalogue.config import API_PORT, DATABASE, PROGRAMS, ApiPlace, render_config
+from rookery.apps.catalogue.config import API_PORT, DATABASE, PROGRAMS, ApiPlace, programs, render_config
 from rookery.apps.catalogue.settings import CatalogueSettings
 from rookery.apps.database.clients import PODS, PORT, installer, reads, secret_name, writes
 from rookery.apps.database.patroni import VERSION
@@ -79,6 +79,11 @@ def catalogue_items(design: Design, app: AppDesign, image: str) -> tuple[Item, .
         ),
         rolled_out(_NAME),
     )
+
+
+def image_files() -> tuple[File, ...]:
+    """Return what our image holds of the catalogue: the service, and the schema's program."""
+    return (*programs(), *schema_files())
 
 
 def schema_files() -> tuple[File, ...]:

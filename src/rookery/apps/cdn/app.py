@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-
-from rookery.apps.app import App
+from rookery.apps.app import App, Content, InPods, OnServers
 from rookery.apps.cdn.kubernetes.items import cdn_items
-from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PATH, HEALTH_PORT, render_nginx, site_of
+from rookery.apps.cdn.kubernetes.publishing import image_files
+from rookery.apps.cdn.native import server_files, server_programs
+from rookery.apps.cdn.nginx import DIRECT_PORT, DOCUMENT, HEALTH_PATH, HEALTH_PORT, HTTPS_PORT
 from rookery.apps.cdn.settings import CdnSettings
-from rookery.apps.cdn.site.content import (
-    IMAGE_SITE,
-    IMAGE_WATCH,
-    RULES,
-    SITE_BUCKET,
-    render_assets,
-    render_site,
-)
-from rookery.apps.nginx import config_path, nginx_program
+from rookery.apps.cdn.site.content import RULES, SITE_BUCKET, site_content
 from rookery.apps.sizes import EDGE, PUBLISH_SITE, SEND_SITE, instances, work
 from rookery.design.app import Surroundings, storage_off
-from rookery.design.model import AppDesign, Bucket, Design, Frontend, Host, Instance
-from rookery.files import File, Program
+from rookery.design.model import AppDesign, Bucket, Frontend, Instance
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
 
 PUBLISHER = "site-publisher"
-HTTPS_PORT = 443
 
 
 def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
@@ -67,43 +56,13 @@ def place_cdn(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
     )
 
 
-def _server_files(design: Design, app: AppDesign, host: Host, instance: Instance) -> tuple[File, ...]:
-    assert isinstance(app.settings, CdnSettings)
-    text = render_nginx(design, host, instance, site_of(app.settings))
-    return (File.text(config_path(instance), text),)
-
-
-def _server_programs(
-    _design: Design, _app: AppDesign, _host: Host, instance: Instance
-) -> tuple[Program, ...]:
-    return (nginx_program(instance),)
-
-
-def _content(design: Design, app: AppDesign) -> Iterable[tuple[str, tuple[File, ...]]]:
-    assert app.name == "cdn"
-    yield SITE_BUCKET, render_site(design)
-
-
-def _image_files() -> tuple[File, ...]:
-    """Return the assets: a ConfigMap would be too small for them."""
-    always, watching = render_assets()
-    return tuple(
-        replace(file, path=f"{folder.lstrip('/')}/{file.path}")
-        for folder, files in ((IMAGE_SITE, always), (IMAGE_WATCH, watching))
-        for file in files
-    )
-
-
 CDN = App(
     name="cdn",
     settings=CdnSettings,
     place=place_cdn,
-    server_files=_server_files,
-    server_programs=_server_programs,
-    content=_content,
-    rules=RULES,
-    folder_key="site",
-    cluster_items=cdn_items,
-    image_files=_image_files,
+    about="The website, published to a bucket, and the caching edges that serve it and everything below it.",
     packages=("nginx-light",),
+    content=Content(rules=RULES, folder_key="site", written=site_content, document=DOCUMENT),
+    on_servers=OnServers(programs=server_programs, files=server_files),
+    in_pods=InPods(items=cdn_items, image_files=image_files),
 )

@@ -20,6 +20,7 @@ from rookery.design.model import DaemonKind, Design, Host, Instance, Route
 
 # An edge answers at DIRECT_PORT without the balancer's PROXY line, for looking at one edge by itself. Both
 # ports differ from all that Ceph's daemons use: hosts may be shared.
+HTTPS_PORT = 443
 DIRECT_PORT = 8444
 HEALTH_PORT = 8081
 HEALTH_PATH = "/.edge/health"

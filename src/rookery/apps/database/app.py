@@ -6,24 +6,15 @@ runs on the control plane, as it does for Kubernetes.
 
 from __future__ import annotations
 
-from rookery.apps.app import App, Secret, SecretKind, Secrets
+from rookery.apps.app import App, InPods, OnServers
 from rookery.apps.database import etcd, patroni
 from rookery.apps.database.kubernetes import database_items
+from rookery.apps.database.native import private_files, secrets, server_files, server_programs
 from rookery.apps.database.settings import DatabaseSettings
 from rookery.apps.sizes import BACKUP_SIDECAR, POSTGRES, instances
 from rookery.design.app import Surroundings, storage_off
-from rookery.design.model import (
-    AppDesign,
-    Database,
-    DatabaseService,
-    Design,
-    Frontend,
-    Host,
-    Instance,
-    Volume,
-)
+from rookery.design.model import AppDesign, Database, DatabaseService, Frontend, Instance, Volume
 from rookery.design.pod import Size
-from rookery.files import File, Program
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
 
@@ -123,44 +114,6 @@ def _frontends(hosts: tuple[tuple[str, str], ...]) -> tuple[Frontend, ...]:
     )
 
 
-def _secrets(design: Design, app: AppDesign) -> tuple[Secret, ...]:
-    """Return the passwords, and an authority of its own for etcd: whoever holds a certificate of it may say
-    who is primary, so no other server gets one."""
-    service = app.service
-    assert service is not None
-    members = dict((*service.instances, *service.coordinators))
-    return (
-        *(Secret(name=f"database.{user}") for user in patroni.USERS),
-        *(Secret(name=f"database.user.{database.user}") for database in design.databases),
-        Secret(name="etcd", kind=SecretKind.AUTHORITY),
-        *(
-            Secret(name=f"etcd.{name}", kind=SecretKind.CERTIFICATE, authority="etcd", names=(name, address))
-            for name, address in members.items()
-        ),
-    )
-
-
-def _server_files(design: Design, app: AppDesign, host: Host, instance: Instance) -> tuple[File, ...]:
-    if instance.component == "etcd":
-        return (etcd.render_etcdctl(host),)
-    return patroni.server_files(design, app, host)
-
-
-def _private_files(
-    design: Design, _app: AppDesign, host: Host, instance: Instance, secrets: Secrets
-) -> tuple[File, ...]:
-    if instance.component == "etcd":
-        return etcd.private_files(host, secrets)
-    return patroni.private_files(design, host, secrets)
-
-
-def _server_programs(_design: Design, app: AppDesign, host: Host, instance: Instance) -> tuple[Program, ...]:
-    if instance.component == "etcd":
-        assert app.service is not None
-        return (etcd.program(instance, host, app.service),)
-    return (patroni.program(instance),)
-
-
 def _obstacle(before: AppDesign, after: AppDesign) -> str:
     old, new = before.settings, after.settings
     assert before.service is not None
@@ -178,12 +131,8 @@ DATABASE = App(
     name="database",
     settings=DatabaseSettings,
     place=place_database,
-    server_files=_server_files,
-    private_files=_private_files,
-    server_programs=_server_programs,
-    secrets=_secrets,
-    cluster_items=database_items,
-    obstacle=_obstacle,
+    about="PostgreSQL for the catalogue: a primary and its replicas, each on a block volume of its own,"
+    " and daily backups to a bucket.",
     packages=(
         "etcd-client",
         "etcd-server",
@@ -193,4 +142,9 @@ DATABASE = App(
         "python3-etcd",
         "xfsprogs",
     ),
+    on_servers=OnServers(
+        programs=server_programs, files=server_files, private_files=private_files, secrets=secrets
+    ),
+    in_pods=InPods(items=database_items),
+    obstacle=_obstacle,
 )

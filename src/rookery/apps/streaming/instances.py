@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 from rookery.apps import sizes
 from rookery.apps.streaming.origin import ORIGIN_PORT
 from rookery.design.model import Instance
+from rookery.files import File, packaged
 from rookery.units import MIB
 
 MEDIA_BUCKET = "media"
 PROGRAM_FOLDER = "usr/lib/rookery/streaming"
 # In our container image; on the lab the packer is laid where it runs.
 PACKING_FOLDER = "usr/lib/rookery/packing"
+# Who mounts the channel's folder and holds its lock; the folder; and where the lock lies that says which host
+# encodes: objects of their own, apart from all files.
+USER, DIRECTORY, LOCK_NAMESPACE = "live", "/live", "live"
 
 ORIGIN = Instance(
     app="streaming", component="origin", memory=sizes.ORIGIN.memory, resident=10 * MIB, ports=(ORIGIN_PORT,)
@@ -18,3 +24,27 @@ ORIGIN = Instance(
 CHANNEL = Instance(
     app="streaming", component="channel", memory=sizes.CHANNEL.memory, resident=50 * MIB, ports=()
 )
+
+_GUEST = files("rookery.apps.streaming") / "guest"
+# What is made is made again when one of these changes, so what only the channel needs stands apart.
+_PACKING = (
+    "colour.py", "films.json", "folders.py", "ladder.py", "music.py", "pack_media.py", "probe.py",
+    "silhouettes.py", "sources.py",
+)  # fmt: skip
+_CHANNEL = ("channel.py", "encoder.py", "live_playlist.py", "publisher.py")
+
+
+def packing_files(folder: str = "") -> tuple[File, ...]:
+    """Return the program that makes films and their renditions."""
+    return packaged(_GUEST, folder, names=_PACKING)
+
+
+def server_channel() -> tuple[File, ...]:
+    """Return the live channel's program as servers have it: its lock and its folder are Ceph's own."""
+    return packaged(_GUEST, PROGRAM_FOLDER, names=(*_CHANNEL, "lease.py", "share.py"))
+
+
+def pod_channel() -> tuple[File, ...]:
+    """Return it as pods have it: its lock is a Lease of the API server's, its folder a volume."""
+    names = (*_CHANNEL, "cluster_channel.py", "cluster_lease.py", "folder.py")
+    return packaged(_GUEST, PROGRAM_FOLDER, names=names)

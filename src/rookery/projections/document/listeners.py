@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rookery.apps.catalogue.config import API_PORT as CATALOGUE_PORT
-from rookery.apps.cdn.app import HTTPS_PORT
-from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PORT
+from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PORT, HTTPS_PORT
 from rookery.apps.database import etcd, patroni
 from rookery.apps.streaming.origin import ORIGIN_PORT
 from rookery.design.model import DaemonKind, Design, Frontend

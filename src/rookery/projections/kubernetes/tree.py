@@ -75,24 +75,11 @@ def _after(name: str, names: Mapping[str, str]) -> tuple[str, ...]:
 
 def _app_stages(design: Design, image: str) -> Iterator[Stage]:
     for number, app in enumerate(design.apps, _FIRST_APP):
-        items = APPS[app.name].cluster_items(design, app, image)
+        row = APPS[app.name]
+        items = row.in_pods.items(design, app, image) if row.in_pods is not None else ()
         if items:
             title = f"Application: {app.name}"
-            yield Stage(name=f"{number}-{app.name}", title=title, why=_first_words(app.name), items=items)
-
-
-_ABOUT = {
-    "database": "PostgreSQL for the catalogue: a primary and its replicas, each on a block volume of its own,"
-    " and daily backups to a bucket.",
-    "streaming": "Films and music are made by a job and published to a bucket; the live channel is written to"
-    " the shared file system by one pod, and served by two.",
-    "catalogue": "The HTTP API over the database: titles, plays, counts.",
-    "cdn": "The website, published to a bucket, and the caching edges that serve it and everything below it.",
-}
-
-
-def _first_words(name: str) -> str:
-    return _ABOUT.get(name, "")
+            yield Stage(name=f"{number}-{app.name}", title=title, why=row.about, items=items)
 
 
 def stage_files(placed: tuple[Placed, ...]) -> Iterator[File]:

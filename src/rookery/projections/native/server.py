@@ -86,7 +86,7 @@ def _pieces(design: Design, host: Host) -> Iterator[_Piece]:
     for app in design.apps:
         for instance in host.instances:
             if instance.app == app.name:
-                yield _app_piece(design, app, host, instance)
+                yield from _app_piece(design, app, host, instance)
 
 
 def _ceph_files(design: Design, host: Host, fsid: str) -> tuple[File, ...]:
@@ -122,12 +122,13 @@ def _signpost(design: Design) -> str:
     return _SIGNPOST.replace("ADMIN", design.admin_host.name)
 
 
-def _app_piece(design: Design, app: AppDesign, host: Host, instance: Instance) -> _Piece:
-    definition = APPS[app.name]
-    return _Piece(
-        programs=definition.server_programs(design, app, host, instance),
-        files=lambda _: definition.server_files(design, app, host, instance),
-    )
+def _app_piece(design: Design, app: AppDesign, host: Host, instance: Instance) -> Iterator[_Piece]:
+    row = APPS[app.name].on_servers
+    if row is not None:
+        yield _Piece(
+            programs=row.programs(design, app, host, instance),
+            files=lambda _: row.files(design, app, host, instance),
+        )
 
 
 def share_programs(design: Design, host: Host) -> tuple[Program, ...]:

@@ -43,13 +43,13 @@ class Applications:
 
     def make(self, step: Step, report: Report) -> None:
         """Make the content that a program makes."""
-        making = APPS[step.target].making(self._app(step.target))
+        making = APPS[step.target].made_by(self._app(step.target))
         assert making is not None
         ensure_made(making, self._lab.paths, self._lab.runc, report)
 
     def look(self, step: Step, report: Report) -> None:
         """Look at what the user brings for an application; raises InputError for what cannot be published."""
-        making = APPS[step.target].making(self._app(step.target))
+        making = APPS[step.target].made_by(self._app(step.target))
         assert making is not None
         look_at(making, self._lab.paths, self._lab.runc, report)
 
@@ -86,7 +86,7 @@ class Applications:
         found = {f"volume:{v.name}" for v in self._design.volumes if self.volumes.is_ready(v)}
         running = cache(self._running)  # each supervisor is asked once
         for app in self._design.apps:
-            making = APPS[app.name].making(app)
+            making = APPS[app.name].made_by(app)
             if making is not None and made_folder(making).is_dir():
                 found |= {f"made:{app.name}", f"looked:{app.name}"}
             if all(program.name in running(host) for host, program in self._gated(app)):
@@ -94,10 +94,11 @@ class Applications:
         return found
 
     def _apply_schema(self, app: AppDesign, report: Report) -> None:
-        made = {name: made_index(self._app(name)) for name in app.uses}
-        sql = APPS[app.name].schema(self._design, app, made)
-        if not sql:
+        row = APPS[app.name].on_servers
+        if row is None or row.schema is None:
             return
+        made = {name: made_index(self._app(name)) for name in app.uses}
+        sql = row.schema(self._design, app, made)
         report("schema and first rows")
         name = app.databases[0].name
         self._on_primary(

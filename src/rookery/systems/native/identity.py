@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rookery.apps.app import Secret, SecretKind
 from rookery.apps.table import APPS
-from rookery.design.model import DaemonKind, Design
+from rookery.design.model import AppDesign, DaemonKind, Design
 from rookery.drivers.ceph.session import build_cephx_key
 from rookery.drivers.clients.tls import issue_certificate, make_authority, make_key
 from rookery.drivers.machine.files import write_whole
@@ -93,8 +93,13 @@ def needed_names(design: Design) -> tuple[str, ...]:
 
 def app_secrets(design: Design) -> tuple[Secret, ...]:
     """Return the secrets that the applications ask for, authorities before what they sign."""
-    found = [secret for app in design.apps for secret in APPS[app.name].secrets(design, app)]
+    found = [secret for app in design.apps for secret in _secrets_of(design, app)]
     return tuple(sorted(found, key=lambda secret: secret.kind is SecretKind.CERTIFICATE))
+
+
+def _secrets_of(design: Design, app: AppDesign) -> tuple[Secret, ...]:
+    row = APPS[app.name].on_servers
+    return () if row is None or row.secrets is None else row.secrets(design, app)
 
 
 def s3_users(design: Design) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def _source_lines(source: str | None) -> Iterator[bytes]:
 
 def made_index(app: AppDesign) -> str:
     """Return the index of what an application made; raises RookeryError where it is not made."""
-    making = APPS[app.name].making(app)
+    making = APPS[app.name].made_by(app)
     assert making is not None
     try:
         return (made_folder(making) / _INDEX).read_text(encoding="utf-8")

@@ -66,7 +66,7 @@ def publish_app(
 ) -> None:
     """Make the application's buckets and bring its content into them; to content of ours go `pages`."""
     url = gateway_url(design)
-    making = APPS[app.name].making(app)
+    making = APPS[app.name].made_by(app)
     made = None if making is None else made_folder(making)
     contents = dict(app_content(design, app, pages, made))
     for bucket in app.buckets:

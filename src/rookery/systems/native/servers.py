@@ -97,9 +97,11 @@ def secret_files(design: Design, host: Host, identity: Identity) -> tuple[File, 
     for daemon in host.daemons:
         found += _daemon_files(design, daemon, identity)
     for app in design.apps:
-        for instance in host.instances:
-            if instance.app == app.name:
-                found += APPS[app.name].private_files(design, app, host, instance, identity.table)
+        row = APPS[app.name].on_servers
+        if row is not None and row.private_files is not None:
+            own = [instance for instance in host.instances if instance.app == app.name]
+            for instance in own:
+                found += row.private_files(design, app, host, instance, identity.table)
     return tuple(found)
 
 

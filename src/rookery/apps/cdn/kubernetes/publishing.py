@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from rookery.apps.cdn.settings import CdnSettings
-from rookery.apps.cdn.site.content import ASSETS, IMAGE_SITE, IMAGE_WATCH, RULES, SITE_BUCKET, render_site
+from rookery.apps.cdn.site.content import (
+    ASSETS,
+    IMAGE_SITE,
+    IMAGE_WATCH,
+    RULES,
+    SITE_BUCKET,
+    render_assets,
+    render_site,
+)
 from rookery.apps.cdn.site.pages.facts import streams
 from rookery.apps.ground.pods import (
     GATEWAY,
@@ -119,6 +128,16 @@ def _stored(file: File) -> int:
 
 def _pages(design: Design) -> tuple[File, ...]:
     return tuple(file for file in render_site(design) if not file.path.startswith(ASSETS))
+
+
+def image_files() -> tuple[File, ...]:
+    """Return the assets, which our image holds: a ConfigMap would be too small for them."""
+    always, watching = render_assets()
+    return tuple(
+        replace(file, path=f"{folder.lstrip('/')}/{file.path}")
+        for folder, files in ((IMAGE_SITE, always), (IMAGE_WATCH, watching))
+        for file in files
+    )
 
 
 def publish_argv(folders: Iterable[str], *, rules: str, ca: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
@@ -19,7 +20,7 @@ from rookery.apps.cdn.site.pages.record import render_record
 from rookery.apps.cdn.site.pages.storage import render_storage
 from rookery.apps.cdn.site.pages.watch import render_watch
 from rookery.apps.serving import Rule, Rules
-from rookery.design.model import Design
+from rookery.design.model import AppDesign, Design
 from rookery.files import File
 
 SITE_BUCKET = "site"
@@ -118,3 +119,8 @@ def _assets(
         urls[name] = f"/{path}"
         found.append(File(path=path, content=content, media_type=media_type))
     return tuple(urls.items()), tuple(found)
+
+
+def site_content(design: Design, _app: AppDesign) -> Iterator[tuple[str, tuple[File, ...]]]:
+    """Yield the site's bucket with all of its files."""
+    yield SITE_BUCKET, render_site(design)

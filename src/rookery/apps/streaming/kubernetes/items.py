@@ -31,7 +31,10 @@ from rookery.apps.streaming.instances import (
     CHANNEL,
     MEDIA_BUCKET,
     ORIGIN,
+    PACKING_FOLDER,
     PROGRAM_FOLDER,
+    packing_files,
+    pod_channel,
 )
 from rookery.apps.streaming.kubernetes.films import (
     PACKER,
@@ -44,6 +47,7 @@ from rookery.apps.streaming.kubernetes.volumes import WINDOW, account, claim, cl
 from rookery.apps.streaming.origin import HEALTH_PATH, ORIGIN_PORT, pod_place, render_origin
 from rookery.apps.streaming.settings import StreamingSettings
 from rookery.design.model import AppDesign, Design
+from rookery.files import File
 from rookery.manifest import Item, Manifest, Objects, manifest
 
 _ORIGIN, _CHANNEL = labels(ORIGIN), labels(CHANNEL)
@@ -71,6 +75,11 @@ def streaming_items(design: Design, app: AppDesign, image: str) -> tuple[Item, .
         *(_channel(design, image) if app.settings.channel else ()),
         done(films, _PACKING_LIMIT if given is not None else 1800),
     )
+
+
+def image_files() -> tuple[File, ...]:
+    """Return what our image holds of streaming: who makes films, and the channel."""
+    return (*packing_files(PACKING_FOLDER), *pod_channel())
 
 
 def _policies(design: Design, app: AppDesign) -> Objects:
