@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -194,7 +195,7 @@ def test_up_writes_what_became_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def break_off(*_: object, **_options: object) -> None:
         raise RookeryError("OSDs up: all OSDs: 7 of 8 up", details=("secret",))
 
-    monkeypatch.setattr("rookery.systems.native.preflight.require_native_lab", lambda: None)
+    monkeypatch.setattr("rookery.run.systems.require_machine", lambda *_, **__: None)
     monkeypatch.setattr("rookery.run.prepared.steps_left", lambda system: system.steps()[:2])
     monkeypatch.setattr("rookery.run.prepared.findings_here", lambda design: ())
     monkeypatch.setattr("rookery.run.prepared.Prepared.run", break_off)
@@ -223,7 +224,7 @@ def test_down_writes_what_it_left(
 ) -> None:
     found = tuple(Leftover(kind="mount", name=name) for name in ("x", "y"))
     departure = Departure(found=found, left=tuple(item for item in found if item.name in left), seconds=1.0)
-    monkeypatch.setattr("rookery.systems.lab.preflight.require_lab_root", lambda: None)
+    monkeypatch.setattr("rookery.run.down.require_removable", lambda _: None)
     monkeypatch.setattr("rookery.run.down.bring_down", lambda *_, **_must: departure)
     result = run_command(down, "mine", "--journal", str(tmp_path))
     assert result.return_value == code
@@ -235,7 +236,7 @@ def test_down_writes_what_it_left(
 def test_down_of_nothing_is_no_matter_for_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rookery.systems.lab.preflight.require_lab_root", lambda: None)
+    monkeypatch.setattr("rookery.run.down.require_removable", lambda _: None)
     nothing = Departure(found=(), left=(), seconds=1.0)
     monkeypatch.setattr("rookery.run.down.bring_down", lambda *_, **_must: nothing)
     assert run_command(down, "mine", "--journal", str(tmp_path)).return_value == 0
@@ -244,7 +245,9 @@ def test_down_of_nothing_is_no_matter_for_the_journal(
 
 def test_load_writes_its_settings_and_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     minimum = load_pattern("production-minimum", settings=SETTINGS)
-    monkeypatch.setattr(load, "_open", lambda system: (Elsewhere(), minimum))
+    workspace = SimpleNamespace(spec=minimum)
+    running = SimpleNamespace(system=Elsewhere(), design=Elsewhere.design, workspace=workspace)
+    monkeypatch.setattr("rookery.run.systems.opened", lambda _: contextlib.nullcontext(running))
     monkeypatch.setattr(load, "_show", lambda *_: None)
     monkeypatch.setattr("rookery.run.load.start_load", lambda *_: figures(state="running", books=""))
     monkeypatch.setattr("rookery.run.load.stop_load", lambda *_, **__: figures())

@@ -21,6 +21,7 @@ from rookery.projections.kubernetes.sources import tools
 from rookery.run.mirror_url import UNSERVED, serving_advice, settle_mirror_url
 from rookery.run.systems import find_system, require_machine
 from rookery.run.workspace import Workspace, note_system, noted_mirror_url, open_spec
+from rookery.systems import pod_image
 from rookery.systems.existing.servers import ExistingServers
 from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.system import KubernetesSystem
@@ -142,9 +143,11 @@ def test_later_commands_know_it(mirror: Path) -> None:
 
 
 def test_helm_and_kubectl_need_not_be_here_with_a_mirror(
-    mirror: Path, monkeypatch: pytest.MonkeyPatch
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
+    (tmp_path / "archive.tar").touch()
+    monkeypatch.setattr(pod_image, "archive_path", lambda: tmp_path / "archive.tar")
     with pytest.raises(RookeryError, match="this machine lacks kubectl and helm"):
         require_machine(design())
     require_machine(design(), mirror=mirror)

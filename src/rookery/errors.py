@@ -55,7 +55,23 @@ class NotPossibleError(RookeryError):
 
 
 class NeedsRootError(NotPossibleError):
-    """Only root may do what was asked; the same command does it as root."""
+    """Only root may do what was asked.
+
+    The same command does it as root; where `first` names another command of ours, root runs that one, and
+    the one that was asked for goes on without.
+    """
+
+    def __init__(self, what: str, *, hint: str = "", first: tuple[str, ...] = ()) -> None:
+        super().__init__(what, hint=hint)
+        self.first = first
+
+
+class MissingPackagesError(NotPossibleError):
+    """This machine lacks programs, or files, that Debian's `packages` bring."""
+
+    def __init__(self, what: str, *, packages: tuple[str, ...]) -> None:
+        super().__init__(what, hint=f"On Debian and Ubuntu: `apt-get install {' '.join(packages)}`.")
+        self.packages = packages
 
 
 class WaitError(RookeryError):

@@ -68,12 +68,10 @@ def _simulation(design: Design) -> Simulation:
 
 
 def _steps_left(workspace: Workspace) -> tuple[Step, ...] | None:
-    """Return the steps left; where no look at the machine is allowed, those of an empty machine.
+    """Return the steps left; where no look at the system is allowed, those of one that is not there.
 
     None means that this version cannot bring such a system up.
     """
-    import os
-
     from rookery.errors import NotPossibleError
     from rookery.run.prepared import steps_left
     from rookery.run.systems import find_system
@@ -82,7 +80,9 @@ def _steps_left(workspace: Workspace) -> tuple[Step, ...] | None:
         system = find_system(workspace.design)
     except NotPossibleError:
         return None
-    if os.geteuid() != 0:
+    try:
+        system.require_access()
+    except NotPossibleError:
         return system.steps()
     try:
         return steps_left(system)

@@ -98,16 +98,10 @@ def drift(system: str | None, output: str) -> int:
     """
     from rookery.cli import change_tables
     from rookery.run.answers import to_json
-    from rookery.run.systems import find_system
-    from rookery.run.workspace import open_running
-    from rookery.systems.lab.preflight import require_lab_root
+    from rookery.run.systems import opened
 
-    require_lab_root()
-    running = find_system(open_running(system).design)
-    try:
-        deviations = running.drift()
-    finally:
-        running.close()
+    with opened(system) as running:
+        deviations = running.system.drift()
     if output == "json":
         click.echo(to_json({"name": running.design.name, "deviations": deviations}))
     else:

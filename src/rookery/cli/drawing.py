@@ -79,13 +79,11 @@ def diagram(spec: str | None, *, file: str, theme: _Theme, live: bool) -> int:
 
 def _look(system: str | None) -> tuple[Workspace, Mapping[str, Mark]]:
     """Return the workspace of a system that runs, and what differs in it."""
-    from rookery.run.marks import live_marks
-    from rookery.run.workspace import open_running
-    from rookery.systems.lab.preflight import require_lab_root
+    from rookery.run.marks import marks_of
+    from rookery.run.systems import opened
 
-    require_lab_root()
-    workspace = open_running(system)
-    return workspace, live_marks(workspace)
+    with opened(system) as running:
+        return running.workspace, marks_of(running.system.drift())
 
 
 def _kind(file: str) -> str:

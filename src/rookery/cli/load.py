@@ -20,7 +20,6 @@ from rookery.units import format_seconds
 
 if TYPE_CHECKING:
     from rookery.load.model import Figures
-    from rookery.spec.model import Spec
     from rookery.systems.protocol import System
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(s|min|m|h|d)")
@@ -100,18 +99,19 @@ def load_status(*, system: str | None, watch: bool, output: str) -> int:
     Times count from when an event was due, so that a standstill shows in full.
     """
     from rookery.run.load import load_figures
+    from rookery.run.systems import opened
 
-    running, _ = _open(system)
-    while True:
-        figures = load_figures(running)
-        if watch and output == "text":
-            console = Console(markup=False, emoji=False)
-            if console.is_terminal:
-                console.clear()
-        _show(figures, output)
-        if not watch or not figures.running:
-            return ExitCode.FAILED if figures.state == "lost" else ExitCode.DONE
-        time.sleep(1)
+    with opened(system) as running:
+        while True:
+            figures = load_figures(running.system)
+            if watch and output == "text":
+                console = Console(markup=False, emoji=False)
+                if console.is_terminal:
+                    console.clear()
+            _show(figures, output)
+            if not watch or not figures.running:
+                return ExitCode.FAILED if figures.state == "lost" else ExitCode.DONE
+            time.sleep(1)
 
 
 @load.command()
@@ -167,25 +167,16 @@ def parse_space(text: str) -> int:
         raise InputError(f"--space {text}: no size", hint="Write it like 500MB or 2GiB.") from None
 
 
-def _open(system: str | None) -> tuple[System, Spec]:
-    from rookery.run.systems import find_system
-    from rookery.run.workspace import open_running
-    from rookery.systems.lab.preflight import require_lab_root
-
-    require_lab_root()
-    workspace = open_running(system)
-    return find_system(workspace.design), workspace.spec
-
-
 @contextlib.contextmanager
 def _about(system: str | None, keeping: Keeping) -> Iterator[tuple[System, Record]]:
     """Yield the running system with what the journal will say of the command."""
-    running, spec = _open(system)
+    from rookery.run.systems import opened
+
     with (
-        contextlib.closing(running),
-        recorded(keeping, system=running.design.name, digest=spec_digest(spec)) as record,
+        opened(system) as running,
+        recorded(keeping, system=running.design.name, digest=spec_digest(running.workspace.spec)) as record,
     ):
-        yield running, record
+        yield running.system, record
 
 
 def _say(text: str) -> None:

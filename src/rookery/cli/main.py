@@ -20,6 +20,7 @@ from rookery.cli.diff import diff, drift
 from rookery.cli.drawing import diagram
 from rookery.cli.image import image
 from rookery.cli.journaling import journal
+from rookery.cli.launching import read_launch
 from rookery.cli.load import load
 from rookery.cli.mirroring import mirror
 from rookery.cli.patience import start_watching
@@ -27,7 +28,7 @@ from rookery.cli.rendering import render
 from rookery.cli.running import down, open_service, shell, status, up, verify
 from rookery.cli.terminal import soften_output
 from rookery.cli.testing import test
-from rookery.errors import ExitCode, RookeryError
+from rookery.errors import ExitCode, NotPossibleError, RookeryError
 from rookery.texts import one_line
 
 # These lay files that others read: the users of Ceph, nginx, PostgreSQL, apt, those in pods. What is secret
@@ -67,7 +68,7 @@ def cli(ctx: click.Context, *, verbose: bool) -> None:
     rookery plan my.yaml        what it is worth, before anything runs
     rookery up my.yaml
     """
-    ctx.ensure_object(dict)["verbose"] = verbose
+    del verbose  # read where errors are shown
     if ctx.invoked_subcommand in _FOR_OTHERS:
         os.umask(_UMASK)
 
@@ -99,8 +100,9 @@ def main() -> None:
     """Run the command line and exit with its status."""
     soften_output()
     start_watching()
+    launch = read_launch(os.environ)
     try:
-        code = cli(prog_name="rookery", standalone_mode=False)
+        code = cli(prog_name="rookery", standalone_mode=False, obj=launch)
         sys.exit(int(code) if isinstance(code, int) else ExitCode.DONE)
     except click.exceptions.Abort:
         click.echo("stopped; what was begun can be gone on with by the same command", err=True)
@@ -109,6 +111,8 @@ def main() -> None:
         error.show()
         sys.exit(ExitCode.INPUT_WRONG)
     except RookeryError as error:
+        if isinstance(error, NotPossibleError):
+            launch.help(error)
         _show(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:

@@ -139,15 +139,11 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     from rookery.run.answers import status_data, to_json
     from rookery.run.fullness import Reading
     from rookery.run.state import patience, read_state
-    from rookery.run.systems import find_system
-    from rookery.run.workspace import open_running
-    from rookery.systems.lab.preflight import require_lab_root
+    from rookery.run.systems import opened
 
-    require_lab_root()
-    workspace = open_running(system)
-    running = find_system(workspace.design)
     console = Console(markup=False, emoji=False, highlight=False, width=terminal_width())
-    try:
+    with opened(system) as found:
+        running = found.system
         while True:
             reading = Reading(running)
             state = read_state(running)
@@ -170,8 +166,6 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
             if not watch:
                 return ExitCode.DONE if state.complete else ExitCode.FAILED
             time.sleep(1)
-    finally:
-        running.close()
 
 
 @click.command()
@@ -185,20 +179,13 @@ def verify(system: str | None, output: str) -> int:
     from rookery.cli import views
     from rookery.run.answers import to_json, verify_data
     from rookery.run.lock import hold
-    from rookery.run.systems import find_system
+    from rookery.run.systems import opened
     from rookery.run.verify.table import new_mark
     from rookery.run.verify.table import verify as run_checks
-    from rookery.run.workspace import open_running
-    from rookery.systems.lab.preflight import require_lab_root
 
-    require_lab_root()
-    running = find_system(open_running(system).design)
-    try:
-        # What it looks at is not taken away meanwhile; several may look at once.
-        with hold(running.design.name, shared=True):
-            results = run_checks(running, mark=new_mark())
-    finally:
-        running.close()
+    # What it looks at is not taken away meanwhile; several may look at once.
+    with opened(system) as found, hold(found.design.name, shared=True):
+        results = run_checks(found.system, mark=new_mark())
     if output == "json":
         click.echo(to_json(verify_data(results)))
     else:
@@ -220,20 +207,18 @@ def open_service(service: str, system: str | None, *, browser: bool) -> int:
     rookery open site --browser
     """
     from rookery.errors import InputError, RookeryError
-    from rookery.run.systems import find_system
-    from rookery.run.workspace import open_running
-    from rookery.systems.lab.preflight import require_lab_root
+    from rookery.run.systems import opened
 
-    require_lab_root()
-    running = find_system(open_running(system).design)
-    found = next((endpoint for endpoint in running.endpoints() if endpoint.name == service), None)
+    with opened(system) as running:
+        endpoints, authority = running.system.endpoints(), running.system.ca_file
+    found = next((endpoint for endpoint in endpoints if endpoint.name == service), None)
     if found is None:
-        known = ", ".join(endpoint.name for endpoint in running.endpoints())
+        known = ", ".join(endpoint.name for endpoint in endpoints)
         raise InputError(f"{running.design.name} has no {service}", hint=f"It has: {known}.")
     click.echo(found.url)
     if found.credentials is not None:
         click.echo(f"user      {found.credentials.user}\npassword  {found.credentials.password}")
-    click.echo(f"ca        {running.ca_file}")
+    click.echo(f"ca        {authority}")
     if browser and not (found.url.startswith("https:") and click.launch(found.url) == 0):
         raise RookeryError(f"no browser opened {found.url}", hint="Open it by hand, or without --browser.")
     return ExitCode.DONE
@@ -251,12 +236,10 @@ def shell(host: str, command: Sequence[str], system: str | None) -> int:
     rookery shell cp-1 -- ceph -s
     """
     from rookery.cli.options import split_command
-    from rookery.run.systems import find_system
-    from rookery.run.workspace import open_running
-    from rookery.systems.lab.preflight import require_lab_root
+    from rookery.run.systems import opened
 
-    require_lab_root()
-    return find_system(open_running(system).design).shell(host, split_command(command))
+    with opened(system) as running:
+        return running.system.shell(host, split_command(command))
 
 
 @click.command()
@@ -271,12 +254,13 @@ def down(system: str | None, *, everything: bool, keeping: Keeping, output: str)
     of it is on this machine any more. All of its data is gone.
     """
     from rookery.run.answers import down_data, to_json
-    from rookery.run.workspace import is_spec, name_of, running_names
-    from rookery.systems.lab.preflight import require_lab_root
+    from rookery.run.down import require_removable
+    from rookery.run.workspace import is_spec, name_of
 
-    require_lab_root()
     typed = system is not None and not is_spec(system)
-    names = running_names() if everything else (name_of(system),)
+    names = _every_name() if everything else (name_of(system),)
+    for name in names:
+        require_removable(name)
     departures = []
     for name in names:
         departures.append(_take_down(name, keeping, must_exist=typed))
@@ -286,6 +270,18 @@ def down(system: str | None, *, everything: bool, keeping: Keeping, output: str)
         reports = [down_data(name, departure) for name, departure in zip(names, departures, strict=True)]
         click.echo(to_json(reports if everything else reports[0]))
     return ExitCode.FAILED if any(departure.left for departure in departures) else ExitCode.DONE
+
+
+def _every_name() -> tuple[str, ...]:
+    """Return the systems that whoever runs this may take down: a user's own, and where there are none,
+    root's."""
+    from rookery.run.workspace import roots_names, running_names
+
+    names, roots = running_names(), roots_names()
+    own = tuple(name for name in names if name not in roots)
+    if own and roots:
+        click.echo(f"root's stay: {', '.join(roots)}; `sudo ./rookery down --all` takes those down", err=True)
+    return own or names
 
 
 def _take_down(name: str, keeping: Keeping, *, must_exist: bool) -> Departure:

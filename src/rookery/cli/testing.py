@@ -14,7 +14,8 @@ from typing import IO
 
 import click
 
-from rookery.errors import ExitCode, NotPossibleError
+from rookery.cli.launching import Launch
+from rookery.errors import ExitCode, NeedsRootError, NotPossibleError
 from rookery.systems.native.preflight import require_native_lab
 from rookery.systems.native.root import ensure_image
 
@@ -51,7 +52,8 @@ _ALL_TESTS = ("-n", str(_WORKERS), "--durations", "25")
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--kernel", is_flag=True, help="Run the tests that boot a kernel of their own.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def test(arguments: tuple[str, ...], *, kernel: bool) -> int:
+@click.pass_obj
+def test(launch: Launch | None, arguments: tuple[str, ...], *, kernel: bool) -> int:
     """Run everything that CI checks, in a checkout; arguments go to pytest.
 
     \b
@@ -61,6 +63,8 @@ def test(arguments: tuple[str, ...], *, kernel: bool) -> int:
     """
     if not (_ROOT / "pyproject.toml").exists():
         raise NotPossibleError("tests run in a checkout of the project only")
+    if launch is not None and launch.may_take_root:
+        raise NeedsRootError("tests start servers, which only root may")
     if kernel:
         arguments = ("-m", "kernel", "tests/kernel", "--durations=0", *arguments)
     failed = _run_tests(arguments) if arguments else _run_everything()

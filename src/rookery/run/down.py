@@ -49,6 +49,11 @@ def bring_down(
     return Departure(found=found, left=left, seconds=time.monotonic() - began)
 
 
+def require_removable(name: str) -> None:
+    """Raise NotPossibleError where whoever runs this may not remove the system; nothing is changed."""
+    _removal(name).require()
+
+
 def _removal(name: str) -> Removal:
     """Return the removal of a system, also where nothing but its name is left.
 

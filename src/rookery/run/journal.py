@@ -29,7 +29,7 @@ from urllib.parse import quote, unquote
 
 from rookery.errors import ExitCode, InputError, RookeryError
 from rookery.spec.model import Spec
-from rookery.systems.home import home
+from rookery.systems.home import home, user_state
 from rookery.systems.lab.paths import LabPaths
 
 LONGEST_LINE = 300
@@ -358,9 +358,7 @@ def state_folder() -> Path:
         if user.pw_uid == 0:
             return home() / "journal"
         return Path(user.pw_dir) / ".local/state/rookery/journal"
-    state = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(state) if state.startswith("/") else Path.home() / ".local/state"
-    return base / "rookery/journal"
+    return user_state() / "journal"
 
 
 def keep_folder(system: str, folder: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rookery.errors import NotPossibleError
-from rookery.systems.home import runtime_folder
+from rookery.systems.home import own_home, runtime_folder
 
 _LOCKS = Path("/proc/locks")
 
@@ -47,7 +47,8 @@ def is_known(name: str) -> bool:
 
 
 def _path(name: str) -> Path:
-    return runtime_folder() / "locks" / name
+    """Root's locks are the machine's; nobody but a user works on what is the user's own."""
+    return (runtime_folder() if os.geteuid() == 0 else own_home()) / "locks" / name
 
 
 def _lock(path: Path, name: str, kind: int) -> int:

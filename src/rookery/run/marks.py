@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rookery.projections.drawing.picture import Mark, MarkKind
-from rookery.run.systems import find_system
-from rookery.run.workspace import Workspace
 from rookery.systems.protocol import Deviation, DeviationKind
 
 _KINDS = {
@@ -16,15 +14,6 @@ _KINDS = {
 }
 # Daemons are drawn by Ceph's names, everything else by the name of its host before its own.
 _DAEMONS = ("mon.", "mgr.", "osd.", "mds.", "rgw.")
-
-
-def live_marks(workspace: Workspace) -> Mapping[str, Mark]:
-    """Look at the system of a workspace now, and return what differs; nothing where all is as designed."""
-    system = find_system(workspace.design)
-    try:
-        return marks_of(system.drift())
-    finally:
-        system.close()
 
 
 def marks_of(deviations: Iterable[Deviation]) -> Mapping[str, Mark]:

@@ -8,7 +8,6 @@ monitors do after ten minutes: its weight in the CRUSH map stays. The fullest is
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -44,6 +43,7 @@ from rookery.projections.simulation import (
 )
 from rookery.systems.home import runtime_folder
 from rookery.systems.native.root import image_root
+from rookery.systems.preflight import require_root, require_tools
 from rookery.systems.protocol import Report
 
 _MOST_BALANCED = 1000  # OSDs; the balancer's time grows with the square of them
@@ -71,20 +71,16 @@ def simulate(design: Design, report: Report) -> Simulation:
 
 
 def _require_tools() -> None:
-    if os.geteuid() != 0:
-        raise NotPossibleError(
-            "the simulation runs Ceph's tools from the servers' root image, which only root may enter",
-            hint="Run it with sudo: `sudo ./rookery plan --simulate ...`.",
-        )
+    require_root(
+        "the simulation runs Ceph's tools from the servers' root image, which only root may enter",
+        hint="Run it with sudo: `sudo ./rookery plan --simulate ...`.",
+    )
     if not image_root().is_dir():
         raise NotPossibleError(
             "the simulation runs Ceph's tools from the servers' root image, and it is not built yet",
             hint="`rookery up` builds it, in about a minute.",
         )
-    if shutil.which("unshare") is None:
-        raise NotPossibleError(
-            "this machine lacks unshare", hint="On Debian and Ubuntu: `apt-get install util-linux`."
-        )
+    require_tools((("unshare", "util-linux"),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rookery.apps.table import document_path
@@ -12,7 +13,7 @@ from rookery.errors import NotPossibleError
 from rookery.files import File
 from rookery.mirror.folder import Mirror
 from rookery.providers import Provider
-from rookery.run.workspace import noted_mirror, noted_mirror_url, open_running
+from rookery.run.workspace import Workspace, noted_mirror, noted_mirror_url, open_running
 from rookery.systems.existing.servers import ExistingServers
 from rookery.systems.kubernetes.system import KubernetesSystem
 from rookery.systems.lab.nodes.servers import LabServers
@@ -54,6 +55,32 @@ def find_servers(design: Design, mirror: Mirror | None, mirror_url: str) -> Serv
             " and Kubernetes on servers that are there already (`provider: existing`).",
         )
     return _SERVERS[design.provider](design, mirror, mirror_url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A system that runs, open, and what it was asked to be."""
+
+    workspace: Workspace
+    system: System
+
+    @property
+    def design(self) -> Design:
+        return self.workspace.design
+
+
+@contextlib.contextmanager
+def opened(target: str | None) -> Iterator[Running]:
+    """Yield a system that runs here, by its name or its spec, or the only one; it is closed at the end.
+
+    Raises InputError where there is none of that name, NotPossibleError where whoever runs this may not work
+    with it, or this machine lacks what asks it.
+    """
+    workspace = open_running(target)
+    system = find_system(workspace.design)
+    system.require_access()
+    with contextlib.closing(system):
+        yield Running(workspace=workspace, system=system)
 
 
 def require_machine(design: Design, *, mirror: Path | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from rookery.spec.load import load_pattern, load_spec, pattern_names
 from rookery.spec.model import Spec
 from rookery.spec.parse import spec_model
 from rookery.systems.home import home, runtime_folder
-from rookery.systems.kubernetes.paths import ClusterPaths, clusters_folder
+from rookery.systems.kubernetes.paths import ClusterPaths, clusters_folder, roots_clusters
 from rookery.systems.lab.paths import NAMESPACE_PREFIX, LabPaths
+from rookery.systems.preflight import require_root
 
 # In a checkout: the example that `rookery up` brings up when it is told nothing.
 _DEFAULT_SPEC = Path(__file__).parents[3] / "examples" / "01-production-minimum" / "demo.yaml"
@@ -89,15 +91,33 @@ def _read_spec(target: str | None, *, judged: bool = True) -> tuple[Spec, str]:
 
 
 def running_names() -> tuple[str, ...]:
-    """Return the names of this home's systems on this machine, whole or in part."""
-    folders = (home() / "labs", runtime_folder() / "labs", clusters_folder())
-    names = {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
+    """Return the names of this home's systems on this machine, whole or in part; root's among them."""
+    folders = (home() / "labs", runtime_folder() / "labs", roots_clusters(), clusters_folder())
+    names = {name for folder in folders for name in _names_in(folder)}
     names |= {name.split(".")[1] for name in namespace_names() if name.startswith(NAMESPACE_PREFIX)}
     return tuple(sorted(name for name in names if other_home(name) is None))
 
 
+def roots_names() -> tuple[str, ...]:
+    """Return those of the running systems that only root works with; none for root itself."""
+    if os.geteuid() == 0:
+        return ()
+    own = _names_in(clusters_folder())
+    return tuple(name for name in running_names() if name not in own)
+
+
+def _names_in(folder: Path) -> tuple[str, ...]:
+    try:
+        return tuple(path.name for path in folder.iterdir())
+    except (FileNotFoundError, PermissionError):  # what nobody but root may list has its name elsewhere, too
+        return ()
+
+
 def open_running(target: str | None) -> Workspace:
-    """Return the workspace of a system on this machine: by name, by spec, or the only one there is."""
+    """Return the workspace of a system on this machine: by name, by spec, or the only one there is.
+
+    Raises NeedsRootError for one that root brought up, where nobody else may read of it.
+    """
     names = running_names()
     if target is None:
         if len(names) != 1:
@@ -108,6 +128,8 @@ def open_running(target: str | None) -> Workspace:
     name = target if target in names else _name_in(target)
     refuse_other_home(name)
     saved = saved_spec(name)
+    if saved is None and (roots_clusters() / name).is_dir():
+        require_root(f"{name} was brought up by root, and nobody else may work with it")
     if name not in names or saved is None:
         raise InputError(
             f"{name} does not run on this machine", hint=f"Running: {', '.join(names) or 'nothing'}."
@@ -137,10 +159,11 @@ def read_kept(name: str) -> Kept:
 
 
 def noted_mirror(name: str) -> Path | None:
-    """Return the mirror that a system on Kubernetes was brought up with; None where there was none."""
+    """Return the mirror that a system on Kubernetes was brought up with; None where there was none, or root
+    alone may know."""
     try:
         return Path(ClusterPaths(name=name).mirror.read_text(encoding="utf-8").strip())
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
 
 
@@ -148,7 +171,7 @@ def noted_mirror_url(name: str) -> str:
     """Return where the servers of a system fetch from its mirror; empty where they do not."""
     try:
         return ClusterPaths(name=name).mirror_url.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return ""
 
 

@@ -15,7 +15,7 @@ from rookery.drivers.containers.oci import Image, write_archive
 from rookery.drivers.machine.files import alone, remove_tree, write_files
 from rookery.drivers.machine.process import run
 from rookery.systems.home import image_folder
-from rookery.systems.preflight import BUILD_COMMANDS, require_commands, require_root
+from rookery.systems.preflight import BUILD_TOOLS, require_root, require_tools
 from rookery.systems.protocol import Report
 from rookery.versions import DEBIAN
 
@@ -55,8 +55,9 @@ def require_image_machine() -> None:
     require_root(
         "the container image of the applications has files of other users, which only root may make",
         hint="Build it once, as root: `sudo ./rookery image`.",
+        first=("image",),
     )
-    require_commands((("setpriv", "util-linux"), *BUILD_COMMANDS))
+    require_tools((("setpriv", "util-linux"), *BUILD_TOOLS))
 
 
 def ensure_archive(report: Report) -> Path:

@@ -8,25 +8,42 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from pathlib import Path
 
-from rookery.errors import NeedsRootError, NotPossibleError
+from rookery.errors import MissingPackagesError, NeedsRootError
 
-# What a root of Debian is built with: each command, and the package that brings it.
-BUILD_COMMANDS = (("mmdebstrap", "mmdebstrap"), ("apt-get", "apt"), ("chroot", "coreutils"))
+# What a root of Debian is built with: each command, or file by a pattern, and the package that brings it.
+BUILD_TOOLS = (
+    ("mmdebstrap", "mmdebstrap"),
+    ("apt-get", "apt"),
+    ("chroot", "coreutils"),
+    ("/usr/share/keyrings/debian-archive-keyring.*", "debian-archive-keyring"),
+)
 
 
-def require_root(why: str, *, hint: str = "Run it with sudo: `sudo ./rookery ...`.") -> None:
-    """Raise NeedsRootError for whoever is not root; `why` says what only root may."""
+def require_root(
+    why: str, *, hint: str = "Run it with sudo: `sudo ./rookery ...`.", first: tuple[str, ...] = ()
+) -> None:
+    """Raise NeedsRootError for whoever is not root.
+
+    `why` says what only root may; `first` is the command of ours that root has to run, where it is not the
+    one that was asked for.
+    """
     if os.geteuid() != 0:
-        raise NeedsRootError(why, hint=hint)
+        raise NeedsRootError(why, hint=hint, first=first)
 
 
-def require_commands(wanted: Iterable[tuple[str, str]]) -> None:
-    """Raise NotPossibleError where one of these commands is missing; each comes with its Debian package."""
-    missing = [(command, package) for command, package in wanted if shutil.which(command) is None]
+def require_tools(wanted: Iterable[tuple[str, str]]) -> None:
+    """Raise MissingPackagesError where one of these commands or files is missing; each comes with its Debian
+    package."""
+    missing = [(tool, package) for tool, package in wanted if not _is_there(tool)]
     if missing:
-        packages = " ".join(dict.fromkeys(package for _, package in missing))
-        raise NotPossibleError(
-            f"this machine lacks {', '.join(command for command, _ in missing)}",
-            hint=f"On Debian and Ubuntu: `apt-get install {packages}`.",
+        raise MissingPackagesError(
+            f"this machine lacks {', '.join(tool for tool, _ in missing)}",
+            packages=tuple(dict.fromkeys(package for _, package in missing)),
         )
+
+
+def _is_there(tool: str) -> bool:
+    path = Path(tool)
+    return any(path.parent.glob(path.name)) if path.is_absolute() else shutil.which(tool) is not None

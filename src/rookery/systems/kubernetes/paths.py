@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rookery.systems.home import home
+from rookery.systems.home import home, own_home
 
 
 def clusters_folder() -> Path:
+    return own_home() / "clusters"
+
+
+def roots_clusters() -> Path:
+    """Return where root's are: those on the lab, and whatever was brought up by root."""
     return home() / "clusters"
 
 

@@ -27,7 +27,7 @@ from rookery.errors import RookeryError
 from rookery.load.model import USER as LOAD_USER
 from rookery.manifest import Wait
 from rookery.mirror.folder import Mirror
-from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE, SETTLED, cluster_steps
+from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE, SETTLED, cluster_steps, needs_image
 from rookery.plan.step import Observation, Step
 from rookery.projections.kubernetes.doors import doors_of
 from rookery.projections.kubernetes.gateway import GATEWAY
@@ -48,7 +48,7 @@ from rookery.systems.kubernetes.settling import Settling
 from rookery.systems.kubernetes.status import database_members, host_statuses
 from rookery.systems.kubernetes.view import KubectlView, volume_uses
 from rookery.systems.load import Run
-from rookery.systems.pod_image import archive_path, ensure_archive
+from rookery.systems.pod_image import archive_path, ensure_archive, require_image_machine
 from rookery.systems.protocol import (
     ClusterView,
     Credentials,
@@ -143,6 +143,8 @@ class KubernetesSystem:
     def require(self) -> None:
         self.servers.require()
         self._require_tools()
+        if needs_image(self._design):
+            require_image_machine()
 
     def _require_tools(self) -> None:
         """A mirror has kubectl and helm; where servers are made of one, `up` fills it first."""

@@ -14,10 +14,10 @@ from rookery.drivers.machine.process import CommandError, run
 from rookery.errors import NotPossibleError
 from rookery.systems.home import home, runtime_folder
 from rookery.systems.lab.paths import CGROUP_ROOT
-from rookery.systems.preflight import require_commands, require_root
+from rookery.systems.preflight import require_root, require_tools
 
 # Each command that a lab needs, with the Debian package that brings it.
-_COMMANDS = (("runc", "runc"), ("ip", "iproute2"), ("setpriv", "util-linux"), ("nsenter", "util-linux"))
+_TOOLS = (("runc", "runc"), ("ip", "iproute2"), ("setpriv", "util-linux"), ("nsenter", "util-linux"))
 
 
 def require_lab_root() -> None:
@@ -25,11 +25,11 @@ def require_lab_root() -> None:
     require_root("a lab makes containers, networks and mounts, which only root may")
 
 
-def require_lab(*, commands: Iterable[tuple[str, str]] = ()) -> None:
-    """Raise NotPossibleError where no lab can run here; `commands` are those that a kind of lab needs
+def require_lab(*, tools: Iterable[tuple[str, str]] = ()) -> None:
+    """Raise NotPossibleError where no lab can run here; `tools` are those that a kind of lab needs
     besides."""
     require_lab_root()
-    require_commands((*_COMMANDS, *commands))
+    require_tools((*_TOOLS, *tools))
     require_places()
     _require_cgroups()
     _require_overlay()

@@ -8,12 +8,12 @@ from rookery.design.model import Design
 from rookery.drivers.machine import krbd
 from rookery.systems.lab.preflight import require_device, require_lab
 from rookery.systems.native.root import image_root
-from rookery.systems.preflight import BUILD_COMMANDS
+from rookery.systems.preflight import BUILD_TOOLS
 
 
 def require_native_lab(design: Design | None = None) -> None:
     """Raise NotPossibleError where a lab cannot run here, or not all that its design has."""
-    require_lab(commands=() if image_root().is_dir() else BUILD_COMMANDS)
+    require_lab(tools=() if image_root().is_dir() else BUILD_TOOLS)
     if design is not None:
         _require_attachment(design)
 

@@ -11,7 +11,7 @@ from rookery.projections.kubernetes.storage.services import BLOCK_CLASS
 from rookery.projections.kubernetes.tree import build_stages
 from rookery.projections.kubernetes.volumes import volume_classes
 from rookery.systems.lab.preflight import require_device, require_lab
-from rookery.systems.preflight import BUILD_COMMANDS
+from rookery.systems.preflight import BUILD_TOOLS
 
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 # Seven servers took about 100 without systemd, some 250 with it.
@@ -20,7 +20,7 @@ _LEAST_WATCHERS, _WATCHERS = 512, 8192
 
 def require_node_lab(design: Design) -> None:
     """Raise NotPossibleError where a lab on Kubernetes cannot run here, or not all that its design has."""
-    require_lab(commands=(*BUILD_COMMANDS, ("ssh", "openssh-client")))
+    require_lab(tools=(*BUILD_TOOLS, ("ssh", "openssh-client")))
     require_device(Path("/dev/loop-control"), "loop", "the servers' drives are loop devices")
     _require_watches()
     _require_device_mapper()
