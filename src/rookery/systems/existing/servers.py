@@ -67,7 +67,7 @@ class ExistingServers:
 
     @property
     def power_obstacle(self) -> str:
-        return "the servers are somebody's own: nobody here cuts their power"
+        return "nobody here switches servers that are somebody's own"
 
     def power_off(self, host: str) -> None:
         self._refuse_power(host)
@@ -78,7 +78,7 @@ class ExistingServers:
 
     def _refuse_power(self, host: str) -> None:
         raise NotPossibleError(
-            f"{host} is not switched from here: {self.power_obstacle}",
+            f"{host} stays as it is: {self.power_obstacle}",
             hint="Switch it where it stands, or where it was made.",
         )
 
