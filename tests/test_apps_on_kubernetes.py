@@ -13,7 +13,8 @@ import pytest
 
 from rookery.apps.cdn.kubernetes.items import edge_place
 from rookery.apps.cdn.kubernetes.publishing import config_maps
-from rookery.apps.ground.pods import NAMESPACE, USER
+from rookery.apps.ground.names import NAMESPACE
+from rookery.apps.ground.pods import USER
 from rookery.apps.ground.policies import LOAD_LABELS, policy_items
 from rookery.apps.pod_image import image_files, image_reference
 from rookery.errors import InputError

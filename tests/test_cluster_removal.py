@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.ground.names import NAMESPACE
 from rookery.manifest import Remote, Wait
 from rookery.projections.kubernetes import build_stages
 from rookery.systems.kubernetes.items import Applier

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.ground.names import NAMESPACE
 from rookery.apps.table import PLACERS
 from rookery.design.build import build_design
 from rookery.drivers.machine.process import CommandError

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.ground.names import NAMESPACE
 from rookery.design.model import Design
 from rookery.manifest import JOB_LABEL, Objects, jobs_of
 from rookery.projections.kubernetes import build_stages, render_kubernetes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -9,12 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from rookery.apps.ground.pods import NAMESPACE
-from rookery.design.model import DaemonKind, Role
+from rookery.apps.ground.names import NAMESPACE
+from rookery.design.model import DaemonKind, Database, Role
 from rookery.drivers.clients.http import Browser
 from rookery.errors import InputError, NotPossibleError
-from rookery.manifest import Wait
+from rookery.manifest import NeededSecrets, Objects, Wait
 from rookery.plan.kubernetes import SETTLED
+from rookery.projections.kubernetes.tree import build_stages
 from rookery.run.verify import kubernetes as checks
 from rookery.run.verify import web
 from rookery.run.verify.result import Outcome, Subject
@@ -268,3 +270,42 @@ def test_claims_that_are_not_bound_are_found(system: KubernetesSystem) -> None:
 def test_a_host_that_is_none_has_no_shell(system: KubernetesSystem) -> None:
     with pytest.raises(InputError, match="there is no host 'storage-z'"):
         system.execute("storage-z", ("true",))
+
+
+def test_a_user_s_secret_is_found_whatever_the_user_is_called(
+    system: KubernetesSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret's name has no underscore; who makes it and who looks for it call it the same."""
+    apps = tuple(
+        replace(app, databases=(Database(name="play_counts", user="play_counts", owns=True), *app.databases))
+        if app.service is not None
+        else app
+        for app in design().apps
+    )
+    items = [item for stage in build_stages(replace(design(), apps=apps)) for item in stage.items]
+    needed = [one.name for item in items if isinstance(item, NeededSecrets) for one in item.secrets]
+    assert "database-play-counts" in needed
+    assert {name for name in needed if "_" in name} == set()
+    password = base64.b64encode(b"sesame").decode()
+    fake(system).put(
+        {
+            "kind": "Secret",
+            "metadata": {"name": "database-play-counts", "namespace": NAMESPACE},
+            "data": {"password": password},
+        }
+    )
+    monkeypatch.setattr(
+        system, "_way", lambda target, port: {("service/database-rw", 5432): 40123}[target, port]
+    )
+    monkeypatch.setattr(KubernetesSystem, "ca_file", Path("/ca.crt"))
+    door = system.database_door("play_counts")
+    assert (door.host, door.port, door.user, door.password) == ("database-rw", 40123, "play_counts", "sesame")
+
+
+def test_what_a_role_logs_in_with_is_a_secret_that_is_made() -> None:
+    items = [item for stage in build_stages(design()) for item in stage.items]
+    needed = {one.name for item in items if isinstance(item, NeededSecrets) for one in item.secrets}
+    objects = [one for item in items if isinstance(item, Objects) for one in item.objects]
+    roles = [one for one in objects if one["kind"] == "DatabaseRole" and one["spec"]["login"]]
+    assert roles
+    assert {one["spec"]["passwordSecret"]["name"] for one in roles} <= needed

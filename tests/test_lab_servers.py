@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from rookery.apps.ground.names import BLOCK_CLASS, FILE_CLASS
 from rookery.drivers.containers.machine_server import capabilities, machine_config
 from rookery.drivers.containers.runc import Container
 from rookery.drivers.machine.loop import BlockDevice
 from rookery.projections.kubernetes import build_stages
-from rookery.projections.kubernetes.storage.services import BLOCK_CLASS, FILE_CLASS
 from rookery.projections.kubernetes.volumes import volume_classes
 from tests.kit.designs import design
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from rookery.apps.ground.names import STORE
 from rookery.design.checks import Finding, Severity
 from rookery.design.model import Design
 from rookery.drivers.kubernetes.helm import Installed
@@ -17,7 +18,6 @@ from rookery.errors import ExitCode, InputError, NotPossibleError, RookeryError
 from rookery.manifest import Objects, Remote, Wait
 from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE
 from rookery.plan.step import Observation, Step
-from rookery.projections.kubernetes.storage.services import STORE
 from rookery.run import lock, prepared, workspace
 from rookery.run.lock import hold
 from rookery.run.prepared import Arrival

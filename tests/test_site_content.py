@@ -20,7 +20,7 @@ from rookery.apps import serving
 from rookery.apps.cdn.kubernetes.publishing import publish_argv
 from rookery.apps.cdn.kubernetes.sending import SENDER, sending_command, sending_job
 from rookery.apps.cdn.site.content import RULES, render_site
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.ground.names import NAMESPACE
 from rookery.apps.pod_image import image_reference
 from rookery.apps.serving import Rules, parse_rules, told_by_ending
 from rookery.design.model import Design

@@ -60,7 +60,7 @@ PROMETHEUS = Chart(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
-    """Who packages Rook: where its two charts come from, into which namespace, with which Ceph.
+    """Who packages Rook: where its two charts come from, with which Ceph.
 
     `kubernetes` are the oldest and the newest minor version of Kubernetes 1 that it supports; `csi_chart`
     says that CSI's drivers are a chart of their own, as they are since Rook 1.20.
@@ -69,7 +69,6 @@ class Distribution:
     title: str
     operator: Chart
     cluster: Chart
-    namespace: str
     ceph_image: str
     kubernetes: tuple[int, int]
     csi_chart: bool
@@ -83,7 +82,6 @@ DISTRIBUTIONS = {
         title="Rook v1.20.6",
         operator=Chart(name="rook-ceph", version="v1.20.6", repository=_ROOK),
         cluster=Chart(name="rook-ceph-cluster", version="v1.20.6", repository=_ROOK),
-        namespace="rook-ceph",
         ceph_image=CEPH_IMAGE,
         kubernetes=(31, 36),
         csi_chart=True,
@@ -92,7 +90,6 @@ DISTRIBUTIONS = {
         title="Koor Storage Distribution v1.12.0",
         operator=Chart(name="rook-ceph", version="v1.12.0", repository=_KOOR),
         cluster=Chart(name="rook-ceph-cluster", version="v1.12.0", repository=_KOOR),
-        namespace="rook-ceph",
         ceph_image="quay.io/ceph/ceph:v17.2.6",
         kubernetes=(22, 28),
         csi_chart=False,

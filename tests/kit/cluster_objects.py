@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.ground.names import NAMESPACE
 from rookery.design.model import Design
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.placed import Placed, placed_items

@@ -13,10 +13,8 @@ from rookery.apps.catalogue.config import API_PORT, DATABASE, PROGRAMS, ApiPlace
 from rookery.apps.catalogue.settings import CatalogueSettings
 from rookery.apps.database.clients import PODS, PORT, installer, reads, secret_name, writes
 from rookery.apps.database.patroni import VERSION
+from rookery.apps.ground.names import NAMESPACE, PART_OF, S3_HOST, service_names, tls_secret
 from rookery.apps.ground.pods import (
-    GATEWAY,
-    NAMESPACE,
-    PART_OF,
     certificate,
     container,
     count,
@@ -30,7 +28,6 @@ from rookery.apps.ground.pods import (
     rolled_out,
     secret_variable,
     service,
-    service_names,
     sized,
 )
 from rookery.apps.ground.policies import GATEWAYS, Peer, instances, network_policy
@@ -120,7 +117,7 @@ def _schema_job(design: Design, app: AppDesign, image: str) -> Manifest:
     """Return the Job that installs the schema: another one where other titles are published."""
     assert isinstance(app.settings, CatalogueSettings)
     options = {
-        "index": f"https://{GATEWAY}/{MEDIA_BUCKET}/{INDEX}",
+        "index": f"https://{S3_HOST}/{MEDIA_BUCKET}/{INDEX}",
         "ca": f"{_TLS}/ca.crt",
         "owner": DATABASE.owner,
         "user": DATABASE.user,
@@ -192,7 +189,7 @@ def _psql_environment() -> list[dict[str, Any]]:
 
 def _authority() -> dict[str, Any]:
     items = [{"key": "ca.crt", "path": "ca.crt"}]
-    return {"name": "tls", "secret": {"secretName": f"{_NAME}-tls", "items": items}}
+    return {"name": "tls", "secret": {"secretName": tls_secret(_NAME), "items": items}}
 
 
 def _api(design: Design, app: AppDesign, image: str) -> tuple[Manifest, ...]:
@@ -228,7 +225,7 @@ def _api_pod(design: Design, image: str) -> dict[str, Any]:
     password = {"secretName": secret_name(DATABASE.user), "items": [{"key": "password", "path": "password"}]}
     volumes: dict[str, tuple[str, dict[str, Any]]] = {
         "config": (_CONFIG, {"configMap": {"name": _NAME}}),
-        "tls": (_TLS, {"secret": {"secretName": f"{_NAME}-tls"}}),
+        "tls": (_TLS, {"secret": {"secretName": tls_secret(_NAME)}}),
         # As a file: it is read at every connect, so a new password needs no new pod.
         "password": (_PASSWORD, {"secret": password}),
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rookery.apps.database.clients import API, CLUSTER, LABELS
-from rookery.apps.ground.pods import GATEWAY, NAMESPACE, bound, bucket_claim, sized
+from rookery.apps.ground.names import NAMESPACE, S3_HOST, tls_secret
+from rookery.apps.ground.pods import bound, bucket_claim, sized
 from rookery.apps.sizes import BACKUP_SIDECAR
 from rookery.manifest import Item, Objects, manifest
 
@@ -49,8 +50,8 @@ def _store() -> dict[str, Any]:
     return {
         "configuration": {
             "destinationPath": f"s3://{BACKUPS}/",
-            "endpointURL": f"https://{GATEWAY}",
-            "endpointCA": {"name": f"{CLUSTER}-tls", "key": "ca.crt"},
+            "endpointURL": f"https://{S3_HOST}",
+            "endpointCA": {"name": tls_secret(CLUSTER), "key": "ca.crt"},
             "s3Credentials": {
                 "accessKeyId": {"name": BACKUPS, "key": "AWS_ACCESS_KEY_ID"},
                 "secretAccessKey": {"name": BACKUPS, "key": "AWS_SECRET_ACCESS_KEY"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.apps.ground.pods import PART_OF, service_names
+from rookery.apps.ground.names import PART_OF, object_name, service_names
 from rookery.design.model import Database, Design
 from rookery.manifest import common_labels
 
@@ -10,7 +10,8 @@ API = "postgresql.cnpg.io/v1"
 CLUSTER = "database"
 LABELS = common_labels("database", component="postgres", part_of=PART_OF)
 PORT = 5432
-_WRITES, _REPLICAS = "database-rw", "database-ro"
+# The Services that CloudNativePG makes of the cluster: to the primary, and to the replicas.
+WRITES, REPLICAS = f"{CLUSTER}-rw", f"{CLUSTER}-ro"
 
 # What CloudNativePG labels all pods of the cluster with, those of its jobs too.
 PODS = {"cnpg.io/cluster": CLUSTER}
@@ -18,19 +19,19 @@ PODS = {"cnpg.io/cluster": CLUSTER}
 
 def writes() -> str:
     """Return the name of the primary."""
-    return service_names(_WRITES)[0]
+    return service_names(WRITES)[0]
 
 
 def reads(design: Design) -> str:
     """Return the name of the replicas; a database without replicas is read where it is written."""
     service = design.database
     assert service is not None, "who asks for the database uses one"
-    return service_names(_REPLICAS)[0] if len(service.instances) > 1 else writes()
+    return service_names(REPLICAS)[0] if len(service.instances) > 1 else writes()
 
 
 def server_names() -> tuple[str, ...]:
     """Return the names of the certificate: those of the Services that CloudNativePG makes."""
-    return tuple(name for service in (_WRITES, _REPLICAS, "database-r") for name in service_names(service))
+    return tuple(name for service in (WRITES, REPLICAS, f"{CLUSTER}-r") for name in service_names(service))
 
 
 def installer(database: Database) -> str:
@@ -44,4 +45,4 @@ def installer(database: Database) -> str:
 
 def secret_name(user: str) -> str:
     """Return the name of the secret that has a user's name and password."""
-    return f"{CLUSTER}-{user.replace('_', '-')}"
+    return f"{CLUSTER}-{object_name(user)}"

@@ -15,16 +15,9 @@ from rookery.apps.database.clients import API, CLUSTER, LABELS, PODS, PORT, secr
 from rookery.apps.database.roles import RELOAD, first_database, needed_secrets, role_items
 from rookery.apps.database.settings import DatabaseSettings
 from rookery.apps.database.sizes import log_settings
-from rookery.apps.ground.pods import BLOCK_CLASS, HOST_KEY, NAMESPACE, certificate, quantity, sized
-from rookery.apps.ground.policies import (
-    GATEWAYS,
-    OPERATORS,
-    Peer,
-    instances,
-    network_policy,
-    prometheus,
-    to_api_server,
-)
+from rookery.apps.ground.names import BLOCK_CLASS, DATABASES, NAMESPACE, tls_secret
+from rookery.apps.ground.pods import HOST_KEY, certificate, quantity, sized
+from rookery.apps.ground.policies import GATEWAYS, Peer, instances, network_policy, prometheus, to_api_server
 from rookery.apps.sizes import POSTGRES
 from rookery.design.model import AppDesign, Design
 from rookery.manifest import Item, Objects, Wait, manifest, selector
@@ -53,7 +46,7 @@ def database_items(design: Design, app: AppDesign, _image: str) -> tuple[Item, .
 def _policies(design: Design) -> Objects:
     others = Peer(labels=tuple(PODS.items()), ports=(PORT, _MANAGER))
     operator = Peer(
-        labels=(("app.kubernetes.io/name", "cloudnative-pg"),), ports=(_MANAGER,), namespace=OPERATORS
+        labels=(("app.kubernetes.io/name", "cloudnative-pg"),), ports=(_MANAGER,), namespace=DATABASES
     )
     clients = [instances(one.name, component, PORT) for one in design.apps for component in _clients(one)]
     clients.append(instances("load", "generator", PORT))
@@ -158,7 +151,7 @@ def _cluster(design: Design, app: AppDesign) -> dict[str, Any]:
             }
         },
         "postgresql": _postgresql(design, app),
-        "certificates": {"serverTLSSecret": f"{CLUSTER}-tls", "serverCASecret": f"{CLUSTER}-tls"},
+        "certificates": {"serverTLSSecret": tls_secret(CLUSTER), "serverCASecret": tls_secret(CLUSTER)},
         "storage": {
             "storageClass": BLOCK_CLASS,
             "size": quantity(int(app.settings.volume)),

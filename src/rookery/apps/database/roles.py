@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rookery.apps.database.clients import API, CLUSTER, LABELS, installer, secret_name
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.ground.names import NAMESPACE, object_name
 from rookery.design.model import Database, Design
 from rookery.manifest import Item, Manifest, NeededSecret, NeededSecrets, Objects, Wait, manifest
 
@@ -100,7 +100,8 @@ def _database(database: Database) -> Manifest:
         "owner": database.owner,
         "databaseReclaimPolicy": "retain",
     }
-    return manifest(API, "Database", database.name, namespace=NAMESPACE, labels=LABELS, spec=spec)
+    name = object_name(database.name)
+    return manifest(API, "Database", name, namespace=NAMESPACE, labels=LABELS, spec=spec)
 
 
 def _applied(kind: str) -> Wait:

@@ -11,28 +11,21 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rookery.apps.ground.names import BUCKET_CLASS, ISSUER, NAMESPACE, PART_OF, tls_secret
 from rookery.design.cluster import SLEEP_SINCE, minor_version
 from rookery.design.model import Design, Instance
 from rookery.design.pod import Size
 from rookery.manifest import JOB_LABEL, ROLLED_OUT, Manifest, Wait, common_labels, manifest, selector
 from rookery.units import GB, GIB, MIB
 
-NAMESPACE = "media"
 # The program that brings folders into a bucket: `python3 PUBLISHER --bucket NAME --endpoint URL --ca FILE
 # --rules FILE FOLDER...`, its keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 PUBLISHER = "/usr/lib/rookery/publish/publish.py"
 # Where the load's generator is: `python3 -m generator JOB.json` in this folder.
 LOAD = "/usr/lib/rookery/load"
-PART_OF = "media-site"
-# Who signs the certificates of everything inside the cluster; it is a ClusterIssuer of cert-manager's.
-ISSUER = "rookery-ca"
 # Nobody on the hosts: files that a volume holds belong to this group.
 USER = 65532
 HOST_KEY = "kubernetes.io/hostname"
-# Ceph's gateways as pods reach them, with the name that their certificate has.
-GATEWAY = "rook-ceph-rgw-store.rook-ceph.svc"
-GATEWAY_PORT = 443
-BLOCK_CLASS, FILE_CLASS, BUCKET_CLASS = "ceph-block", "ceph-filesystem", "ceph-bucket"
 # A year, as the certificates of Kubernetes' own control plane: programs read theirs when they start, and the
 # upgrade that a cluster takes each year starts them. The new one is there a third of the year before.
 _CERTIFICATE_LIFE = {"duration": "8760h", "renewBefore": "2920h"}
@@ -130,7 +123,7 @@ def certificate(
     `key` is of the kind that its program can read, where that is none of ECDSA on P-256.
     """
     spec: dict[str, Any] = {
-        "secretName": secret or f"{name}-tls",
+        "secretName": secret or tls_secret(name),
         **_CERTIFICATE_LIFE,
         "dnsNames": list(names),
         "privateKey": {**(key or {"algorithm": "ECDSA", "size": 256}), "rotationPolicy": "Always"},
@@ -141,11 +134,6 @@ def certificate(
     return manifest(
         "cert-manager.io/v1", "Certificate", name, namespace=namespace, labels=pod_labels, spec=spec
     )
-
-
-def service_names(name: str, namespace: str = NAMESPACE) -> tuple[str, ...]:
-    """Return the DNS names of a Service, the shortest that is unique first."""
-    return (f"{name}.{namespace}.svc", f"{name}.{namespace}.svc.cluster.local", name)
 
 
 def leaving(design: Design, seconds: int) -> dict[str, Any]:

@@ -11,13 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rookery.apps.ground.pods import GATEWAY_PORT, NAMESPACE, PART_OF
+from rookery.apps.ground.names import MONITORING, NAMESPACE, PART_OF, ROOK, S3_PODS, S3_PORT, SYSTEM
 from rookery.design.cluster import API_PORT, has_cilium
 from rookery.design.model import Design
 from rookery.manifest import Item, Manifest, Objects, common_labels, manifest, selector
-
-# Where those run that applications speak with.
-ROOK, OPERATORS, MONITORING, SYSTEM = "rook-ceph", "cnpg-system", "monitoring", "kube-system"
 
 _LABELS = common_labels("network", part_of=PART_OF)
 
@@ -31,7 +28,7 @@ class Peer:
     namespace: str = NAMESPACE
 
 
-GATEWAYS = Peer(labels=(("app", "rook-ceph-rgw"),), ports=(GATEWAY_PORT,), namespace=ROOK)
+GATEWAYS = Peer(labels=S3_PODS, ports=(S3_PORT,), namespace=ROOK)
 # Who makes load: a pod that is there while it does.
 LOAD_LABELS = common_labels("load", component="generator", part_of=PART_OF)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from rookery.apps.cdn.site.content import SITE_BUCKET
-from rookery.apps.ground.pods import ISSUER, NAMESPACE
+from rookery.apps.ground.names import CERT_MANAGER, ISSUER, NAMESPACE
 from rookery.apps.serving import Rules, told_by_ending
 from rookery.apps.table import APPS
 from rookery.design.model import Design
-from rookery.projections.kubernetes.namespaces import CERT_MANAGER
 from rookery.texts import shell_word
 
 _DOCUMENT = """\

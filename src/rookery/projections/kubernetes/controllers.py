@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from rookery.apps.ground.names import SYSTEM
 from rookery.apps.ground.pods import sized
 from rookery.design.model import Design
 from rookery.design.pods import CLOUD_CONTROLLER
 from rookery.manifest import Item, Release, Wait
-from rookery.projections.kubernetes.namespaces import SYSTEM
 from rookery.providers import Provider
 from rookery.versions import HCLOUD_CLOUD_CONTROLLER
 

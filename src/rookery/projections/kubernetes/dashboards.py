@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.ground.names import NAMESPACE
 from rookery.manifest import Manifest, manifest
 
 _WIDTH, _HEIGHT, _PER_ROW = 8, 7, 3

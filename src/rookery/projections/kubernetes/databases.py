@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from rookery.apps.ground.names import DATABASES
 from rookery.apps.ground.pods import sized
 from rookery.design.model import Design
 from rookery.design.pods import DATABASE_OPERATOR
 from rookery.manifest import Item, Release, Stage
-from rookery.projections.kubernetes.namespaces import DATABASES
 from rookery.versions import BARMAN_PLUGIN, CLOUDNATIVE_PG
 
 _WHY = """\

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rookery.apps.ground.pods import NAMESPACE, labels
+from rookery.apps.ground.names import DASHBOARD_SERVICE, NAMESPACE, ROOK, S3_PODS, S3_PORT, S3_SERVICE, STORE
+from rookery.apps.ground.pods import labels
 from rookery.design.model import Design
 from rookery.manifest import selector
-from rookery.projections.kubernetes.storage.services import STORE, STORE_PORT
-from rookery.versions import DISTRIBUTIONS
 
 _DASHBOARD_PORT = 8443
 
@@ -36,17 +35,16 @@ class Door:
 
 def doors_of(design: Design) -> tuple[Door, ...]:
     """Return the doors of a design: the site, S3 and the dashboard, where each is there."""
-    rook = DISTRIBUTIONS[design.distribution].namespace
     found = list(_sites(design))
     if design.object_store is not None:
         found.append(
             Door(
                 name="s3",
-                service=f"rook-ceph-rgw-{STORE}",
-                port=STORE_PORT,
-                namespace=rook,
-                pods=(("app", "rook-ceph-rgw"), ("rook_object_store", STORE)),
-                target=STORE_PORT,
+                service=S3_SERVICE,
+                port=S3_PORT,
+                namespace=ROOK,
+                pods=(*S3_PODS, ("rook_object_store", STORE)),
+                target=S3_PORT,
                 node_port=30444,
             )
         )
@@ -54,9 +52,9 @@ def doors_of(design: Design) -> tuple[Door, ...]:
         found.append(
             Door(
                 name="dashboard",
-                service="rook-ceph-mgr-dashboard",
+                service=DASHBOARD_SERVICE,
                 port=_DASHBOARD_PORT,
-                namespace=rook,
+                namespace=ROOK,
                 # Rook's managers label themselves: only the active one has the dashboard.
                 pods=(("app", "rook-ceph-mgr"), ("mgr_role", "active")),
                 target=_DASHBOARD_PORT,

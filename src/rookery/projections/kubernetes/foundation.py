@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.ground.pods import ISSUER, sized
+from rookery.apps.ground.names import CERT_MANAGER, ISSUER, ISSUER_SECRET
+from rookery.apps.ground.pods import sized
 from rookery.design.model import Design
 from rookery.design.pods import CERT_MANAGER as SIZE
 from rookery.manifest import Item, Manifest, Objects, Release, Remote, Stage, Wait, manifest
-from rookery.projections.kubernetes.namespaces import CERT_MANAGER
 from rookery.versions import CERT_MANAGER as CHART
 from rookery.versions import EXTERNAL_SNAPSHOTTER
 
@@ -69,7 +69,7 @@ def _cert_manager_values() -> dict[str, Any]:
 
 
 def _authority(design: Design) -> tuple[Manifest, ...]:
-    secret = f"{ISSUER}-key"
+    secret = ISSUER_SECRET
     spec = {
         "isCA": True,
         "commonName": f"rookery authority of {design.name}",

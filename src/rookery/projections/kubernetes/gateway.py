@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rookery.apps.ground.pods import NAMESPACE, PART_OF
+from rookery.apps.ground.names import NAMESPACE, PART_OF
 from rookery.design.model import Design
 from rookery.manifest import Item, Manifest, Objects, Wait, common_labels, manifest
 from rookery.projections.kubernetes.controllers import CONTROLLERS

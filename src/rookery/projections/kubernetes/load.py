@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from rookery.apps.ground.pods import LOAD, NAMESPACE, container, pod, sized
+from rookery.apps.ground.names import NAMESPACE
+from rookery.apps.ground.pods import LOAD, container, pod, sized
 from rookery.apps.ground.policies import LOAD_LABELS
 from rookery.apps.pod_image import image_reference
 from rookery.design.model import Design

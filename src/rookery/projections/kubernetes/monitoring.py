@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.ground.pods import BLOCK_CLASS, FILE_CLASS, NAMESPACE, quantity, sized
+from rookery.apps.ground.names import BLOCK_CLASS, FILE_CLASS, MONITORING, NAMESPACE
+from rookery.apps.ground.pods import quantity, sized
 from rookery.design import pods
 from rookery.design.cluster import ALERTMANAGER_VOLUME, PROMETHEUS_VOLUME, has_cilium, monitoring_storage
 from rookery.design.model import Design
 from rookery.manifest import Item, NeededSecret, NeededSecrets, Objects, Release, Stage, manifest
 from rookery.projections.kubernetes.dashboards import dashboards
-from rookery.projections.kubernetes.namespaces import MONITORING
 from rookery.versions import PROMETHEUS
 
 _WHY = """\

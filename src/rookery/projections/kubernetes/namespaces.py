@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.ground.names import CERT_MANAGER, DATABASES, MONITORING, NAMESPACE, ROOK
 from rookery.design.model import Cluster, Design
 from rookery.manifest import MANAGED_BY, Manifest, Objects, Stage, manifest
 from rookery.projections.kubernetes.doors import doors_of
-from rookery.versions import DISTRIBUTIONS
-
-SYSTEM = "kube-system"
-MONITORING = "monitoring"
-CERT_MANAGER = "cert-manager"
-DATABASES = "cnpg-system"
 
 _WHY = """\
 Each namespace carries the Pod Security Standard that Kubernetes enforces in it. Our applications meet the
@@ -37,8 +31,7 @@ def namespaces_stage(design: Design) -> Stage:
 def _namespaces(design: Design) -> list[Manifest]:
     cluster = design.kubernetes
     assert cluster is not None, "only a design on Kubernetes has this projection"
-    rook = DISTRIBUTIONS[design.distribution].namespace
-    levels = {CERT_MANAGER: "restricted", rook: "privileged"}
+    levels = {CERT_MANAGER: "restricted", ROOK: "privileged"}
     if has_database(design):
         levels[DATABASES] = "restricted"
     if cluster.monitoring:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.apps.ground.names import SYSTEM
 from rookery.apps.ground.pods import sized
 from rookery.design.cluster import gateway_address, has_cilium
 from rookery.design.model import Design
 from rookery.design.pods import CILIUM_AGENT, CILIUM_OPERATOR, cilium_operators
 from rookery.manifest import Item, Manifest, Objects, Release, Remote, Stage, Wait, manifest
 from rookery.projections.kubernetes.controllers import CONTROLLERS
-from rookery.projections.kubernetes.namespaces import SYSTEM
 from rookery.versions import CILIUM, GATEWAY_API
 
 _GATEWAY_API = "https://github.com/kubernetes-sigs/gateway-api"

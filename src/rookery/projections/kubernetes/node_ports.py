@@ -7,7 +7,7 @@ are.
 
 from __future__ import annotations
 
-from rookery.apps.ground.pods import PART_OF
+from rookery.apps.ground.names import PART_OF
 from rookery.design.model import Design
 from rookery.manifest import Item, Manifest, Objects, common_labels, manifest
 from rookery.projections.kubernetes.doors import Door, doors_of

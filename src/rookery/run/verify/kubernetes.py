@@ -7,15 +7,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.database.clients import PORT, writes
+from rookery.apps.ground.names import NAMESPACE, S3_HOST, S3_PORT
 from rookery.design.model import DaemonKind
 from rookery.drivers.machine.process import CommandError
 from rookery.projections.kubernetes.nodes import lets_any_pod_in, missing_labels
-from rookery.projections.kubernetes.storage.services import STORE
 from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 from rookery.units import MIB
-from rookery.versions import DISTRIBUTIONS
 
 _EDGE = "deploy/cdn-edge"
 _TOO_MUCH = "violates PodSecurity"
@@ -68,9 +67,7 @@ def policies(subject: Subject) -> Evidence:
     The edges may speak to the gateways and not to the database. That one connection works shows that the
     other one's failure is the policy's doing.
     """
-    namespace = DISTRIBUTIONS[subject.design.distribution].namespace
-    allowed = (f"rook-ceph-rgw-store.{namespace}.svc", 443)
-    refused = (f"database-rw.{NAMESPACE}.svc", 5432)
+    allowed, refused = (S3_HOST, S3_PORT), (writes(), PORT)
     if (problem := _connects(subject, *allowed)) is not None:
         return not_observed(f"an edge does not reach {allowed[0]}, which it may: {problem}")
     if _connects(subject, *refused) is None:
@@ -118,10 +115,9 @@ print(json.dumps({"same": back == data, "gone": gone}))
 
 def object_round_trip(subject: Subject) -> Evidence:
     """An object is put, read back the same, deleted, and then gone: from a pod, as applications do it."""
-    namespace = DISTRIBUTIONS[subject.design.distribution].namespace
     keys = subject.system.s3_credentials(VERIFIER)
     told = {
-        "endpoint": f"https://rook-ceph-rgw-{STORE}.{namespace}.svc",
+        "endpoint": f"https://{S3_HOST}",
         "access": keys.user,
         "secret": keys.password,
         "bucket": f"verify-{subject.mark}",

@@ -24,7 +24,7 @@ from rookery.apps.cdn.kubernetes.sending import (
     sending_rules,
 )
 from rookery.apps.cdn.site.content import SITE_BUCKET
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.ground.names import NAMESPACE, ROOK, STORE, TOOLBOX
 from rookery.apps.pod_image import image_reference
 from rookery.design.model import AppDesign, Design
 from rookery.drivers.clients.s3 import Upload
@@ -33,10 +33,8 @@ from rookery.drivers.machine.process import CommandError
 from rookery.errors import InputError
 from rookery.manifest import Wait
 from rookery.projections.kubernetes.emit import dump
-from rookery.projections.kubernetes.storage.services import STORE, TOOLBOX
 from rookery.systems.content import app_content
 from rookery.systems.protocol import Pages, Report
-from rookery.versions import DISTRIBUTIONS
 
 _OBJECT = 1  # the category of what is an object, and not a part of one that is on its way
 # Its image is on the nodes.
@@ -93,10 +91,9 @@ class Content:
 
     def _there(self) -> dict[str, str]:
         """Return each object in the bucket with its digest."""
-        namespace = DISTRIBUTIONS[self.design.distribution].namespace
         words = ("radosgw-admin", f"--rgw-realm={STORE}", f"--rgw-zone={STORE}", "bucket", "list")
         options = (f"--bucket={SITE_BUCKET}", "--max-entries=1000000")
-        found = json.loads(self.kubectl.run("exec", TOOLBOX, "--", *words, *options, namespace=namespace))
+        found = json.loads(self.kubectl.run("exec", TOOLBOX, "--", *words, *options, namespace=ROOK))
         return {one["name"]: one["meta"]["etag"] for one in found if one["meta"]["category"] == _OBJECT}
 
     def _items(self) -> tuple[Upload, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rookery.apps.database.clients import secret_name
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.ground.names import MONITORS, NAMESPACE, ROOK, ceph_user_secret
 from rookery.design.model import Design
 from rookery.drivers.ceph.session import render_keyring
 from rookery.drivers.kubernetes.kubectl import Kubectl
@@ -34,7 +34,6 @@ from rookery.projections.kubernetes.load import (
 from rookery.systems.kubernetes.status import container_runs, container_state, is_ready, why_unready
 from rookery.systems.load import STATUS, Sight, raise_ended, render_secrets
 from rookery.systems.protocol import Credentials
-from rookery.versions import DISTRIBUTIONS
 
 _GONE = 120  # seconds for the pod to be gone
 _ASK = "import os, signal, sys; os.kill(1, int(sys.argv[1]))"
@@ -117,9 +116,8 @@ class LoadPod:
         return self.kubectl.find("pod", POD, namespace=NAMESPACE) or {}
 
     def _told(self, job: Job) -> dict[str, str]:
-        namespace = DISTRIBUTIONS[self.design.distribution].namespace
-        endpoints = self.kubectl.get("configmap", "rook-ceph-mon-endpoints", namespace=namespace)
-        key = self.secret(f"rook-ceph-client-{USER}", namespace)[USER]
+        endpoints = self.kubectl.get("configmap", MONITORS, namespace=ROOK)
+        key = self.secret(ceph_user_secret(USER), ROOK)[USER]
         return {
             JOB_FILE: render_job(job, cluster={"file": SEEN_FILE}),
             SECRETS_FILE: render_secrets(

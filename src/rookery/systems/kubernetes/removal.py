@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rookery.apps.ground.pods import NAMESPACE
+from rookery.apps.ground.names import CEPH_CLUSTER, MONITORING, NAMESPACE, ROOK, TOOLBOX
 from rookery.design.model import Design
 from rookery.drivers.kubernetes.helm import Helm
 from rookery.drivers.kubernetes.kubectl import Kubectl
@@ -25,10 +25,7 @@ from rookery.errors import RookeryError
 from rookery.load.model import BUCKET
 from rookery.manifest import MANAGED_BY, Objects, Release, Stage
 from rookery.projections.kubernetes.load import POD
-from rookery.projections.kubernetes.namespaces import MONITORING
-from rookery.projections.kubernetes.storage.services import TOOLBOX
 from rookery.systems.protocol import Leftover, Report
-from rookery.versions import DISTRIBUTIONS
 
 _GONE = 300.0  # seconds for a controller to give back what it made
 _CEPH_GONE = 900.0  # seconds for Rook to clean every drive
@@ -101,25 +98,23 @@ class ClusterRemoval:
         report("load")
         self.kubectl.run("delete", "pod", POD, "--ignore-not-found", namespace=NAMESPACE, limit=_GONE)
         words = ("radosgw-admin", "bucket", "rm", f"--bucket={BUCKET}", "--purge-objects")
-        namespace = DISTRIBUTIONS[self.design.distribution].namespace
         # There may be none, and no store, and no Ceph any more; what is in the way then, the next steps say.
         with contextlib.suppress(CommandError):
-            self.kubectl.run("exec", TOOLBOX, "--", *words, namespace=namespace, limit=_GONE)
+            self.kubectl.run("exec", TOOLBOX, "--", *words, namespace=ROOK, limit=_GONE)
 
     def _remove_ceph(self, report: Report) -> None:
         """Remove Ceph, data included; Rook's own jobs then clean the drives of every node."""
-        namespace = DISTRIBUTIONS[self.design.distribution].namespace
-        if self.kubectl.find("cephcluster", "rook-ceph", namespace=namespace) is None:
+        if self.kubectl.find("cephcluster", CEPH_CLUSTER, namespace=ROOK) is None:
             return
-        patch = ("patch", "cephcluster", "rook-ceph", "--type=merge", "--patch", json.dumps(_CONFIRMATION))
-        self.kubectl.run(*patch, namespace=namespace)
+        patch = ("patch", "cephcluster", CEPH_CLUSTER, "--type=merge", "--patch", json.dumps(_CONFIRMATION))
+        self.kubectl.run(*patch, namespace=ROOK)
         for kind in _CEPH_KINDS:
-            report(f"{kind} of {namespace}")
-            self._delete_all(kind, namespace)
-        self.kubectl.run("delete", "cephcluster", "rook-ceph", "--wait=false", namespace=namespace)
+            report(f"{kind} of {ROOK}")
+            self._delete_all(kind, ROOK)
+        self.kubectl.run("delete", "cephcluster", CEPH_CLUSTER, "--wait=false", namespace=ROOK)
 
         def look() -> Look[bool]:
-            found = self.kubectl.find("cephcluster", "rook-ceph", namespace=namespace)
+            found = self.kubectl.find("cephcluster", CEPH_CLUSTER, namespace=ROOK)
             phase = found["status"].get("phase", "") if found is not None else ""
             return Look(seen=phase or "gone", value=True if found is None else None)
 
@@ -148,7 +143,7 @@ class ClusterRemoval:
 
     def _volumes(self) -> tuple[Leftover, ...]:
         """Return volumes that Ceph provides to anybody: without Ceph they are lost."""
-        driver = f"{DISTRIBUTIONS[self.design.distribution].namespace}."
+        driver = f"{ROOK}."
         found = self.kubectl.get("persistentvolumes")["items"]
         return tuple(
             Leftover(kind="persistentvolume", name=one["metadata"]["name"])

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rookery.apps.ground.names import CEPH_CLUSTER, ROOK
 from rookery.design.model import Design, Role
 from rookery.drivers.kubernetes.kubectl import Kubectl
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.errors import WaitError
 from rookery.systems.kubernetes.status import host_statuses, outlived
 from rookery.systems.protocol import Report
-from rookery.versions import DISTRIBUTIONS
 
 _SEEN = 300.0  # seconds for a server's kubelet to say what became of its pods, and for Rook to look again
 _RETURNS = (
@@ -76,8 +76,7 @@ class Settling:
         return Look(seen=f"it did at {asked}", value=True if new else None)
 
     def _ceph(self) -> dict[str, Any]:
-        namespace = DISTRIBUTIONS[self.design.distribution].namespace
-        return self.kubectl.find("cephcluster", "rook-ceph", namespace=namespace) or {}
+        return self.kubectl.find("cephcluster", CEPH_CLUSTER, namespace=ROOK) or {}
 
     def _pods(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.kubectl.get("pods")["items"]

@@ -14,7 +14,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from rookery.apps.ground.pods import ISSUER, NAMESPACE
+from rookery.apps.database.clients import CLUSTER, PODS, PORT, REPLICAS, WRITES, secret_name
+from rookery.apps.ground.names import (
+    CERT_MANAGER,
+    DASHBOARD_PASSWORD,
+    ISSUER_SECRET,
+    NAMESPACE,
+    ROOK,
+    TOOLBOX,
+    s3_user_secret,
+)
 from rookery.design.cluster import OUTSIDE, has_cilium
 from rookery.design.model import Design
 from rookery.drivers.ceph.session import CephError, CephSession
@@ -31,10 +40,8 @@ from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE, SETTLED, cluster_
 from rookery.plan.step import Observation, Step
 from rookery.projections.kubernetes.doors import doors_of
 from rookery.projections.kubernetes.gateway import GATEWAY
-from rookery.projections.kubernetes.namespaces import CERT_MANAGER
 from rookery.projections.kubernetes.placed import placed_items
 from rookery.projections.kubernetes.sources import tools
-from rookery.projections.kubernetes.storage.services import STORE, TOOLBOX
 from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.projections.kubernetes.tree import build_stages
 from rookery.systems.kubernetes.bootstrap import Bootstrap
@@ -65,10 +72,8 @@ from rookery.systems.protocol import (
     VolumeUse,
 )
 from rookery.systems.servers import Servers
-from rookery.versions import DISTRIBUTIONS
 
 _AGENT = (files("rookery.drivers.ceph") / "guest" / "agent.py").read_text
-_DATABASE = "database"
 
 
 class KubernetesSystem:
@@ -97,7 +102,6 @@ class KubernetesSystem:
         self.kubectl = Kubectl(kubeconfig=self.paths.kubeconfig, program=programs.get("kubectl", "kubectl"))
         self.helm = Helm(kubeconfig=self.paths.kubeconfig, program=programs.get("helm", "helm"))
         self.servers = servers
-        self._namespace = DISTRIBUTIONS[design.distribution].namespace
         self._stages = build_stages(design)
         self._placed = placed_items(self._stages)
         self._mirror = mirror
@@ -118,7 +122,7 @@ class KubernetesSystem:
     def ca_file(self) -> Path:
         """The authority's certificate, read from the cluster once it is there."""
         if not self.paths.ca.exists():
-            data = self._secret(f"{ISSUER}-key", CERT_MANAGER)
+            data = self._secret(ISSUER_SECRET, CERT_MANAGER)
             write_whole(self.paths.ca, data["tls.crt"].encode())
         return self.paths.ca
 
@@ -263,7 +267,7 @@ class KubernetesSystem:
 
     def _credentials(self, service: str) -> Credentials | None:
         if service == "dashboard":
-            data = self._secret("rook-ceph-dashboard-password", self._namespace)
+            data = self._secret(DASHBOARD_PASSWORD, ROOK)
             return Credentials(user="admin", password=data["password"])
         if service == "s3" and self._design.buckets:
             return self.s3_credentials(self._design.buckets[0].owner)
@@ -272,21 +276,20 @@ class KubernetesSystem:
     def s3_credentials(self, user: str) -> Credentials:
         """Return the keys of a bucket claim's owner, in a secret of the claim's name, or of Rook's users."""
         if user in (VERIFIER, LOAD_USER):
-            secret = f"rook-ceph-object-user-{STORE}-{user}"
-            data = self._secret(secret, self._namespace)
+            secret = s3_user_secret(user)
+            data = self._secret(secret, ROOK)
             return Credentials(user=data["AccessKey"], password=data["SecretKey"])
         bucket = next((one.name for one in self._design.buckets if one.owner == user), user)
         data = self._secret(bucket, NAMESPACE)
         return Credentials(user=data["AWS_ACCESS_KEY_ID"], password=data["AWS_SECRET_ACCESS_KEY"])
 
     def database_door(self, user: str, *, reads: bool = False) -> Door:
-        service = "ro" if reads else "rw"
-        name = f"{_DATABASE}-{service}"
-        data = self._secret(f"{_DATABASE}-{user}", NAMESPACE)
+        name = REPLICAS if reads else WRITES
+        data = self._secret(secret_name(user), NAMESPACE)
         return Door(
             host=name,
             address="127.0.0.1",
-            port=self._way(f"service/{name}", 5432),
+            port=self._way(f"service/{name}", PORT),
             database=user,
             user=user,
             password=data["password"],
@@ -295,10 +298,10 @@ class KubernetesSystem:
         )
 
     def members(self) -> tuple[Member, ...]:
-        cluster = self.kubectl.find("clusters.postgresql.cnpg.io", _DATABASE, namespace=NAMESPACE)
+        cluster = self.kubectl.find("clusters.postgresql.cnpg.io", CLUSTER, namespace=NAMESPACE)
         if cluster is None:
             return ()
-        selector = f"cnpg.io/cluster={_DATABASE}"
+        selector = ",".join(f"{label}={value}" for label, value in PODS.items())
         pods = self.kubectl.get("pods", namespace=NAMESPACE, selector=selector)
         return database_members(cluster, pods["items"])
 
@@ -309,7 +312,7 @@ class KubernetesSystem:
         with self._lock:
             if user not in self._sessions or not self._sessions[user].alive:
                 command = ("python3", "-c", _AGENT(), "--user", user)
-                argv = self.kubectl.exec_argv(TOOLBOX, *command, namespace=self._namespace)
+                argv = self.kubectl.exec_argv(TOOLBOX, *command, namespace=ROOK)
                 self._sessions[user] = CephSession(argv)
             return self._sessions[user]
 
@@ -341,7 +344,7 @@ class KubernetesSystem:
     def shell(self, host: str, argv: Sequence[str]) -> int:
         terminal = os.isatty(0) and os.isatty(1)
         if argv and argv[0] in ("ceph", "rados", "rbd", "radosgw-admin"):
-            line = list(self.kubectl.exec_argv(TOOLBOX, *argv, namespace=self._namespace, tty=terminal))
+            line = list(self.kubectl.exec_argv(TOOLBOX, *argv, namespace=ROOK, tty=terminal))
         else:
             line = self.servers.exec_argv(host, argv, terminal=terminal)
         return subprocess.run(line, check=False).returncode

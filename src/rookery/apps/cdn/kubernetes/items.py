@@ -21,10 +21,8 @@ from rookery.apps.cdn.nginx import (
 )
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site.content import SITE_BUCKET
+from rookery.apps.ground.names import NAMESPACE, S3_HOST, S3_PORT, service_names
 from rookery.apps.ground.pods import (
-    GATEWAY,
-    GATEWAY_PORT,
-    NAMESPACE,
     bound,
     bucket_claim,
     certificate,
@@ -37,7 +35,6 @@ from rookery.apps.ground.pods import (
     quantity,
     rolled_out,
     service,
-    service_names,
     sized,
 )
 from rookery.apps.ground.policies import GATEWAYS, from_outside, instances, network_policy
@@ -91,7 +88,7 @@ def cdn_items(design: Design, app: AppDesign, image: str) -> tuple[Item, ...]:
 
 def edge_place(design: Design) -> EdgePlace:
     """Return where the edges of a design stand when they are pods."""
-    gateway = _origin(GATEWAY, GATEWAY_PORT)
+    gateway = _origin(S3_HOST, S3_PORT)
     others = (
         (origin_name(route), _origin(service_names(_serving(design, route).name)[0], 443))
         for route in design.routes

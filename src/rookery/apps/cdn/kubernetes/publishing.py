@@ -23,18 +23,8 @@ from rookery.apps.cdn.site.content import (
     render_site,
 )
 from rookery.apps.cdn.site.pages.facts import streams
-from rookery.apps.ground.pods import (
-    GATEWAY,
-    NAMESPACE,
-    PART_OF,
-    PUBLISHER,
-    bucket_keys,
-    container,
-    done,
-    job,
-    pod,
-    sized,
-)
+from rookery.apps.ground.names import NAMESPACE, PART_OF, S3_HOST, tls_secret
+from rookery.apps.ground.pods import PUBLISHER, bucket_keys, container, done, job, pod, sized
 from rookery.apps.ground.policies import GATEWAYS, network_policy
 from rookery.apps.serving import render_rules
 from rookery.apps.sizes import PUBLISH_SITE
@@ -46,7 +36,7 @@ from rookery.manifest import Item, Manifest, Objects, common_labels, manifest
 LABELS = common_labels("cdn", component="publisher", part_of=PART_OF)
 _NAME = "site-publisher"
 # The secret whose `ca.crt` vouches for the gateways: that of the edges' certificate.
-AUTHORITY = "cdn-edge-tls"
+AUTHORITY = tls_secret("cdn-edge")
 _PAGES, _RULES, _TLS = "/srv/pages", "/etc/rookery/publish", "/etc/rookery/tls"
 # Bytes of one ConfigMap. etcd takes 1.5 MiB of an object and Kubernetes 1 MiB of data, names and labels and
 # the manager's notes not counted.
@@ -142,7 +132,7 @@ def image_files() -> tuple[File, ...]:
 
 def publish_argv(folders: Iterable[str], *, rules: str, ca: str) -> list[str]:
     """Return the command that brings folders of a pod into the site's bucket; `rules` and `ca` are files."""
-    options = {"bucket": SITE_BUCKET, "endpoint": f"https://{GATEWAY}", "ca": ca, "rules": rules}
+    options = {"bucket": SITE_BUCKET, "endpoint": f"https://{S3_HOST}", "ca": ca, "rules": rules}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     return ["/usr/bin/python3", PUBLISHER, *words, *folders]
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 from rookery.apps.cdn.kubernetes.publishing import AUTHORITY, LABELS, environment, publish_argv
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site.content import RULES
-from rookery.apps.ground.pods import NAMESPACE, container, pod, sized
+from rookery.apps.ground.names import NAMESPACE
+from rookery.apps.ground.pods import container, pod, sized
 from rookery.apps.serving import Rules, render_rules
 from rookery.apps.sizes import SEND_SITE
 from rookery.design.model import AppDesign

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.ground.pods import (
+from rookery.apps.ground.names import (
     BLOCK_CLASS,
     FILE_CLASS,
-    GATEWAY,
-    GATEWAY_PORT,
     NAMESPACE,
     PART_OF,
+    S3_HOST,
+    S3_PORT,
+    tls_secret,
+)
+from rookery.apps.ground.pods import (
     PUBLISHER,
     bucket_keys,
     certificate,
@@ -96,7 +99,10 @@ def authority_certificate() -> Manifest:
 
 def packer(design: Design, image: str, *, given: bool) -> Manifest:
     """Return the Job: what it makes survives a failed publishing, because a container of its own made it."""
-    authority = {"secretName": "streaming-packager-tls", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    authority = {
+        "secretName": tls_secret("streaming-packager"),
+        "items": [{"key": "ca.crt", "path": "ca.crt"}],
+    }
     specification = pod(
         [_publishing(image)],
         initContainers=[*([_waiting(image)] if given else []), _packing(image, given=given)],
@@ -143,7 +149,7 @@ def _publishing(image: str) -> dict[str, Any]:
         image,
         [
             *("python3", PUBLISHER, "--bucket", MEDIA_BUCKET),
-            *("--endpoint", f"https://{GATEWAY}:{GATEWAY_PORT}", "--ca", f"{_TLS}/ca.crt"),
+            *("--endpoint", f"https://{S3_HOST}:{S3_PORT}", "--ca", f"{_TLS}/ca.crt"),
             *("--rules", rules_file, "--prune", f"{_OUT}/made"),
         ],
         size=sized(PUBLISH_FILMS),

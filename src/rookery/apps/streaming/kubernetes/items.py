@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from rookery.apps import sizes
+from rookery.apps.ground.names import NAMESPACE, service_names, tls_secret
 from rookery.apps.ground.pods import (
-    NAMESPACE,
     bound,
     bucket_claim,
     certificate,
@@ -23,7 +23,6 @@ from rookery.apps.ground.pods import (
     pod,
     rolled_out,
     service,
-    service_names,
     sized,
 )
 from rookery.apps.ground.policies import GATEWAYS, instances, network_policy, to_api_server
@@ -237,7 +236,7 @@ def _origins(design: Design, image: str) -> Manifest:
         volumes=[
             claimed("live", "live", read_only=True),
             {"name": "config", "configMap": {"name": "streaming-origin"}},
-            {"name": "tls", "secret": {"secretName": "streaming-origin-tls"}},
+            {"name": "tls", "secret": {"secretName": tls_secret("streaming-origin")}},
             {"name": "scratch", "emptyDir": {"sizeLimit": "64Mi"}},
         ],
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.ground.pods import FILE_CLASS, NAMESPACE, PART_OF, quantity
+from rookery.apps.ground.names import FILE_CLASS, NAMESPACE, PART_OF
+from rookery.apps.ground.pods import quantity
 from rookery.design.model import Claim
 from rookery.manifest import Manifest, common_labels, manifest
 from rookery.units import GIB

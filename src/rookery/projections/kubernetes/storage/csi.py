@@ -7,14 +7,14 @@ differently stands at that driver.
 
 from __future__ import annotations
 
+from rookery.apps.ground.names import ROOK
 from rookery.design.model import Design, Role
 from rookery.manifest import Release
-from rookery.versions import CSI_DRIVERS, Distribution
+from rookery.versions import CSI_DRIVERS
 
 
-def csi_drivers(design: Design, distribution: Distribution) -> Release:
+def csi_drivers(design: Design) -> Release:
     """Return the release of the drivers for what the design has of RBD and CephFS."""
-    prefix = distribution.namespace
     # Without its kernel module a node's part of RBD's driver ends at once, again and again.
     wanted = {
         "rbd": any(pool.application == "rbd" for pool in design.pools),
@@ -24,7 +24,7 @@ def csi_drivers(design: Design, distribution: Distribution) -> Release:
         kind: {
             "enabled": True,
             # What the storage classes of the cluster's chart name.
-            "name": f"{prefix}.{kind}.csi.ceph.com",
+            "name": f"{ROOK}.{kind}.csi.ceph.com",
             # The chart leaves RBD without: its snapshots would wait forever.
             "snapshotPolicy": "volumeSnapshot",
             "controllerPlugin": {"replicas": _controllers(design)},
@@ -42,10 +42,10 @@ def csi_drivers(design: Design, distribution: Distribution) -> Release:
         name="ceph-csi-drivers",
         why="The drivers that make, grow, snapshot and mount volumes; the values are Rook's own for it, with "
         "snapshots of RBD, and a second controller that takes over when a node is lost.",
-        namespace=prefix,
+        namespace=ROOK,
         chart=CSI_DRIVERS,
         values={
-            "operatorConfig": {"namespace": prefix, "driverSpecDefaults": defaults},
+            "operatorConfig": {"namespace": ROOK, "driverSpecDefaults": defaults},
             "drivers": {**on, **off},
         },
     )

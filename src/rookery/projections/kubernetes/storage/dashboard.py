@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.apps.ground.names import DASHBOARD_SERVICE, MONITORS, ROOK, tls_secret
 from rookery.apps.ground.pods import certificate, container, done, job, pod, sized
 from rookery.design.model import Design
 from rookery.design.pods import DASHBOARD_JOB
@@ -16,7 +17,7 @@ from rookery.manifest import Item, Objects, common_labels, manifest
 from rookery.versions import Distribution
 
 _NAME = "dashboard-certificate"
-_SECRET = "dashboard-tls"  # noqa: S105 - the name of one
+_SECRET = tls_secret("dashboard")
 _LABELS = common_labels("ceph", component=_NAME, part_of="rookery")
 _TLS, _ENDPOINTS, _ADMIN = "/etc/rookery/tls", "/etc/rook", "/var/lib/rook-ceph-mon"
 # The endpoints are written as in Rook's own toolbox: `a=10.105.65.20:3300,b=...`. A manager reads its
@@ -48,24 +49,23 @@ def dashboard_items(design: Design, distribution: Distribution) -> tuple[Item, .
     if not design.dashboard:
         return ()
     assert design.kubernetes is not None
-    namespace = distribution.namespace
     made = certificate(
         "dashboard",
         {},
-        names=[f"dashboard.{design.kubernetes.domain}", f"rook-ceph-mgr-dashboard.{namespace}.svc"],
-        namespace=namespace,
+        names=[f"dashboard.{design.kubernetes.domain}", f"{DASHBOARD_SERVICE}.{ROOK}.svc"],
+        namespace=ROOK,
         secret=_SECRET,
         # Ceph checks the key before it serves, and can check RSA's only.
         key={"algorithm": "RSA", "size": 2048},
     )
-    once = job(_NAME, _LABELS, _pod(distribution.ceph_image), namespace=namespace)
+    once = job(_NAME, _LABELS, _pod(distribution.ceph_image), namespace=ROOK)
     nightly = {
         "schedule": "17 3 * * *",
         "concurrencyPolicy": "Forbid",
         "successfulJobsHistoryLimit": 1,
         "jobTemplate": {"spec": once["spec"]},
     }
-    repeated = manifest("batch/v1", "CronJob", _NAME, namespace=namespace, labels=_LABELS, spec=nightly)
+    repeated = manifest("batch/v1", "CronJob", _NAME, namespace=ROOK, labels=_LABELS, spec=nightly)
     return (
         Objects(
             name="dashboard-certificate",
@@ -82,7 +82,7 @@ def _pod(image: str) -> dict[str, Any]:
         "name": "ROOK_CEPH_USERNAME",
         "valueFrom": {"secretKeyRef": {"name": "rook-ceph-mon", "key": "ceph-username"}},
     }
-    endpoints = {"name": "rook-ceph-mon-endpoints", "items": [{"key": "data", "path": "mon-endpoints"}]}
+    endpoints = {"name": MONITORS, "items": [{"key": "data", "path": "mon-endpoints"}]}
     admin = {"secretName": "rook-ceph-mon", "items": [{"key": "ceph-secret", "path": "secret.keyring"}]}
     volumes: dict[str, tuple[str, dict[str, Any]]] = {
         "tls": (_TLS, {"secret": {"secretName": _SECRET}}),

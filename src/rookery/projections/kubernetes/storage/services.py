@@ -7,25 +7,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.apps.ground.names import (
+    BLOCK_CLASS,
+    BUCKET_CLASS,
+    FILE_CLASS,
+    ROOK,
+    S3_CERTIFICATE,
+    S3_PODS,
+    S3_PORT,
+    STORE,
+)
 from rookery.design.model import DaemonKind, Design
 from rookery.design.stored import Pool
 from rookery.projections.kubernetes.nodes import apart, storage_placement
 from rookery.projections.kubernetes.storage.resources import daemon_resources
 
-BLOCK_CLASS = "ceph-block"
-FILE_CLASS = "ceph-filesystem"
-BUCKET_CLASS = "ceph-bucket"
-STORE = "store"
-# Where commands of Ceph's run, as an administrator.
-TOOLBOX = "deploy/rook-ceph-tools"
-STORE_PORT = 443
-STORE_CERTIFICATE = "rgw-tls"
-
 _RBD = "rook-csi-rbd"
 _CEPHFS = "rook-csi-cephfs"
 
 
-def block_pools(design: Design, namespace: str) -> list[dict[str, Any]]:
+def block_pools(design: Design) -> list[dict[str, Any]]:
     """Return the chart's `cephBlockPools`: the managers' own pool, and those of RBD."""
     rbd = [pool for pool in design.pools if pool.application == "rbd"]
     manager = next(pool for pool in design.pools if pool.application == "mgr")
@@ -33,11 +34,11 @@ def block_pools(design: Design, namespace: str) -> list[dict[str, Any]]:
     own = {"name": "builtin-mgr", "spec": {"name": ".mgr", **pool_spec(manager)}}
     return [
         own | {"storageClass": {"enabled": False}},
-        *(_block_pool(pool, rbd, namespace) for pool in rbd),
+        *(_block_pool(pool, rbd) for pool in rbd),
     ]
 
 
-def _block_pool(pool: Pool, rbd: list[Pool], namespace: str) -> dict[str, Any]:
+def _block_pool(pool: Pool, rbd: list[Pool]) -> dict[str, Any]:
     spec = {**pool_spec(pool), "enableRBDStats": True}
     if pool is not rbd[0]:
         return {"name": pool.name, "spec": spec, "storageClass": {"enabled": False}}
@@ -47,7 +48,7 @@ def _block_pool(pool: Pool, rbd: list[Pool], namespace: str) -> dict[str, Any]:
         # What a client of kernel 5.15 knows; the last four make snapshots, clones and `rbd du` quick.
         "imageFeatures": "layering,fast-diff,object-map,deep-flatten,exclusive-lock",
         **data,
-        **_secrets(_RBD, namespace),
+        **_secrets(_RBD),
         "csi.storage.k8s.io/fstype": "ext4",
     }
     return {
@@ -66,7 +67,7 @@ def _block_pool(pool: Pool, rbd: list[Pool], namespace: str) -> dict[str, Any]:
     }
 
 
-def file_systems(design: Design, namespace: str) -> list[dict[str, Any]]:
+def file_systems(design: Design) -> list[dict[str, Any]]:
     """Return the chart's `cephFileSystems`."""
     system = design.file_system
     if system is None:
@@ -101,7 +102,7 @@ def file_systems(design: Design, namespace: str) -> list[dict[str, Any]]:
         "allowVolumeExpansion": True,
         "volumeBindingMode": "Immediate",
         "parameters": {
-            **_secrets(_CEPHFS, namespace),
+            **_secrets(_CEPHFS),
             # A lab's servers have their machine's kernel, which may know no CephFS: by FUSE they need none,
             # as on the native platform.
             **({"mounter": "fuse"} if design.traits.here else {}),
@@ -125,11 +126,11 @@ def object_stores(design: Design) -> list[dict[str, Any]]:
         "preservePoolsOnDelete": False,
         "gateway": {
             # No port without TLS.
-            "securePort": STORE_PORT,
-            "sslCertificateRef": STORE_CERTIFICATE,
+            "securePort": S3_PORT,
+            "sslCertificateRef": S3_CERTIFICATE,
             "instances": gateways,
             "priorityClassName": "system-cluster-critical",
-            "placement": storage_placement(design) | apart({"app": "rook-ceph-rgw"}),
+            "placement": storage_placement(design) | apart(dict(S3_PODS)),
             "resources": daemon_resources(design, DaemonKind.RGW),
         },
     }
@@ -171,7 +172,7 @@ def _short(pool: str, system: str) -> str:
     return pool.removeprefix(f"{system}-")
 
 
-def _secrets(prefix: str, namespace: str) -> dict[str, str]:
+def _secrets(prefix: str) -> dict[str, str]:
     """Return where CSI finds the keys that Rook makes for it: one to make volumes, one to mount them."""
     roles = (
         ("provisioner", "provisioner"),
@@ -182,5 +183,5 @@ def _secrets(prefix: str, namespace: str) -> dict[str, str]:
     found = {}
     for role, secret in roles:
         found[f"csi.storage.k8s.io/{role}-secret-name"] = f"{prefix}-{secret}"
-        found[f"csi.storage.k8s.io/{role}-secret-namespace"] = namespace
+        found[f"csi.storage.k8s.io/{role}-secret-namespace"] = ROOK
     return found

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.ground.pods import certificate, service_names, sized
+from rookery.apps.ground.names import (
+    BLOCK_CLASS,
+    CEPH_CLUSTER,
+    FILE_CLASS,
+    ROOK,
+    S3_CERTIFICATE,
+    S3_SERVICE,
+    STORE,
+    service_names,
+)
+from rookery.apps.ground.pods import certificate, sized
 from rookery.design.model import DaemonKind, Design
 from rookery.design.pods import ROOK_OPERATOR, TOOLBOX
 from rookery.load.model import USER
@@ -13,10 +23,6 @@ from rookery.projections.kubernetes.storage.cluster import build_cluster_spec
 from rookery.projections.kubernetes.storage.csi import csi_drivers, kernel_mount_options
 from rookery.projections.kubernetes.storage.dashboard import dashboard_items
 from rookery.projections.kubernetes.storage.services import (
-    BLOCK_CLASS,
-    FILE_CLASS,
-    STORE,
-    STORE_CERTIFICATE,
     block_pools,
     file_systems,
     object_stores,
@@ -54,25 +60,24 @@ def storage_stage(design: Design) -> Stage:
 
 
 def _items(design: Design, distribution: Distribution) -> list[Item]:
-    namespace = distribution.namespace
     items: list[Item] = [
         Release(
             name="rook-ceph",
             why="The operator, with its custom resource definitions.",
-            namespace=namespace,
+            namespace=ROOK,
             chart=distribution.operator,
             values=operator_values(design, distribution),
         )
     ]
     if distribution.csi_chart:
-        items.append(csi_drivers(design, distribution))
+        items.append(csi_drivers(design))
     if design.object_store is not None:
-        items.append(_certificate(design, namespace))
+        items.append(_certificate(design))
     items += [
         Release(
             name="rook-ceph-cluster",
             why="The cluster: every host, drive, pool and gateway of the design, and the storage classes.",
-            namespace=namespace,
+            namespace=ROOK,
             chart=distribution.cluster,
             values=cluster_values(design, distribution),
             waits=False,
@@ -81,18 +86,18 @@ def _items(design: Design, distribution: Distribution) -> list[Item]:
         # Images are pulled, three monitors form a quorum, drives are formatted one node after the other.
         Wait(
             kind="cephcluster",
-            name="rook-ceph",
+            name=CEPH_CLUSTER,
             condition="jsonpath={.status.ceph.health}=HEALTH_OK",
             seconds=1200,
-            namespace=namespace,
+            namespace=ROOK,
         ),
     ]
     items += dashboard_items(design, distribution)
     if design.file_system is not None:
-        items.append(_ready("cephfilesystem", design.file_system.name, namespace))
+        items.append(_ready("cephfilesystem", design.file_system.name))
     if design.object_store is not None:
-        items += [_ready("cephobjectstore", STORE, namespace), _verifier(namespace)]
-    return [*items, _load_user(design, namespace)]
+        items += [_ready("cephobjectstore", STORE), _verifier()]
+    return [*items, _load_user(design)]
 
 
 def _all_osds(design: Design, distribution: Distribution) -> tuple[Wait, ...]:
@@ -105,25 +110,22 @@ def _all_osds(design: Design, distribution: Distribution) -> tuple[Wait, ...]:
         return ()
     count = len(design.with_daemon(DaemonKind.OSD))
     made = f"jsonpath={{.status.storage.osd.storeType.bluestore}}={count}"
-    namespace = distribution.namespace
-    return (Wait(kind="cephcluster", name="rook-ceph", condition=made, seconds=1200, namespace=namespace),)
+    return (Wait(kind="cephcluster", name=CEPH_CLUSTER, condition=made, seconds=1200, namespace=ROOK),)
 
 
-def _verifier(namespace: str) -> Objects:
+def _verifier() -> Objects:
     return Objects(
         name="verification-user",
         why="Who tries whether S3 works: a user with buckets of its own, and room for little.",
-        objects=(_s3_user(VERIFIER, "verification", {"maxBuckets": 2, "maxSize": "100M"}, namespace),),
+        objects=(_s3_user(VERIFIER, "verification", {"maxBuckets": 2, "maxSize": "100M"}),),
     )
 
 
-def _load_user(design: Design, namespace: str) -> Objects:
+def _load_user(design: Design) -> Objects:
     """Return who makes load: the design's cephx user, and one of S3 with one bucket."""
     user = next(one for one in design.users if one.name == USER)
-    client = manifest(
-        "ceph.rook.io/v1", "CephClient", USER, namespace=namespace, spec={"caps": dict(user.caps)}
-    )
-    stored = (_s3_user(USER, "load", {"maxBuckets": 1}, namespace),) if design.object_store else ()
+    client = manifest("ceph.rook.io/v1", "CephClient", USER, namespace=ROOK, spec={"caps": dict(user.caps)})
+    stored = (_s3_user(USER, "load", {"maxBuckets": 1}),) if design.object_store else ()
     return Objects(
         name="load-user",
         why="Who makes load (`rookery load`): a user of Ceph that sees how full the drives are and may do no"
@@ -132,14 +134,14 @@ def _load_user(design: Design, namespace: str) -> Objects:
     )
 
 
-def _s3_user(name: str, title: str, quotas: dict[str, Any], namespace: str) -> Manifest:
+def _s3_user(name: str, title: str, quotas: dict[str, Any]) -> Manifest:
     spec = {"store": STORE, "displayName": title, "quotas": quotas}
-    return manifest("ceph.rook.io/v1", "CephObjectStoreUser", name, namespace=namespace, spec=spec)
+    return manifest("ceph.rook.io/v1", "CephObjectStoreUser", name, namespace=ROOK, spec=spec)
 
 
-def _ready(kind: str, name: str, namespace: str) -> Wait:
+def _ready(kind: str, name: str) -> Wait:
     condition = "jsonpath={.status.phase}=Ready"
-    return Wait(kind=kind, name=name, condition=condition, seconds=600, namespace=namespace)
+    return Wait(kind=kind, name=name, condition=condition, seconds=600, namespace=ROOK)
 
 
 def operator_values(design: Design, distribution: Distribution) -> dict[str, Any]:
@@ -167,15 +169,15 @@ def operator_values(design: Design, distribution: Distribution) -> dict[str, Any
     return values
 
 
-def _certificate(design: Design, namespace: str) -> Objects:
+def _certificate(design: Design) -> Objects:
     """Return the gateways' certificate, for their names inside the cluster and outside."""
     assert design.kubernetes is not None
     made = certificate(
         "rgw",
         {},
-        names=[*service_names(f"rook-ceph-rgw-{STORE}", namespace)[:2], f"s3.{design.kubernetes.domain}"],
-        namespace=namespace,
-        secret=STORE_CERTIFICATE,
+        names=[*service_names(S3_SERVICE, ROOK)[:2], f"s3.{design.kubernetes.domain}"],
+        namespace=ROOK,
+        secret=S3_CERTIFICATE,
         # RGW reads a PKCS#8 key.
         key={"algorithm": "ECDSA", "size": 256, "encoding": "PKCS8"},
     )
@@ -184,19 +186,18 @@ def _certificate(design: Design, namespace: str) -> Objects:
         why="The S3 gateways speak TLS only, with a certificate in a secret that Rook mounts. They read it "
         "when they start, and Rook's operator trusts the one in the secret alone: after eight months, when "
         "cert-manager has renewed it, start them anew (an upgrade of Ceph does): "
-        f"`kubectl -n {namespace} rollout restart deployment -l app=rook-ceph-rgw`.",
+        f"`kubectl -n {ROOK} rollout restart deployment -l app=rook-ceph-rgw`.",
         objects=(made,),
     )
 
 
 def cluster_values(design: Design, distribution: Distribution) -> dict[str, Any]:
     """Return the values of the cluster's chart."""
-    namespace = distribution.namespace
     monitored = design.kubernetes is not None and design.kubernetes.monitoring
     block = any(pool.application == "rbd" for pool in design.pools)
     return {
-        "operatorNamespace": namespace,
-        "clusterName": "rook-ceph",
+        "operatorNamespace": ROOK,
+        "clusterName": CEPH_CLUSTER,
         "toolbox": {
             "enabled": True,
             "image": distribution.ceph_image,
@@ -205,8 +206,8 @@ def cluster_values(design: Design, distribution: Distribution) -> dict[str, Any]
         "monitoring": {"enabled": monitored, "createPrometheusRules": monitored},
         **_image(distribution),
         "cephClusterSpec": build_cluster_spec(design, distribution),
-        "cephBlockPools": block_pools(design, namespace),
-        "cephFileSystems": file_systems(design, namespace),
+        "cephBlockPools": block_pools(design),
+        "cephFileSystems": file_systems(design),
         "cephObjectStores": object_stores(design),
         # A class of a driver that is not there would take snapshots that nobody makes.
         "cephBlockPoolsVolumeSnapshotClass": snapshot_class(BLOCK_CLASS, enabled=block, default=True),

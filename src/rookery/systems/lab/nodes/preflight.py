@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rookery.apps.ground.names import BLOCK_CLASS
 from rookery.design.model import Design
 from rookery.drivers.machine import device_mapper, krbd
 from rookery.errors import NotPossibleError
-from rookery.projections.kubernetes.storage.services import BLOCK_CLASS
 from rookery.projections.kubernetes.tree import build_stages
 from rookery.projections.kubernetes.volumes import volume_classes
 from rookery.systems.lab.preflight import require_device, require_lab
