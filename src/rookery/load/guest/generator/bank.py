@@ -24,19 +24,19 @@ from .web import describe
 
 KINDS = ("transactions", "reads")
 ACCOUNTS = 1000
-_BALANCE = "SELECT balance FROM activity.accounts WHERE id ="
-_MOVE = "UPDATE activity.accounts SET balance = balance + {amount} WHERE id ="
-_LINE = "INSERT INTO activity.transfers (source, target, amount) VALUES"
+_BALANCE = "SELECT balance FROM load.accounts WHERE id ="
+_MOVE = "UPDATE load.accounts SET balance = balance + {amount} WHERE id ="
+_LINE = "INSERT INTO load.transfers (source, target, amount) VALUES"
 _LIMIT = 15.0  # seconds until a transfer is given up
 _TRIM_EVERY = 10.0
 _FAILURES = (psycopg.Error, OSError, TimeoutError)
 _SCHEMA = """
-DROP SCHEMA IF EXISTS activity CASCADE;
-CREATE SCHEMA activity;
-CREATE TABLE activity.accounts (id int PRIMARY KEY, balance bigint NOT NULL) WITH (fillfactor = 50);
-CREATE TABLE activity.transfers (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source int NOT NULL,
+DROP SCHEMA IF EXISTS load CASCADE;
+CREATE SCHEMA load;
+CREATE TABLE load.accounts (id int PRIMARY KEY, balance bigint NOT NULL) WITH (fillfactor = 50);
+CREATE TABLE load.transfers (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source int NOT NULL,
     target int NOT NULL, amount int NOT NULL, at timestamptz NOT NULL DEFAULT now());
-INSERT INTO activity.accounts SELECT id, 0 FROM generate_series(1, 1000) AS id;
+INSERT INTO load.accounts SELECT id, 0 FROM generate_series(1, 1000) AS id;
 """
 
 
@@ -172,7 +172,7 @@ class Bank:
             for _ in range(50):
                 with contextlib.suppress(*_FAILURES):
                     async with asyncio.timeout(_LIMIT):
-                        row = await link.run("SELECT count(*) FROM activity.accounts")
+                        row = await link.run("SELECT count(*) FROM load.accounts")
                     if row and row[0] == ACCOUNTS:
                         return
                 await self._ending.pause(0.2)
@@ -238,11 +238,11 @@ class Bank:
         async with self._writes.borrow() as link:
             try:
                 async with asyncio.timeout(_LIMIT):
-                    lines = "SELECT count(*) FROM activity.transfers"
+                    lines = "SELECT count(*) FROM load.transfers"
                     found = (await link.run(lines))[0] + self.trimmed
-                    balance = (await link.run("SELECT sum(balance) FROM activity.accounts"))[0]
+                    balance = (await link.run("SELECT sum(balance) FROM load.accounts"))[0]
                     if not self._ending.keep:
-                        await link.run("DROP SCHEMA activity CASCADE")
+                        await link.run("DROP SCHEMA load CASCADE")
             except _FAILURES as error:
                 return {**books, "outcome": "not observed", "error": describe(error)}
         books |= {"found": found, "balance": int(balance)}
@@ -255,8 +255,8 @@ class Bank:
 # 200 000 lines with their index are about 30 MB; older ones are counted and deleted.
 _TRIM = """
 WITH gone AS (
-    DELETE FROM activity.transfers
-    WHERE number <= (SELECT max(number) - 200000 FROM activity.transfers) RETURNING 1
+    DELETE FROM load.transfers
+    WHERE number <= (SELECT max(number) - 200000 FROM load.transfers) RETURNING 1
 )
 SELECT count(*) FROM gone
 """
