@@ -14,12 +14,13 @@ from hypothesis import given as given_any
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from rookery.apps.table import APPS
 from rookery.design.model import DaemonKind
 from rookery.design.survival import survival
 from rookery.prices.comparison import Judgement
 from rookery.projections.document.blocks import Bullets, Code, Document, Figures, Paragraph, Section, Table
 from rookery.projections.document.fragment import parse_fragment
-from rookery.projections.document.listeners import _INSTANCE_PORTS, BALANCER_STATUS_PORT
+from rookery.projections.document.listeners import BALANCER_STATUS_PORT
 from rookery.projections.document.markdown import escape, render_markdown
 from rookery.projections.haproxy import STATUS_PORT
 from rookery.projections.simulation import Move, Simulation, Spread
@@ -233,7 +234,8 @@ def ports(name: str) -> Sequence[tuple[str, str]]:
 def test_every_port_of_the_design_is_explained(name: str) -> None:
     design = given(name).design
     opened = {(one.name, port) for app in design.apps for _, one in app.placements for port in one.ports}
-    assert opened <= _INSTANCE_PORTS.keys()
+    rows = {name: app.on_servers.ports for name, app in APPS.items() if app.on_servers is not None}
+    assert opened <= {(f"{name}-{port.component}", port.number) for name in rows for port in rows[name]}
     listed = {(program, port.strip()) for program, port in ports(name)}
     assert {(program, str(port)) for program, port in opened} <= listed
     assert {(front.name, str(front.port)) for front in design.frontends} <= listed

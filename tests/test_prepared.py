@@ -16,7 +16,7 @@ from rookery.design.model import Design
 from rookery.drivers.kubernetes.helm import Installed
 from rookery.errors import ExitCode, InputError, NotPossibleError, RookeryError
 from rookery.manifest import Objects, Remote, Wait
-from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE
+from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, content_id
 from rookery.plan.step import Observation, Step
 from rookery.run import lock, prepared, workspace
 from rookery.run.lock import hold
@@ -293,7 +293,7 @@ def cluster(machine: Path, monkeypatch: pytest.MonkeyPatch) -> KubernetesSystem:
         item = made._items[step.id].item if step.id in made._items else None
         if isinstance(item, Wait):
             kubectl.kinds.add(item.kind)
-        elif step.id not in (IMAGE, CONTENT):
+        elif step.id not in (IMAGE, content_id("cdn")):
             made.apply(step, quiet)
     kubectl.asked.clear()
     CountingHelm.started.clear()
@@ -307,7 +307,7 @@ def test_a_second_up_on_a_cluster_asks_for_each_thing_once(
     kubectl = cluster.kubectl
     assert isinstance(kubectl, FakeKubectl)
     with prepared.prepared(opened(machine, "provider: existing\nkubernetes: {bootstrap: none}\n")) as ready:
-        assert [step.id for step in ready.steps] == [CONTENT]
+        assert [step.id for step in ready.steps] == [content_id("cdn")]
         one_look = list(kubectl.asked)
         monkeypatch.setattr(ready.system, "apply", lambda _step, _report: None)
         ready.run(Silent())

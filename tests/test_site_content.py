@@ -18,7 +18,7 @@ import pytest
 
 from rookery.apps import serving
 from rookery.apps.cdn.kubernetes.publishing import publish_argv
-from rookery.apps.cdn.kubernetes.sending import SENDER, sending_command, sending_job
+from rookery.apps.cdn.kubernetes.sending import SENDER, SENDING, sending_command, sending_job
 from rookery.apps.cdn.site.content import RULES, render_site
 from rookery.apps.ground.names import NAMESPACE
 from rookery.apps.pod_image import image_reference
@@ -28,12 +28,12 @@ from rookery.drivers.clients.s3 import Upload
 from rookery.drivers.machine.process import CommandError, run_fed
 from rookery.errors import InputError
 from rookery.files import File
-from rookery.plan.kubernetes import CONTENT, cluster_steps
+from rookery.plan.kubernetes import cluster_steps, content_id
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.placed import placed_items
 from rookery.run.workspace import open_spec
 from rookery.systems.existing.servers import ExistingServers
-from rookery.systems.kubernetes.content import Content, site_content, write_archive
+from rookery.systems.kubernetes.content import Content, sent_content, write_archive
 from rookery.systems.kubernetes.system import KubernetesSystem
 from tests.kit.cluster_schemas import problems
 from tests.kit.fake_cluster import FakeKubectl
@@ -51,6 +51,9 @@ APPS = Path(serving.__file__).parent
 SAID = "1 of 2 files sent to site, 0 removed\n"
 
 
+SENT = content_id("cdn")
+
+
 @cache
 def design(site: str | None = None) -> Design:
     of = open_spec("production-minimum", as_new=True, provider="existing").design
@@ -66,9 +69,7 @@ def page(text: str) -> File:
 
 
 def content(kubectl: FakeKubectl, *, site: Path | None = None, document: str = "one") -> Content:
-    found = site_content(design(str(site) if site else None), kubectl, lambda: (page(document),))
-    assert found is not None
-    return found
+    return sent_content(design(str(site) if site else None), kubectl, lambda: (page(document),))["cdn"]
 
 
 def cluster() -> FakeKubectl:
@@ -145,7 +146,7 @@ def test_the_command_unpacks_and_refuses_what_is_not_whole(tmp_path: Path) -> No
         Upload(path=name, source=name.encode(), media_type="", cache_control="")
         for name in ("a/b c.txt", "index.html")
     ]
-    write_archive(items, "{}", archive)
+    write_archive(items, SENDING.rules_file, "{}", archive)
     # Cut between two files, where tar itself sees nothing amiss: each is a header and a block.
     for end, said in ((2 * 1024, ".rules.json: "), (None, "the environment has no AWS_ACCESS_KEY_ID")):
         done = subprocess.run(
@@ -225,12 +226,12 @@ def test_what_the_bucket_holds_says_whether_it_is_done() -> None:
 
 def test_the_system_has_it_as_its_last_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = cluster_steps(design(), placed_items(build_stages(design())))
-    assert [step.id for step in steps].count(CONTENT) == 1
-    assert (steps[-1].id, steps[-1].phase, steps[-1].needs) == (CONTENT, "cdn", ())
+    assert [step.id for step in steps].count(SENT) == 1
+    assert (steps[-1].id, steps[-1].phase, steps[-1].needs) == (SENT, "cdn", ())
     assert steps[-1].after == (steps[-2].id,)
     without = replace(design(), apps=tuple(app for app in design().apps if app.name != "cdn"))
-    assert site_content(without, FakeKubectl(), tuple) is None
-    assert CONTENT not in {step.id for step in cluster_steps(without, placed_items(build_stages(without)))}
+    assert sent_content(without, FakeKubectl(), tuple) == {}
+    assert SENT not in {step.id for step in cluster_steps(without, placed_items(build_stages(without)))}
 
     monkeypatch.setenv("ROOKERY_HOME", str(tmp_path))
     system = KubernetesSystem(design(), ExistingServers(design()), pages=lambda: (page("one"),))

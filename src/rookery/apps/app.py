@@ -16,7 +16,7 @@ from rookery.design.app import Placer
 from rookery.design.change import Obstacle
 from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program
-from rookery.manifest import Item
+from rookery.manifest import Item, Manifest
 from rookery.spec.model import AppSettings
 
 Secrets = Mapping[str, str]
@@ -77,11 +77,30 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A port of a component on its server, and how it is protected."""
+
+    component: str
+    number: int
+    protected: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """How something of it is protected on its way over the network, on servers: words for the document."""
+
+    title: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OnServers:
     """What an instance is on its server, on the native platform: programs, files, and files with secrets.
 
     `secrets` are those that it needs of its own. `schema` is SQL for its database, which may run again; it
     gets the index of what other applications made (`index.json` among their content), by their names.
+
+    `ports` has each port of each component; `protection` says how it speaks over the network.
     """
 
     programs: Callable[[Design, AppDesign, Host, Instance], tuple[Program, ...]]
@@ -89,6 +108,27 @@ class OnServers:
     private_files: Callable[[Design, AppDesign, Host, Instance, Secrets], tuple[File, ...]] | None = None
     secrets: Callable[[Design, AppDesign], tuple[Secret, ...]] | None = None
     schema: Callable[[Design, AppDesign, Mapping[str, str]], str] | None = None
+    ports: tuple[Port, ...] = ()
+    protection: tuple[Protection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """How what no tree can hold comes into a `bucket` on Kubernetes: through a pod that waits for it.
+
+    `job` is the Job `name` of that pod, for so many bytes and with our image. `command` runs in the pod, for
+    `limit` seconds at most, and takes the files from its standard input as a tar archive; at its end stands
+    `rules_file`, how they are served, by `rules`. `by_hand` is a guide's section on doing so by hand.
+    """
+
+    bucket: str
+    name: str
+    job: Callable[[int, str], Manifest]
+    command: tuple[str, ...]
+    rules_file: str
+    rules: Callable[[AppDesign], str]
+    limit: int
+    by_hand: Callable[[Design, AppDesign], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +137,12 @@ class InPods:
 
     All are in the namespace of the applications; they are told what our container image is called.
     `image_files` are what that image holds for them; where there are any, it holds the packages too.
+    `sending` is for what comes after all that from the machine that applies it.
     """
 
     items: Callable[[Design, AppDesign, str], tuple[Item, ...]]
     image_files: Callable[[], tuple[File, ...]] | None = None
+    sending: Sending | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rookery.apps.table import APPS
 from rookery.design.model import Design
 from rookery.manifest import NeededSecrets, Objects, Release, Remote, Wait
 from rookery.plan.step import Step
@@ -16,10 +17,8 @@ from rookery.projections.kubernetes.placed import Placed
 
 IMAGE, BOOTSTRAP = "image", "bootstrap"
 SETTLED = "settled"
-CONTENT = "content:cdn"
 # The phase of everything up to a cluster.
 MACHINES = "machines"
-_SITE = "cdn"
 
 
 def cluster_steps(design: Design, placed: Sequence[Placed], *, made: Sequence[Step] = ()) -> tuple[Step, ...]:
@@ -42,7 +41,7 @@ def cluster_steps(design: Design, placed: Sequence[Placed], *, made: Sequence[St
         # What a cluster says of a server that lost power is old for a while: nothing is waited for before.
         title = "no pod of a server's earlier life"
         steps.append(Step(id=SETTLED, phase=MACHINES, title=title, after=(BOOTSTRAP,)))
-    return (*steps, *_item_steps(placed, after=steps[-1].id), *_content_steps(placed))
+    return (*steps, *_item_steps(placed, after=steps[-1].id), *_content_steps(design, placed))
 
 
 def needs_image(design: Design) -> bool:
@@ -74,14 +73,22 @@ def _item_steps(placed: Sequence[Placed], *, after: str) -> Iterator[Step]:
             built[stage.name] = one.id
 
 
-def _content_steps(placed: Sequence[Placed]) -> Iterator[Step]:
-    """Yield the step that sends what no tree can hold.
+def content_id(app: str) -> str:
+    """Return the step that sends what an application has in no tree."""
+    return f"content:{app}"
 
-    It builds on nothing: whether that is there, the bucket says.
+
+def _content_steps(design: Design, placed: Sequence[Placed]) -> Iterator[Step]:
+    """Yield the steps that send what no tree can hold.
+
+    They build on nothing: whether that is there, the bucket says.
     """
-    last = [one.id for one in placed if _phase(one) == _SITE]
-    if last:
-        yield Step(id=CONTENT, phase=_SITE, title="content from this machine", after=(last[-1],))
+    for app in design.apps:
+        pods = APPS[app.name].in_pods
+        last = [one.id for one in placed if _phase(one) == app.name]
+        if last and pods is not None and pods.sending is not None:
+            title = "content from this machine"
+            yield Step(id=content_id(app.name), phase=app.name, title=title, after=(last[-1],))
 
 
 def _phase(one: Placed) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rookery.apps.app import App, InPods, OnServers
+from rookery.apps.app import App
 from rookery.apps.catalogue.config import API_PORT, DATABASE
-from rookery.apps.catalogue.kubernetes import catalogue_items, image_files
-from rookery.apps.catalogue.native import private_files, schema, server_files, server_programs
+from rookery.apps.catalogue.kubernetes import IN_PODS
+from rookery.apps.catalogue.native import ON_SERVERS
 from rookery.apps.catalogue.settings import CatalogueSettings
 from rookery.apps.sizes import API, SCHEMA, instances, work
 from rookery.design.app import Surroundings
@@ -61,8 +61,6 @@ CATALOGUE = App(
         "python3-uvicorn",
         "python3-uvloop",
     ),
-    on_servers=OnServers(
-        programs=server_programs, files=server_files, private_files=private_files, schema=schema
-    ),
-    in_pods=InPods(items=catalogue_items, image_files=image_files),
+    on_servers=ON_SERVERS,
+    in_pods=IN_PODS,
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
+from rookery.apps.app import InPods
 from rookery.apps.catalogue.config import API_PORT, DATABASE, PROGRAMS, ApiPlace, programs, render_config
 from rookery.apps.catalogue.settings import CatalogueSettings
 from rookery.apps.database.clients import PODS, PORT, installer, reads, secret_name, writes
@@ -254,3 +255,6 @@ def _api_pod(design: Design, image: str) -> dict[str, Any]:
 def _probe(what: str, **timing: int) -> dict[str, Any]:
     asked = {"path": f"/api/health/{what}", "port": "https", "scheme": "HTTPS"}
     return {"httpGet": asked, "timeoutSeconds": 3, **timing}
+
+
+IN_PODS = InPods(items=catalogue_items, image_files=image_files)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rookery.apps.app import Secrets
-from rookery.apps.catalogue.config import DATABASE, PROGRAMS, ApiPlace, programs, render_config
+from rookery.apps.app import OnServers, Port, Protection, Secrets
+from rookery.apps.catalogue.config import API_PORT, DATABASE, PROGRAMS, ApiPlace, programs, render_config
 from rookery.apps.catalogue.installation import render_installation
 from rookery.apps.catalogue.settings import CatalogueSettings
 from rookery.design.model import AppDesign, Design, Host, Instance
@@ -66,3 +66,13 @@ def schema(_design: Design, app: AppDesign, made: Mapping[str, str]) -> str:
         viewers=app.settings.viewers,
         plays=app.settings.plays,
     )
+
+
+ON_SERVERS = OnServers(
+    programs=server_programs,
+    files=server_files,
+    private_files=private_files,
+    schema=schema,
+    ports=(Port(component="api", number=API_PORT, protected="TLS"),),
+    protection=(Protection(title="Catalogue.", words="TLS ends at its instances."),),
+)

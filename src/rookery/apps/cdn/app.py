@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rookery.apps.app import App, Content, InPods, OnServers
-from rookery.apps.cdn.kubernetes.items import cdn_items
-from rookery.apps.cdn.kubernetes.publishing import image_files
-from rookery.apps.cdn.native import server_files, server_programs
+from rookery.apps.app import App, Content
+from rookery.apps.cdn.kubernetes.items import IN_PODS
+from rookery.apps.cdn.native import ON_SERVERS
 from rookery.apps.cdn.nginx import DIRECT_PORT, DOCUMENT, HEALTH_PATH, HEALTH_PORT, HTTPS_PORT
 from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site.content import RULES, SITE_BUCKET, site_content
@@ -63,6 +62,6 @@ CDN = App(
     about="The website, published to a bucket, and the caching edges that serve it and everything below it.",
     packages=("nginx-light",),
     content=Content(rules=RULES, folder_key="site", written=site_content, document=DOCUMENT),
-    on_servers=OnServers(programs=server_programs, files=server_files),
-    in_pods=InPods(items=cdn_items, image_files=image_files),
+    on_servers=ON_SERVERS,
+    in_pods=IN_PODS,
 )

@@ -6,10 +6,10 @@ runs on the control plane, as it does for Kubernetes.
 
 from __future__ import annotations
 
-from rookery.apps.app import App, InPods, OnServers
+from rookery.apps.app import App
 from rookery.apps.database import etcd, patroni
-from rookery.apps.database.kubernetes import database_items
-from rookery.apps.database.native import private_files, secrets, server_files, server_programs
+from rookery.apps.database.kubernetes import IN_PODS
+from rookery.apps.database.native import ON_SERVERS
 from rookery.apps.database.settings import DatabaseSettings
 from rookery.apps.sizes import BACKUP_SIDECAR, POSTGRES, instances
 from rookery.design.app import Surroundings, storage_off
@@ -142,9 +142,7 @@ DATABASE = App(
         "python3-etcd",
         "xfsprogs",
     ),
-    on_servers=OnServers(
-        programs=server_programs, files=server_files, private_files=private_files, secrets=secrets
-    ),
-    in_pods=InPods(items=database_items),
+    on_servers=ON_SERVERS,
+    in_pods=IN_PODS,
     obstacle=_obstacle,
 )

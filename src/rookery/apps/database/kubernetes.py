@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rookery.apps.app import InPods
 from rookery.apps.database import patroni
 from rookery.apps.database.backups import backup_items, backup_plugin, backup_schedule
 from rookery.apps.database.clients import API, CLUSTER, LABELS, PODS, PORT, secret_name, server_names
@@ -211,3 +212,6 @@ def _access(design: Design) -> list[str]:
         "hostssl all all 127.0.0.1/32 scram-sha-256",
         "host all all all reject",
     ]
+
+
+IN_PODS = InPods(items=database_items)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.apps.app import Secret, SecretKind, Secrets
+from rookery.apps.app import OnServers, Port, Protection, Secret, SecretKind, Secrets
 from rookery.apps.database import etcd, patroni
 from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program
@@ -44,3 +44,42 @@ def server_programs(_design: Design, app: AppDesign, host: Host, instance: Insta
         assert app.service is not None
         return (etcd.program(instance, host, app.service),)
     return (patroni.program(instance),)
+
+
+ON_SERVERS = OnServers(
+    programs=server_programs,
+    files=server_files,
+    private_files=private_files,
+    secrets=secrets,
+    ports=(
+        Port(
+            component="postgres",
+            number=patroni.POSTGRES_PORT,
+            protected="TLS 1.2 or newer, scram-sha-256",
+        ),
+        Port(component="postgres", number=patroni.API_PORT, protected="TLS; changes need a password"),
+        Port(
+            component="etcd",
+            number=etcd.CLIENT_PORT,
+            protected="TLS, with a client's certificate of etcd's authority",
+        ),
+        Port(
+            component="etcd",
+            number=etcd.PEER_PORT,
+            protected="TLS, with a member's certificate of etcd's authority",
+        ),
+    ),
+    protection=(
+        Protection(
+            title="PostgreSQL.",
+            words="TLS 1.2 or newer and scram-sha-256 for every connection over the network; any other is "
+            "refused. The superuser comes by the local socket only. Replicas verify the primary's "
+            "certificate and name.",
+        ),
+        Protection(
+            title="etcd.",
+            words="TLS both ways, with certificates of an authority of its own that only etcd's and "
+            "PostgreSQL's hosts get: who holds one may say who is primary.",
+        ),
+    ),
+)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rookery.apps import sizes
-from rookery.apps.app import App, Content, InPods, OnServers
+from rookery.apps.app import App, Content
 from rookery.apps.sizes import single, work
 from rookery.apps.streaming.instances import CHANNEL, DIRECTORY, LOCK_NAMESPACE, MEDIA_BUCKET, ORIGIN, USER
-from rookery.apps.streaming.kubernetes.items import image_files, streaming_items
+from rookery.apps.streaming.kubernetes.items import IN_PODS
 from rookery.apps.streaming.kubernetes.volumes import space_claims
 from rookery.apps.streaming.media import RULES
-from rookery.apps.streaming.native import making, server_files, server_programs
+from rookery.apps.streaming.native import ON_SERVERS, making
 from rookery.apps.streaming.origin import ORIGIN_PORT
 from rookery.apps.streaming.settings import StreamingSettings
 from rookery.design.app import Surroundings, storage_off
@@ -115,6 +115,6 @@ STREAMING = App(
     " the shared file system by one pod, and served by two.",
     packages=("ffmpeg", "fonts-dejavu-core"),
     content=Content(rules=RULES, folder_key="media", making=making),
-    on_servers=OnServers(programs=server_programs, files=server_files),
-    in_pods=InPods(items=streaming_items, image_files=image_files),
+    on_servers=ON_SERVERS,
+    in_pods=IN_PODS,
 )

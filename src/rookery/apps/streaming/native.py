@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.apps.app import Making
+from rookery.apps.app import Making, OnServers, Port
 from rookery.apps.nginx import config_path, nginx_program
 from rookery.apps.streaming.instances import (
     DIRECTORY,
@@ -13,7 +13,7 @@ from rookery.apps.streaming.instances import (
     packing_files,
     server_channel,
 )
-from rookery.apps.streaming.origin import render_origin, server_place
+from rookery.apps.streaming.origin import ORIGIN_PORT, render_origin, server_place
 from rookery.apps.streaming.settings import StreamingSettings
 from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program
@@ -54,3 +54,10 @@ def making(app: AppDesign) -> Making:
         source=source,
         look=("python3", "pack_media.py", "--look", "--media", "{source}"),
     )
+
+
+ON_SERVERS = OnServers(
+    programs=server_programs,
+    files=server_files,
+    ports=(Port(component="origin", number=ORIGIN_PORT, protected="TLS 1.2 or 1.3"),),
+)

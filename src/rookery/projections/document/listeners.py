@@ -1,18 +1,15 @@
 """Which program listens at which port, and how each port is protected.
 
-The numbers are the design's. What a port is for and how it is protected, the program that opens it decides;
-it is said here beside the constant that the program's configuration uses.
+The numbers are the design's. How an application's port is protected, its row says, beside the constant that
+the program's configuration uses; how Ceph's are, is said here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from rookery.apps.catalogue.config import API_PORT as CATALOGUE_PORT
-from rookery.apps.cdn.nginx import DIRECT_PORT, HEALTH_PORT, HTTPS_PORT
-from rookery.apps.database import etcd, patroni
-from rookery.apps.streaming.origin import ORIGIN_PORT
-from rookery.design.model import DaemonKind, Design, Frontend
+from rookery.apps.table import APPS
+from rookery.design.model import DaemonKind, Design, Frontend, Instance
 from rookery.design.placement import DASHBOARD_PORT, MON_PORTS, RGW_PORT
 from rookery.projections.document.blocks import Table, Words, code
 from rookery.projections.document.source import names
@@ -22,19 +19,6 @@ BALANCER_STATUS_PORT = 9000
 
 Row = tuple[str, str, tuple[str, ...], str]
 """Program, port, the hosts where it listens, how it is protected."""
-
-_TLS = "TLS"
-_INSTANCE_PORTS: Mapping[tuple[str, int], str] = {
-    ("cdn-edge", HTTPS_PORT): "TLS 1.2 or 1.3; behind the load balancer",
-    ("cdn-edge", DIRECT_PORT): "TLS 1.2 or 1.3; one edge by itself",
-    ("cdn-edge", HEALTH_PORT): "in clear: says that it is well, nothing else",
-    ("database-postgres", patroni.POSTGRES_PORT): "TLS 1.2 or newer, scram-sha-256",
-    ("database-postgres", patroni.API_PORT): "TLS; changes need a password",
-    ("database-etcd", etcd.CLIENT_PORT): "TLS, with a client's certificate of etcd's authority",
-    ("database-etcd", etcd.PEER_PORT): "TLS, with a member's certificate of etcd's authority",
-    ("catalogue-api", CATALOGUE_PORT): _TLS,
-    ("streaming-origin", ORIGIN_PORT): "TLS 1.2 or 1.3",
-}
 
 
 def ports_table(design: Design) -> Table | None:
@@ -76,7 +60,7 @@ def _ceph(design: Design) -> Iterator[Row]:
     hosts = [host.name for host in design.hosts if any(host.daemons_of(kind) for kind in kinds)]
     yield ", ".join(kinds), "from 6800", tuple(hosts), mode
     if gateways := _hosts(design, DaemonKind.RGW):
-        yield "rgw", str(RGW_PORT), gateways, f"{_TLS}; S3 signatures"
+        yield "rgw", str(RGW_PORT), gateways, "TLS; S3 signatures"
 
 
 def _hosts(design: Design, kind: DaemonKind) -> tuple[str, ...]:
@@ -91,13 +75,16 @@ def _dashboard(design: Design) -> Iterator[Row]:
 
 def _instances(design: Design) -> Iterator[Row]:
     """Yield each port of each component once, with all hosts that run it."""
-    found: dict[tuple[str, int], list[str]] = {}
     for app in design.apps:
+        row = APPS[app.name].on_servers
+        ports = row.ports if row is not None else ()
+        protected = {(port.component, port.number): port.protected for port in ports}
+        found: dict[tuple[Instance, int], list[str]] = {}
         for host, instance in app.placements:
             for port in instance.ports:
-                found.setdefault((instance.name, port), []).append(host)
-    for (name, port), hosts in found.items():
-        yield name, str(port), tuple(hosts), _INSTANCE_PORTS.get((name, port), "as the application does it")
+                found.setdefault((instance, port), []).append(host)
+        for (instance, port), hosts in found.items():
+            yield instance.name, str(port), tuple(hosts), protected[instance.component, port]
 
 
 def _balancer(design: Design) -> Iterator[Row]:

@@ -6,9 +6,10 @@ the applications' own configuration. On Kubernetes only what the design itself d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from rookery.design.model import DaemonKind, Design
+from rookery.apps.table import APPS
+from rookery.design.model import AppDesign, DaemonKind, Design
 from rookery.design.stored import CephUser
 from rookery.projections.document.blocks import (
     Block,
@@ -87,14 +88,8 @@ def _native_transit(design: Design) -> Iterator[Words]:
         "The system signs its own certificates. Every server has its own key, and a certificate for its "
         f"name, its address, the load balancer's address and {design.name}.lab.",
     )
-    apps = {app.name for app in design.apps}
-    if "cdn" in apps:
-        yield _point(
-            "The site.",
-            "TLS 1.2 or 1.3 ends at the edges (nginx), which verify the gateways and origins that they fetch "
-            "from. They send Strict-Transport-Security and a Content-Security-Policy that lets in nothing "
-            "from elsewhere.",
-        )
+    # What comes out of buckets first, for it rests on S3.
+    yield from _apps_transit(app for app in design.apps if app.buckets)
     if design.object_store is not None:
         yield _point("S3.", "TLS ends at the gateways; they have no port without it.")
     if design.dashboard:
@@ -103,23 +98,13 @@ def _native_transit(design: Design) -> Iterator[Words]:
             "TLS 1.2 or newer ends at a HAProxy on each manager's host; the dashboard itself answers on "
             "that host only.",
         )
-    if design.database is not None:
-        yield from _database_transit()
-    if "catalogue" in apps:
-        yield _point("Catalogue.", "TLS ends at its instances.")
+    yield from _apps_transit(app for app in design.apps if not app.buckets)
 
 
-def _database_transit() -> Iterator[Words]:
-    yield _point(
-        "PostgreSQL.",
-        "TLS 1.2 or newer and scram-sha-256 for every connection over the network; any other is refused. "
-        "The superuser comes by the local socket only. Replicas verify the primary's certificate and name.",
-    )
-    yield _point(
-        "etcd.",
-        "TLS both ways, with certificates of an authority of its own that only etcd's and "
-        "PostgreSQL's hosts get: who holds one may say who is primary.",
-    )
+def _apps_transit(apps: Iterable[AppDesign]) -> Iterator[Words]:
+    for app in apps:
+        row = APPS[app.name].on_servers
+        yield from (_point(one.title, one.words) for one in (row.protection if row is not None else ()))
 
 
 def _access(design: Design) -> tuple[Block, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rookery.apps.ground.names import DASHBOARD_SERVICE, NAMESPACE, ROOK, S3_PODS, S3_PORT, S3_SERVICE, STORE
 from rookery.apps.ground.pods import labels
+from rookery.design.cluster import OUTSIDE
 from rookery.design.model import Design
 from rookery.manifest import selector
 
@@ -65,11 +66,11 @@ def doors_of(design: Design) -> tuple[Door, ...]:
 
 
 def _sites(design: Design) -> tuple[Door, ...]:
-    """Return the door of the website, where there is one."""
+    """Return the door of the website, where there is one: to the Service of whoever answers it."""
     return tuple(
         Door(
-            name="site",
-            service="cdn-edge",
+            name=front.name,
+            service=app.placements[0][1].name,
             port=443,
             namespace=NAMESPACE,
             pods=tuple(selector(labels(app.placements[0][1]))["matchLabels"].items()),
@@ -77,5 +78,6 @@ def _sites(design: Design) -> tuple[Door, ...]:
             node_port=30443,
         )
         for app in design.apps
-        if app.name == "cdn"
+        for front in app.frontends
+        if front.name in OUTSIDE
     )

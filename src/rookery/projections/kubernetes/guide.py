@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from rookery.apps.table import APPS
 from rookery.design.cluster import has_cilium
 from rookery.design.model import Cluster, Design, Role
 from rookery.manifest import (
@@ -20,7 +21,6 @@ from rookery.manifest import (
     jobs_of,
 )
 from rookery.projections.kubernetes.balancer import needs_balancer
-from rookery.projections.kubernetes.by_hand import render_by_hand
 from rookery.projections.kubernetes.doors import doors_of
 from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import Placed
@@ -153,11 +153,19 @@ def render_guide(design: Design, placed: tuple[Placed, ...], image: str = "") ->
         ),
         _bootstrap(design, _NAMED if image else _BUILT_HERE),
         *(_stage(stage, [one for one in placed if one.stage.name == name]) for name, stage in stages.items()),
-        *filter(None, [render_by_hand(design)]),
+        *_by_hand(design),
         _UPGRADES,
         _RUN,
     ]
     return "\n".join(parts)
+
+
+def _by_hand(design: Design) -> Iterator[str]:
+    """Yield what is to be brought by hand, for each application of which no tree holds all."""
+    for app in design.apps:
+        pods = APPS[app.name].in_pods
+        if pods is not None and pods.sending is not None:
+            yield pods.sending.by_hand(design, app)
 
 
 def _bootstrap(design: Design, image: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from rookery.apps.database.settings import DatabaseSettings
 from rookery.drivers.clients.postgres import DatabaseError, Door, connected, query
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
 
@@ -29,9 +28,7 @@ def primary(subject: Subject) -> Evidence:
     seen = ", ".join(f"{m.name} {m.role.replace('_', ' ')} {m.state}" for m in members)
     leaders = sum(member.is_primary for member in members)
     followers = sum(member.follows for member in members)
-    settings = next(app.settings for app in subject.design.apps if app.service is not None)
-    assert isinstance(settings, DatabaseSettings)
-    wants_standby = settings.synchronous and len(service.instances) > 1
+    wants_standby = service.synchronous and len(service.instances) > 1
     standby = any(member.role == "sync_standby" for member in members)
     good = leaders == 1 and followers == len(service.instances) - 1 and (standby or not wants_standby)
     return judged(good, seen)

@@ -1,4 +1,4 @@
-"""The site as this machine has it, brought into its bucket on Kubernetes: what a tree has, and what none can.
+"""Content as this machine has it, brought into its bucket on Kubernetes: what a tree has, and what none can.
 
 Whether it is there, the bucket itself says, through Rook's toolbox, which needs no way to the gateways: it
 has these files with these digests, and no others.
@@ -10,22 +10,15 @@ import contextlib
 import io
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from rookery.apps.cdn.kubernetes.sending import (
-    RULES_FILE,
-    SENDER,
-    SENDING_LIMIT,
-    sending_command,
-    sending_job,
-    sending_rules,
-)
-from rookery.apps.cdn.site.content import SITE_BUCKET
+from rookery.apps.app import Sending
 from rookery.apps.ground.names import NAMESPACE, ROOK, STORE, TOOLBOX
 from rookery.apps.pod_image import image_reference
+from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, Design
 from rookery.drivers.clients.s3 import Upload
 from rookery.drivers.kubernetes.kubectl import Kubectl
@@ -37,25 +30,23 @@ from rookery.systems.content import app_content
 from rookery.systems.protocol import Pages, Report
 
 _OBJECT = 1  # the category of what is an object, and not a part of one that is on its way
-# Its image is on the nodes.
-_TAKES_FILES = Wait(
-    kind="job", name=SENDER, condition="jsonpath={.status.ready}=1", seconds=180, namespace=NAMESPACE
-)
+_READY = 180  # seconds for a pod that takes files: its image is on the nodes
 _GONE = 60.0  # seconds for it to be gone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """The content of the site of a design; `pages` are those that it gets beside its own."""
+    """What an application sends; `pages` are those that it gets beside its own."""
 
     design: Design
     app: AppDesign
+    sending: Sending
     kubectl: Kubectl
     pages: Pages
 
     def is_current(self) -> bool:
-        """Whether the bucket holds the site and nothing else."""
-        if self.kubectl.find("objectbucketclaim", SITE_BUCKET, namespace=NAMESPACE) is None:
+        """Whether the bucket holds the content and nothing else."""
+        if self.kubectl.find("objectbucketclaim", self.sending.bucket, namespace=NAMESPACE) is None:
             return False
         try:
             return self._there() == {item.path: item.md5() for item in self._items()}
@@ -64,24 +55,24 @@ class Content:
             return False
 
     def send(self, report: Report) -> None:
-        """Make the bucket hold the site and nothing else.
+        """Make the bucket hold the content and nothing else.
 
         Raises CommandError, and InputError where the user's folder is not there.
         """
-        items, rules = self._items(), sending_rules(self.app)
+        items, rules = self._items(), self.sending.rules(self.app)
         size = sum(_size(item) for item in items)
         self._remove()
         try:
-            self.kubectl.apply("-", stdin=dump((sending_job(size, image_reference()),)))
+            self.kubectl.apply("-", stdin=dump((self.sending.job(size, image_reference()),)))
             report("a pod that takes the files")
-            self.kubectl.wait(_TAKES_FILES, seconds=_TAKES_FILES.seconds)
-            report(f"{len(items)} files to {SITE_BUCKET}")
+            self.kubectl.wait(self._takes_files(), seconds=_READY)
+            report(f"{len(items)} files to {self.sending.bucket}")
             said = self.kubectl.feed(
-                f"job/{SENDER}",
-                sending_command(),
-                lambda out: write_archive(items, rules, out),
+                f"job/{self.sending.name}",
+                self.sending.command,
+                lambda out: write_archive(items, self.sending.rules_file, rules, out),
                 namespace=NAMESPACE,
-                limit=SENDING_LIMIT,
+                limit=self.sending.limit,
             )
             report(said.strip().rpartition("\n")[2])
         finally:
@@ -92,31 +83,41 @@ class Content:
     def _there(self) -> dict[str, str]:
         """Return each object in the bucket with its digest."""
         words = ("radosgw-admin", f"--rgw-realm={STORE}", f"--rgw-zone={STORE}", "bucket", "list")
-        options = (f"--bucket={SITE_BUCKET}", "--max-entries=1000000")
+        options = (f"--bucket={self.sending.bucket}", "--max-entries=1000000")
         found = json.loads(self.kubectl.run("exec", TOOLBOX, "--", *words, *options, namespace=ROOK))
         return {one["name"]: one["meta"]["etag"] for one in found if one["meta"]["category"] == _OBJECT}
 
     def _items(self) -> tuple[Upload, ...]:
-        return dict(app_content(self.design, self.app, self.pages))[SITE_BUCKET]
+        return dict(app_content(self.design, self.app, self.pages))[self.sending.bucket]
+
+    def _takes_files(self) -> Wait:
+        ready = "jsonpath={.status.ready}=1"
+        return Wait(kind="job", name=self.sending.name, condition=ready, seconds=_READY, namespace=NAMESPACE)
 
     def _remove(self) -> None:
         """Remove the pod; it has ended before anything else is done."""
-        words = ("delete", "job", SENDER, "--ignore-not-found", "--cascade=foreground")
+        words = ("delete", "job", self.sending.name, "--ignore-not-found", "--cascade=foreground")
         self.kubectl.run(*words, namespace=NAMESPACE, limit=_GONE)
 
 
-def site_content(design: Design, kubectl: Kubectl, pages: Pages) -> Content | None:
-    """Return the content of a design's site; None where it has no site."""
-    app = next((one for one in design.apps if one.name == "cdn"), None)
-    return None if app is None else Content(design=design, app=app, kubectl=kubectl, pages=pages)
+def sent_content(design: Design, kubectl: Kubectl, pages: Pages) -> Mapping[str, Content]:
+    """Return what the applications of a design send, by their names."""
+    found = {}
+    for app in design.apps:
+        pods = APPS[app.name].in_pods
+        if pods is not None and pods.sending is not None:
+            found[app.name] = Content(
+                design=design, app=app, sending=pods.sending, kubectl=kubectl, pages=pages
+            )
+    return found
 
 
-def write_archive(items: Sequence[Upload], rules: str, out: IO[bytes]) -> None:
+def write_archive(items: Sequence[Upload], rules_file: str, rules: str, out: IO[bytes]) -> None:
     """Write the files as a tar archive, and the rules at its end."""
     with tarfile.open(fileobj=out, mode="w|", encoding="utf-8") as archive:
         for item in items:
             _add(archive, item.path, item.source)
-        _add(archive, RULES_FILE, rules.encode())
+        _add(archive, rules_file, rules.encode())
 
 
 def _add(archive: tarfile.TarFile, name: str, source: bytes | Path) -> None:

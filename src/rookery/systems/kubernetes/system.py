@@ -36,7 +36,7 @@ from rookery.errors import RookeryError
 from rookery.load.model import USER as LOAD_USER
 from rookery.manifest import Wait
 from rookery.mirror.folder import Mirror
-from rookery.plan.kubernetes import BOOTSTRAP, CONTENT, IMAGE, SETTLED, cluster_steps, needs_image
+from rookery.plan.kubernetes import BOOTSTRAP, IMAGE, SETTLED, cluster_steps, content_id, needs_image
 from rookery.plan.step import Observation, Step
 from rookery.projections.kubernetes.doors import doors_of
 from rookery.projections.kubernetes.gateway import GATEWAY
@@ -45,7 +45,7 @@ from rookery.projections.kubernetes.sources import tools
 from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.projections.kubernetes.tree import build_stages
 from rookery.systems.kubernetes.bootstrap import Bootstrap
-from rookery.systems.kubernetes.content import Content, site_content
+from rookery.systems.kubernetes.content import Content, sent_content
 from rookery.systems.kubernetes.items import Applier, applier_of
 from rookery.systems.kubernetes.load import LoadPod
 from rookery.systems.kubernetes.paths import ClusterPaths
@@ -170,8 +170,7 @@ class KubernetesSystem:
                 facts.add(SETTLED)
             if self._bootstrap.is_done():
                 facts.add(BOOTSTRAP)
-            if self._content is not None and self._content.is_current():
-                facts.add(CONTENT)
+            facts |= {step for step, content in self._contents.items() if content.is_current()}
         return Observation(facts=frozenset(facts))
 
     def apply(self, step: Step, report: Report) -> None:
@@ -184,8 +183,8 @@ class KubernetesSystem:
             self._bootstrap.run(report)
         elif step.id == SETTLED:
             self._settling.settle(self._started, report)
-        elif step.id == CONTENT and self._content is not None:
-            self._content.send(report)
+        elif step.id in self._contents:
+            self._contents[step.id].send(report)
         else:
             self._applier.apply(self._items[step.id], report)
 
@@ -194,8 +193,10 @@ class KubernetesSystem:
         return Settling(design=self._design, kubectl=self.kubectl, began=self.servers.began)
 
     @property
-    def _content(self) -> Content | None:
-        return site_content(self._design, self.kubectl, self._pages)
+    def _contents(self) -> Mapping[str, Content]:
+        """What the applications send, by the steps that do so."""
+        found = sent_content(self._design, self.kubectl, self._pages)
+        return {content_id(name): content for name, content in found.items()}
 
     @cached_property
     def _applier(self) -> Applier:

@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rookery.apps.database.patroni import API_PORT
-from rookery.apps.database.settings import DatabaseSettings
 from rookery.design.model import Database, Design
 from rookery.drivers.clients.http import Browser
 from rookery.drivers.machine.process import CommandError, run
@@ -67,10 +66,8 @@ def wait_replicas(
 ) -> None:
     """Wait until every instance is the primary or follows it, one synchronously where that is asked."""
     service = design.database
-    settings = next(app.settings for app in design.apps if app.service is not None)
     assert service is not None
-    assert isinstance(settings, DatabaseSettings)
-    wants_standby = settings.synchronous and len(service.instances) > 1
+    wants_standby = service.synchronous and len(service.instances) > 1
 
     def look() -> Look[bool]:
         seen = members(design, browser)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rookery.apps.cdn.kubernetes.publishing import AUTHORITY, publishing_items, publishing_policy
+from rookery.apps.app import InPods
+from rookery.apps.cdn.kubernetes.publishing import AUTHORITY, image_files, publishing_items, publishing_policy
+from rookery.apps.cdn.kubernetes.sending import SENDING
 from rookery.apps.cdn.nginx import (
     HEALTH_PATH,
     HEALTH_PORT,
@@ -208,3 +210,6 @@ def _edge_pod(cache: int, image: str) -> dict[str, Any]:
 
 def _probe(**timing: int) -> dict[str, Any]:
     return {"httpGet": {"path": HEALTH_PATH, "port": "health"}, "timeoutSeconds": 2, **timing}
+
+
+IN_PODS = InPods(items=cdn_items, image_files=image_files, sending=SENDING)

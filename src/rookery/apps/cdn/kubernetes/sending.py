@@ -10,9 +10,11 @@ so an archive of which a part is missing does no harm.
 
 from __future__ import annotations
 
+from rookery.apps.app import Sending
+from rookery.apps.cdn.kubernetes.by_hand import render_by_hand
 from rookery.apps.cdn.kubernetes.publishing import AUTHORITY, LABELS, environment, publish_argv
 from rookery.apps.cdn.settings import CdnSettings
-from rookery.apps.cdn.site.content import RULES
+from rookery.apps.cdn.site.content import RULES, SITE_BUCKET
 from rookery.apps.ground.names import NAMESPACE
 from rookery.apps.ground.pods import container, pod, sized
 from rookery.apps.serving import Rules, render_rules
@@ -76,3 +78,15 @@ def sending_job(size: int, image: str) -> Manifest:
         "template": {"metadata": {"labels": LABELS}, "spec": specification},
     }
     return manifest("batch/v1", "Job", SENDER, namespace=NAMESPACE, labels=LABELS, spec=spec)
+
+
+SENDING = Sending(
+    bucket=SITE_BUCKET,
+    name=SENDER,
+    job=sending_job,
+    command=sending_command(),
+    rules_file=RULES_FILE,
+    rules=sending_rules,
+    limit=SENDING_LIMIT,
+    by_hand=render_by_hand,
+)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from rookery.apps import sizes
+from rookery.apps.app import InPods
 from rookery.apps.ground.names import NAMESPACE, service_names, tls_secret
 from rookery.apps.ground.pods import (
     bound,
@@ -252,3 +253,6 @@ def _origins(design: Design, image: str) -> Manifest:
 def _field(name: str, path: str) -> dict[str, Any]:
     """Return a variable of the environment that says something of the pod itself."""
     return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+IN_PODS = InPods(items=streaming_items, image_files=image_files)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site.content import SITE_BUCKET
 from rookery.apps.ground.names import CERT_MANAGER, ISSUER, NAMESPACE
 from rookery.apps.serving import Rules, told_by_ending
-from rookery.apps.table import APPS
-from rookery.design.model import Design
+from rookery.design.model import AppDesign, Design
 from rookery.texts import shell_word
 
 _DOCUMENT = """\
@@ -44,13 +44,11 @@ export AWS_CA_BUNDLE="$PWD/ca.crt" AWS_REQUEST_CHECKSUM_CALCULATION=when_require
 """
 
 
-def render_by_hand(design: Design) -> str:
-    """Return the section, empty where there is no site."""
-    app = next((one for one in design.apps if one.name == "cdn"), None)
-    if app is None:
-        return ""
+def render_by_hand(design: Design, app: AppDesign) -> str:
+    """Return the section on the site of a design."""
     assert design.kubernetes is not None
-    folder = APPS[app.name].folder(app.settings)
+    assert isinstance(app.settings, CdnSettings)
+    folder = app.settings.site
     keys = _KEYS.format(namespace=NAMESPACE, bucket=SITE_BUCKET, authority=CERT_MANAGER, issuer=ISSUER)
     aws = f"aws --endpoint-url https://s3.{design.kubernetes.domain} --region default s3"
     fresh = f"--cache-control '{Rules().cache_control('')}'"
