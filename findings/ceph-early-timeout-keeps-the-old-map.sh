@@ -10,7 +10,7 @@
 #           never that old, and no other OSD is asked anything, so nobody hands the client the new map.
 # Expected: that a client which gets no answer looks for a newer map, however long it is ready to wait.
 # Output:   early: never; late: after some 10 to 15 s; asks: after some seconds; anew: as soon as the PG is active
-# Means:    a limit for operations goes with an `objecter_timeout` well below it: apps/streaming/guest/lease.py
+# Means:    a limit for operations goes with an `objecter_timeout` well below it: apps/streaming/guest/channel/servers/lease.py
 #           for the live channel's lease, [client] of ceph.conf for everything else that waits for a hung OSD.
 source "$(dirname "$(readlink -f "$0")")/lib/root.sh"
 source "$FINDINGS/lib/ceph.sh"

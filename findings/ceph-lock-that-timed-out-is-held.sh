@@ -9,7 +9,7 @@
 # Expected: after TimedOut nothing happens any more, or the name says that the outcome is unknown.
 # Output:   lock: TimedOut, write: TimedOut; afterwards: content b'new', another client: ObjectBusy
 # Means:    "False" from taking a lease means "not known". The live channel's lease
-#           (apps/streaming/guest/lease.py) is always asked for with the same cookie and the flag that allows
+#           (apps/streaming/guest/channel/servers/lease.py) is always asked for with the same cookie and the flag that allows
 #           renewing, so that the next try finds its own lock instead of being shut out by it; it counts as held
 #           only after an answer, from the moment of asking; and it runs out by itself.
 source "$(dirname "$(readlink -f "$0")")/lib/root.sh"

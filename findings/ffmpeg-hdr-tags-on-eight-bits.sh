@@ -11,7 +11,7 @@
 # Means:    a player that honours the tags shows bands, one that does not shows grey: both are told different
 #           things by file and playlist, and a test that looks at size and codec passes. What packs films of
 #           others sees the transfer before it encodes, and converts (zscale, tonemap)
-#           (apps/streaming/guest/sources.py and ladder.py).
+#           (apps/streaming/guest/packing/sources.py and ladder.py).
 source "$(dirname "$(readlink -f "$0")")/lib/root.sh"
 
 debian trixie ffmpeg

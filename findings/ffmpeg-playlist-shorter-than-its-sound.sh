@@ -10,7 +10,7 @@
 # Means:    a player seeks, counts and stops by the playlist: seven seconds are cut off, and ffprobe on the
 #           playlist says 2 s too, so a check of lengths that trusts either finds nothing. Whoever packs films of
 #           others compares the tracks' lengths first and fills up the shorter one
-#           (apps/streaming/guest/ladder.py, sources.py), and verifies by what a decoder gets out.
+#           (apps/streaming/guest/packing/ladder.py, sources.py), and verifies by what a decoder gets out.
 source "$(dirname "$(readlink -f "$0")")/lib/root.sh"
 
 debian trixie ffmpeg

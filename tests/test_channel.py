@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from rookery.apps.streaming.guest.cluster_lease import ApiError
-from rookery.apps.streaming.guest.folder import FolderShare, LateError
+from rookery.apps.streaming.guest.channel.pods.cluster_lease import ApiError
+from rookery.apps.streaming.guest.channel.pods.folder import FolderShare, LateError
 from tests.kit.streaming_programs import guest
 
 # The folder

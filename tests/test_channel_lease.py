@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from rookery.apps.streaming.guest.cluster_lease import LEASE, MARGIN, ApiError, ApiServer, ClusterLease
+from rookery.apps.streaming.guest.channel.pods.cluster_lease import (
+    LEASE,
+    MARGIN,
+    ApiError,
+    ApiServer,
+    ClusterLease,
+)
 from tests.kit.api_server import Fake, api_server
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from rookery.apps.app import Making
 from rookery.apps.serving import NO_RULES
-from rookery.apps.streaming.guest.folders import is_utf8, leads_out, shown, walk
+from rookery.apps.streaming.guest.packing.folders import is_utf8, leads_out, shown, walk
 from rookery.design.content import Content
 from rookery.drivers.media import films
 from rookery.errors import InputError
@@ -140,7 +140,7 @@ def test_what_may_not_be_read_is_named() -> None:
         "import sys; from pathlib import Path; from folders import walk\n"
         "for one in walk(Path('.')): print(one.name, one.why, one.dead)"
     )
-    guest = Path(__file__).parents[1] / "src/rookery/apps/streaming/guest/folders.py"
+    guest = Path(__file__).parents[1] / "src/rookery/apps/streaming/guest/packing/folders.py"
     # Not in pytest's folder, nor in the checkout: another user may have no way into them.
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         folder = Path(name)

@@ -14,7 +14,7 @@ import pytest
 
 from rookery.apps.streaming import media
 from tests.kit.servers_image import MISSING, entering
-from tests.kit.streaming_programs import GUEST, guest
+from tests.kit.streaming_programs import PACKING, guest
 
 # Packing, with ffmpeg
 
@@ -23,7 +23,7 @@ from tests.kit.streaming_programs import GUEST, guest
 def _room(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], str]:
     """A folder with the programs, what runs a command beside it, and the folder's name for that command."""
     room = tmp_path_factory.mktemp("pack")
-    shutil.copytree(GUEST, room / "guest", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKING, room / "guest", ignore=shutil.ignore_patterns("__pycache__"))
     (room / "media").mkdir()
     # The ffmpeg that packs in earnest comes first; this machine's own may be another version.
     if inside := entering(room):

@@ -11,19 +11,22 @@ from types import ModuleType
 
 from rookery.apps.streaming import media
 
-GUEST = Path(media.__file__).parent / "guest"
+_GUEST = Path(media.__file__).parent / "guest"
+PACKING = _GUEST / "packing"
+_FOLDERS = (PACKING, *(_GUEST / "channel" / part for part in ("", "servers", "pods")))
 
 
 @contextlib.contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
+def _importable() -> Iterator[None]:
+    before = list(sys.path)
+    sys.path[:0] = [str(folder) for folder in _FOLDERS]
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
+        sys.path[:] = before
 
 
 def guest(name: str) -> ModuleType:
     """Return a program of the servers as a module; there, they lie side by side in one folder."""
-    with _importable(GUEST):
+    with _importable():
         return importlib.import_module(name)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rookery.apps.serving import PUBLISHED_ALTHOUGH_HIDDEN
-from rookery.apps.streaming.guest.folders import is_utf8, shown, walk
+from rookery.apps.streaming.guest.packing.folders import is_utf8, shown, walk
 from rookery.apps.table import APPS
 from rookery.design.content import Content
 from rookery.design.model import Design
@@ -116,7 +116,7 @@ def _played(
     folder: Path, _states: tuple[tuple[str, int], ...], _names: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the problems and remarks of a look at films; a new one where a file changed."""
-    with as_file(files("rookery.apps.streaming") / "guest") as guest:
+    with as_file(files("rookery.apps.streaming") / "guest" / "packing") as guest:
         told = films.look(guest / "pack_media.py", folder)
     top = f"{shown(str(folder))}/"
     problems, remarks = (tuple(line.removeprefix(top) for line in lines) for lines in told)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from rookery.apps.serving import NO_RULES, PUBLISHED_ALTHOUGH_HIDDEN, Rules, turn
-from rookery.apps.streaming.guest.folders import is_utf8, shown, walk
+from rookery.apps.streaming.guest.packing.folders import is_utf8, shown, walk
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, Design
 from rookery.drivers.clients.s3 import Upload

@@ -26,25 +26,25 @@ CHANNEL = Instance(
 )
 
 _GUEST = files("rookery.apps.streaming") / "guest"
-# What is made is made again when one of these changes, so what only the channel needs stands apart.
-_PACKING = (
-    "colour.py", "films.json", "folders.py", "ladder.py", "music.py", "pack_media.py", "probe.py",
-    "silhouettes.py", "sources.py",
-)  # fmt: skip
-_CHANNEL = ("channel.py", "encoder.py", "live_playlist.py", "publisher.py")
+_CHANNEL = _GUEST / "channel"
 
 
 def packing_files(folder: str = "") -> tuple[File, ...]:
-    """Return the program that makes films and their renditions."""
-    return packaged(_GUEST, folder, names=_PACKING)
+    """Return the program that makes films and their renditions. What is made is made again when it changes,
+    so what only the channel needs stands apart."""
+    return packaged(_GUEST / "packing", folder)
 
 
 def server_channel() -> tuple[File, ...]:
     """Return the live channel's program as servers have it: its lock and its folder are Ceph's own."""
-    return packaged(_GUEST, PROGRAM_FOLDER, names=(*_CHANNEL, "lease.py", "share.py"))
+    return _channel("servers")
 
 
 def pod_channel() -> tuple[File, ...]:
     """Return it as pods have it: its lock is a Lease of the API server's, its folder a volume."""
-    names = (*_CHANNEL, "cluster_channel.py", "cluster_lease.py", "folder.py")
-    return packaged(_GUEST, PROGRAM_FOLDER, names=names)
+    return _channel("pods")
+
+
+def _channel(where: str) -> tuple[File, ...]:
+    """Return what is the same everywhere, and what a place has beside it, all in one folder."""
+    return (*packaged(_CHANNEL, PROGRAM_FOLDER), *packaged(_CHANNEL / where, PROGRAM_FOLDER))

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from rookery.apps.cdn.nginx import COMPRESSED, DIRECT_PORT
 from rookery.apps.cdn.settings import CdnSettings
-from rookery.apps.streaming.guest.folders import is_utf8, walk
+from rookery.apps.streaming.guest.packing.folders import is_utf8, walk
 from rookery.design.model import DaemonKind, Design, Host, Role
 from rookery.drivers.clients.http import Answer, Browser
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rookery.apps.app import Making
-from rookery.apps.streaming.guest.folders import is_utf8, leads_out, shown, walk
+from rookery.apps.streaming.guest.packing.folders import is_utf8, leads_out, shown, walk
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign
 from rookery.drivers.containers.runc import NO_NETWORK, Container, Runc

@@ -19,9 +19,9 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rookery.apps.streaming.guest.encoder import Encoder
+    from rookery.apps.streaming.guest.channel.encoder import Encoder
+    from rookery.apps.streaming.guest.channel.publisher import Publisher
     from rookery.apps.streaming.guest.parts import Lease, Share
-    from rookery.apps.streaming.guest.publisher import Publisher
 else:  # on a server, these files lie side by side in a folder that is no package
     from encoder import Encoder
     from publisher import Publisher
@@ -164,7 +164,7 @@ def main() -> None:
     import rados
 
     if TYPE_CHECKING:
-        from rookery.apps.streaming.guest import lease, share
+        from rookery.apps.streaming.guest.channel.servers import lease, share
     else:
         import lease
         import share

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rookery.apps.streaming.guest.ladder import arguments, master, poster_arguments, rungs, sounds
-    from rookery.apps.streaming.guest.sources import (
+    from rookery.apps.streaming.guest.packing.ladder import arguments, master, poster_arguments, rungs, sounds
+    from rookery.apps.streaming.guest.packing.sources import (
         Source,
         SourceError,
         from_folder,

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rookery.apps.streaming.guest.colour import unshowable
-    from rookery.apps.streaming.guest.folders import shown
+    from rookery.apps.streaming.guest.packing.colour import unshowable
+    from rookery.apps.streaming.guest.packing.folders import shown
 else:  # on a server, these files lie side by side in a folder that is no package
     from colour import unshowable
     from folders import shown

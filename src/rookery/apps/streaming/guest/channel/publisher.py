@@ -19,7 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rookery.apps.streaming.guest.live_playlist import Playlist, Segment, parse_playlist, render_playlist
+    from rookery.apps.streaming.guest.channel.live_playlist import (
+        Playlist,
+        Segment,
+        parse_playlist,
+        render_playlist,
+    )
     from rookery.apps.streaming.guest.parts import Lease, Session, Share
 else:  # on a server, these files lie side by side in a folder that is no package
     from live_playlist import Playlist, Segment, parse_playlist, render_playlist

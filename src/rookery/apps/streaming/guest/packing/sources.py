@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rookery.apps.streaming.guest.colour import light, to_bt709
-    from rookery.apps.streaming.guest.folders import Found, shown, walk
-    from rookery.apps.streaming.guest.music import graph as music_graph
-    from rookery.apps.streaming.guest.probe import Media, MediaError, length_told, measure, probe
-    from rookery.apps.streaming.guest.silhouettes import HEIGHT, WIDTH
+    from rookery.apps.streaming.guest.packing.colour import light, to_bt709
+    from rookery.apps.streaming.guest.packing.folders import Found, shown, walk
+    from rookery.apps.streaming.guest.packing.music import graph as music_graph
+    from rookery.apps.streaming.guest.packing.probe import Media, MediaError, length_told, measure, probe
+    from rookery.apps.streaming.guest.packing.silhouettes import HEIGHT, WIDTH
 else:  # on a server, these files lie side by side in a folder that is no package
     from colour import light, to_bt709
     from folders import Found, shown, walk

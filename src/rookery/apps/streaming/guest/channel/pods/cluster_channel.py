@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rookery.apps.streaming.guest.channel import options, serve, start_log
-    from rookery.apps.streaming.guest.cluster_lease import ApiError, ApiServer, ClusterLease
-    from rookery.apps.streaming.guest.folder import FolderShare
+    from rookery.apps.streaming.guest.channel.channel import options, serve, start_log
+    from rookery.apps.streaming.guest.channel.pods.cluster_lease import ApiError, ApiServer, ClusterLease
+    from rookery.apps.streaming.guest.channel.pods.folder import FolderShare
 else:  # in our image, these files lie side by side in a folder that is no package
     from channel import options, serve, start_log
     from cluster_lease import ApiError, ApiServer, ClusterLease

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rookery.apps.streaming.guest.sources import Picture, Source, even
+    from rookery.apps.streaming.guest.packing.sources import Picture, Source, even
 else:  # on a server, these files lie side by side in a folder that is no package
     from sources import Picture, Source, even
 
