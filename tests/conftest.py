@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from tests.kit.lab_table import worker_of
+
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 LAB = Path(__file__).parent / "lab"
-# Of the tests that start servers, those that are small enough to run beside a lab, and those that bring up
-# labs of their own, one after the other: a machine of 8 GB has memory for two at once.
-_WITHOUT_CEPH = ("test_bootstrap", "test_cluster_servers", "test_image")
-_OTHER_LABS = ("test_kill", "test_other_designs")
 
 
 def pytest_configure() -> None:
@@ -27,6 +26,8 @@ def pytest_configure() -> None:
     Files that tests lay out for others have to be readable by them, and what programs say is compared.
     """
     os.umask(0o022)
+    # A shell's jobs in the background do not hear an interrupt, and would hand that on to programs of tests.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["LC_ALL"] = "C.UTF-8"
     os.environ.pop("LANGUAGE", None)
     # Beside a lab nothing has a speed: an example that takes long is none that is wrong.
@@ -45,24 +46,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _turn(item: pytest.Item) -> int:
     if LAB not in item.path.parents:
         return 1
-    return 2 if item.path.stem in (*_WITHOUT_CEPH, *_OTHER_LABS) else 0
+    return 0 if worker_of(item.nodeid) == "labs" else 2
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """Give one worker most tests of labs, one the other labs, and all of them a module at a time of the rest.
 
-    More labs at once would take more memory than a machine may have, and what a module's fixtures start is
-    started once. Marks (`xdist_group`) cannot say it: xdist 3.8 does not see them under pytest 9.
+    More labs at once would take more memory than a machine may have (8 GB are enough for two), and what a
+    module's fixtures start is started once. xdist's own marks (`xdist_group`) cannot say it: 3.8 does not
+    see them under pytest 9.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class Modules(LoadScopeScheduling):  # type: ignore[misc] # it ships no types
         def _split_scope(self, nodeid: str) -> str:
-            module = Path(nodeid.partition("::")[0])
-            if module.parent.name != LAB.name or module.stem in _WITHOUT_CEPH:
-                return str(module)
-            return "other labs" if module.stem in _OTHER_LABS else "labs"
+            return worker_of(nodeid) or nodeid.partition("::")[0]
 
     config.option.loadscopereorder = False  # the order is ours
     return Modules(config, log)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tests.kit.cluster_schemas import VARIABLE
+from tests.kit.lab_table import worker_of
 
 ROOT = Path(__file__).parent.parent
 
@@ -51,3 +52,20 @@ def test_each_module_stays_with_one_worker() -> None:
     assert sorted(workers) == modules
     assert {name: len(found) for name, found in workers.items()} == dict.fromkeys(workers, 1)
     assert set.union(*workers.values()) == {"[gw0]", "[gw1]"}
+
+
+def test_one_worker_has_most_labs_and_another_the_rest() -> None:
+    found: dict[str, set[str]] = defaultdict(set)
+    for line in pytest_says("--collect-only", "-q", "tests/lab"):
+        if "::" in line:
+            found[Path(line.partition("::")[0]).stem].add(worker_of(line))
+    assert {name: len(workers) for name, workers in found.items()} == dict.fromkeys(found, 1)
+    named = {name: workers.pop() for name, workers in found.items()}
+    # These start servers without Ceph, and are no more in the way of a lab than other tests.
+    assert {name for name, worker in named.items() if not worker} == {
+        *("test_bootstrap", "test_cluster_servers", "test_image")
+    }
+    assert {name for name, worker in named.items() if worker == "other labs"} == {
+        *("test_kill", "test_other_designs")
+    }
+    assert {"test_default", "test_database"} < {name for name, worker in named.items() if worker == "labs"}

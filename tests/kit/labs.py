@@ -17,6 +17,7 @@ from typing import Any
 
 from rookery.systems.lab.leftovers import find_leftovers
 from rookery.systems.lab.paths import LabPaths
+from tests.kit.lab_table import LABS
 
 SOURCE = Path(__file__).parents[2] / "src"
 UP_LIMIT = 1500  # seconds; the first one on a machine builds the image
@@ -98,9 +99,13 @@ def write_spec(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def bring_up(folder: Path, name: str, text: str) -> Iterator[Lab]:
-    """Bring a lab up, hand it out, take it down, and see that nothing is left."""
-    spec = write_spec(folder, name, text)
+def bring_up(folder: Path, row: str) -> Iterator[Lab]:
+    """Bring a lab of the table up, hand it out, take it down, and see that nothing is left."""
+    name = f"test-{row}"
+    for path, text in LABS[row].beside.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    spec = write_spec(folder, name, LABS[row].spec)
     try:
         done = rookery("up", str(spec), "--output", "json")
         assert done.code == 0, done.trouble

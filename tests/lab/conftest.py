@@ -1,4 +1,4 @@
-"""What labs' tests share: where they can run, in which order, and the default lab."""
+"""What labs' tests share: where they can run, in which order, and the lab that each is marked for."""
 
 from __future__ import annotations
 
@@ -9,14 +9,29 @@ import pytest
 
 from rookery.errors import NotPossibleError
 from rookery.systems.native.preflight import require_native_lab
+from tests.kit.lab_table import LABS
 from tests.kit.labs import Lab, bring_up
+
+HERE = Path(__file__).parent
+_ORDER = list(LABS)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test the lab that it is marked for; pytest keeps those of one lab together.
+
+    The lab's name becomes the first in the brackets of the test's: xdist tells by it who gets the test.
+    """
+    mark = metafunc.definition.get_closest_marker("on")
+    if mark is not None:
+        (name,) = mark.args
+        assert name in LABS, f"{metafunc.definition.nodeid}: no lab {name!r} in tests/kit/lab_table.py"
+        metafunc.parametrize("on", [name], indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here starts servers; where that cannot be, it is skipped by name and with the reason.
 
-    Modules that share the default lab run last and one after the other, so that it runs no longer than they;
-    the very last is the one that makes another lab of it.
+    Labs come in the order of their table; on one, those tests come last that make another lab of it.
     """
     items.sort(key=_turn)
     reason = ""
@@ -25,23 +40,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     except NotPossibleError as error:
         reason = f"no lab on this machine: {error.what}. {error.hint}".rstrip()
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if HERE in item.path.parents:
             item.add_marker(pytest.mark.lab)
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def _turn(item: pytest.Item) -> int:
-    if Path(__file__).parent not in item.path.parents or not _shares_the_lab(item):
-        return 0
-    return 2 if item.path.stem == "test_change" else 1
+def _turn(item: pytest.Item) -> tuple[int, bool]:
+    mark = item.get_closest_marker("on")
+    if mark is None:
+        return -1, False
+    return _ORDER.index(mark.args[0]), bool(mark.kwargs.get("alters"))
 
 
-def _shares_the_lab(item: pytest.Item) -> bool:
-    return "lab" in getattr(item, "fixturenames", ()) and not hasattr(getattr(item, "module", None), "lab")
+@pytest.fixture(scope="session", autouse=True)
+def on(request: pytest.FixtureRequest) -> str:
+    """The name of the lab that the test is marked for; empty for those that need none."""
+    return str(getattr(request, "param", ""))
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """The default design, verified."""
-    yield from bring_up(tmp_path_factory.mktemp("lab"), "test-default", "pattern: production-minimum\n")
+def lab(on: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The lab that the test is marked for, verified."""
+    assert on, 'say on which lab it is: `pytestmark = pytest.mark.on("default")`'
+    yield from bring_up(tmp_path_factory.mktemp(on), on)

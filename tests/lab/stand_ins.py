@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rookery.mirror.downloads import Digest
@@ -18,10 +19,8 @@ _UNIT = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-use
 
 def make_mirror(folder: Path) -> Mirror:
     """Make a mirror with the packages that nodes have, and no image."""
-    home = folder / "keyring"
-    home.mkdir(mode=0o700, parents=True)
-    _gpg(home, "--passphrase=", "--quick-generate-key", "test", "default", "default")
-    things = tuple(_repository(folder / "mirror", home, one) for one in node_repositories(KUBERNETES))
+    with _keyring(folder / "keyring") as home:
+        things = tuple(_repository(folder / "mirror", home, one) for one in node_repositories(KUBERNETES))
     index = Index(architecture="amd64", things=things)
     (folder / "mirror" / INDEX).write_bytes(render_index(index))
     (folder / "mirror" / "images").mkdir()
@@ -96,6 +95,17 @@ def _entry(package: Path) -> str:
 def _kept(mirror: Path, path: str) -> KeptFile:
     content = (mirror / path).read_bytes()
     return KeptFile.of(path, Digest(sha256=hashlib.sha256(content).hexdigest(), size=len(content)))
+
+
+@contextmanager
+def _keyring(home: Path) -> Iterator[Path]:
+    """Make a key, and let no agent of GnuPG go on behind it, which else lives as long as its folder."""
+    home.mkdir(mode=0o700, parents=True)
+    try:
+        _gpg(home, "--passphrase=", "--quick-generate-key", "test", "default", "default")
+        yield home
+    finally:
+        _run(("gpgconf", "--homedir", str(home), "--kill", "all"))
 
 
 def _gpg(home: Path, *words: str) -> bytes:

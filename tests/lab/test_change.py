@@ -8,9 +8,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from tests.kit.lab_table import DEFAULT
 from tests.kit.labs import Lab, rookery, write_spec
 
-BEFORE = "pattern: production-minimum\n"
+# It makes another lab of it.
+pytestmark = pytest.mark.on("default", alters=True)
+BEFORE = DEFAULT
 MORE_DRIVES = "pattern: production-minimum\nhosts: {storage: {drives: [{count: 3}]}}\n"
 # An edge on each worker, when nothing else is said.
 ANOTHER_EDGE = (

@@ -13,33 +13,29 @@ import pytest
 
 from rookery.drivers.clients.ledger import Ledger
 from rookery.drivers.clients.postgres import DatabaseError, query
+from rookery.run.engine import apply_steps
+from rookery.run.prepared import steps_left
 from rookery.run.state import read_state
 from rookery.run.workspace import open_running
 from rookery.systems.native.system import NativeSystem
-from tests.kit.labs import Lab, bring_up, rookery, write_spec
+from tests.kit.lab_table import LABS
+from tests.kit.labs import Lab, rookery, write_spec
+from tests.kit.steps import Listener
 
-NAME = "test-database"
-TEXT = """\
-hosts: {storage: {drives: [{count: 1, size: 20GB}]}}
-apps: {database: {volume: 10GB}}
-"""
+pytestmark = pytest.mark.on("database")
+TEXT = LABS["database"].spec
 LIMIT = 90.0  # seconds; far above what is expected: how long it takes is measured in bench/failover.py
 RIGHTS = """\
 SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication FROM pg_roles WHERE rolname = current_user"""
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    yield from bring_up(tmp_path_factory.mktemp("lab"), NAME, TEXT)
 
 
 @pytest.fixture
 def system(lab: Lab) -> Iterator[NativeSystem]:
     system = NativeSystem(open_running(lab.name).design)
     yield system
+    # What a test broke is whole again for the next.
+    apply_steps(steps_left(system), system.apply, Listener())
     system.close()
-    done = rookery("up", str(lab.spec))  # what a test broke is whole again for the next
-    assert done.code == 0, done.trouble
 
 
 def primary(system: NativeSystem) -> str:
@@ -105,7 +101,7 @@ def test_the_volume_grows_under_writes(lab: Lab, system: NativeSystem, tmp_path:
     host = primary(system)
     point = f"/proc/{system.lab.runc.running()[system.lab.paths.container(host)]}/root/var/lib/postgresql"
     before = os.statvfs(point)
-    larger = write_spec(tmp_path, NAME, TEXT.replace("10GB", "12GB"))
+    larger = write_spec(tmp_path, lab.name, TEXT.replace("10GB", "12GB"))
     with Ledger(system.database_door("load"), "growing") as ledger:
         until(lambda: ledger.acknowledged > 20, "the first rows")
         done = rookery("up", str(larger))
@@ -119,7 +115,7 @@ def test_the_volume_grows_under_writes(lab: Lab, system: NativeSystem, tmp_path:
 
 
 def test_a_volume_cannot_shrink_and_nothing_is_touched(lab: Lab, tmp_path: Path) -> None:
-    smaller = write_spec(tmp_path, NAME, TEXT.replace("10GB", "5GB"))
+    smaller = write_spec(tmp_path, lab.name, TEXT.replace("10GB", "5GB"))
     done = rookery("up", str(smaller))
     assert done.code == 3
     assert "becomes smaller: a file system in use cannot shrink" in " ".join(done.err.split())

@@ -6,9 +6,13 @@ import json
 import time
 from collections.abc import Callable
 
+import pytest
+
 from rookery.drivers.clients.http import Browser
 from rookery.systems.lab.paths import LabPaths
 from tests.kit.labs import Lab, rookery
+
+pytestmark = pytest.mark.on("default")
 
 
 def until(holds: Callable[[], bool], *, limit: float = 60.0) -> bool:

@@ -15,15 +15,17 @@ import pytest
 from rookery.drivers.machine.network import delete_namespaces, ensure_namespace
 from rookery.systems.lab.leftovers import find_leftovers
 from rookery.systems.lab.paths import LabPaths
+from tests.kit.lab_table import LABS
 from tests.kit.labs import STRICTEST, environment, rookery, write_spec
 
+pytestmark = pytest.mark.on("kill")
 NAME = "test-kill"
 NOTHING_HAPPENS_LIMIT = 300.0
 
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Iterator[Path]:
-    yield write_spec(tmp_path, NAME, "pattern: production-minimum\n")
+    yield write_spec(tmp_path, NAME, LABS["kill"].spec)
     rookery("down", NAME)
 
 

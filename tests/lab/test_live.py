@@ -18,6 +18,7 @@ from rookery.run.workspace import open_running
 from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import Lab, rookery
 
+pytestmark = pytest.mark.on("default")
 LIMIT = 120.0  # seconds; an OSD that hangs is marked down after some 25
 _SEQUENCE = re.compile(rb"#EXT-X-MEDIA-SEQUENCE:(\d+)")
 

@@ -14,8 +14,9 @@ import pytest
 
 from rookery.systems.lab.leftovers import find_leftovers
 from rookery.systems.lab.paths import LabPaths
-from tests.kit.labs import Done, Lab, rookery, write_spec
+from tests.kit.labs import Done, Lab, rookery
 
+pytestmark = pytest.mark.on("default")
 SPACE = 40_000_000
 SMALL = ("--viewers", "8", "--transactions", "5", "--churn", "4", "--space", str(SPACE))
 
@@ -146,23 +147,3 @@ def test_a_load_that_was_killed_is_said_to_be_lost_and_can_be_started_again(lab:
     assert (lost.code, lost.data["state"]) == (1, "lost")
     assert load(lab, "start", *SMALL, "--for", "2s").code == 0
     assert wait_for(lab, lambda s: s["state"] == "ended", limit=60)["why"] == "its time is over"
-
-
-def test_down_while_it_runs_leaves_nothing(tmp_path: Path) -> None:
-    """The smallest lab that takes load: what the design lacks is off."""
-    name = "test-load-down"
-    storage = "storage: {block: {enabled: false}, file: {enabled: false}}"
-    spec = write_spec(tmp_path, name, f"apps: {{cdn: {{}}}}\n{storage}\n")
-    try:
-        done = rookery("up", str(spec), "--output", "json")
-        assert done.code == 0, done.trouble
-        asked = rookery("load", "start", "--system", name, "--transactions", "1")
-        assert asked.code == 2
-        assert "--transactions: the design has no database (apps.database)" in asked.err
-        started = rookery("load", "start", "--system", name, "--viewers", "4", "--space", "20MB")
-        assert started.code == 0, started.err
-        assert "transactions" in started.out
-    finally:
-        gone = rookery("down", name)
-    assert gone.code == 0, gone.out + gone.err
-    assert find_leftovers(LabPaths(name=name)) == ()

@@ -16,6 +16,7 @@ from rookery.run.workspace import open_running
 from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import Lab, rookery
 
+pytestmark = pytest.mark.on("default")
 DOWN = 12.0  # seconds that the lost one stays away
 SHARE = 0.10  # of the requests meanwhile that may fail: those under way, and those until it is left out
 VIEWERS = ("--viewers", "12", "--transactions", "2", "--churn", "1", "--space", "20000000")

@@ -11,6 +11,7 @@ from tests.kit.watching import Watcher, chromium, missing, until
 
 WHY = missing()
 pytestmark = [
+    pytest.mark.on("default"),
     pytest.mark.browser,
     pytest.mark.skipif(bool(WHY), reason=WHY),
 ]
