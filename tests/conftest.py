@@ -17,6 +17,8 @@ from tests.kit.lab_table import worker_of
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
+    from tests.kit.postgres import Postgres
+
 LAB = Path(__file__).parent / "lab"
 
 
@@ -65,6 +67,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
     config.option.loadscopereorder = False  # the order is ours
     return Modules(config, log)
+
+
+@pytest.fixture(scope="session")
+def session_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL for all modules; each has it anew (`Postgres.renewed`)."""
+    from tests.kit.postgres import running_postgres
+
+    with running_postgres() as postgres:
+        yield postgres
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -22,7 +22,7 @@ from rookery.apps.catalogue.installation import render_installation
 from rookery.apps.catalogue.kubernetes import schema_files
 from rookery.apps.database.clients import installer
 from tests.kit.loopback import write_certificate
-from tests.kit.postgres import DATABASE, OWNER, USER, Postgres, running_postgres
+from tests.kit.postgres import DATABASE, OWNER, USER, Postgres
 
 INDEX = json.dumps(
     {
@@ -36,9 +36,8 @@ INDEX = json.dumps(
 
 
 @pytest.fixture(scope="module", name="postgres")
-def _postgres() -> Iterator[Postgres]:
-    with running_postgres() as postgres:
-        yield postgres
+def _postgres(session_postgres: Postgres) -> Postgres:
+    return session_postgres.renewed()
 
 
 def test_the_installer_needs_no_superuser_and_may_come_again(postgres: Postgres) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import psycopg
@@ -12,13 +11,12 @@ from rookery.apps.catalogue.schema import render_schema
 from rookery.apps.catalogue.seed import Title, render_seed
 from rookery.drivers.clients.postgres import DatabaseError, Door, connected, query
 from tests.kit.loopback import free_port
-from tests.kit.postgres import DATABASE, OWNER, TITLES, USER, Postgres, running_postgres
+from tests.kit.postgres import DATABASE, OWNER, TITLES, USER, Postgres
 
 
 @pytest.fixture(scope="module", name="postgres")
-def _postgres() -> Iterator[Postgres]:
-    with running_postgres() as postgres:
-        yield postgres
+def _postgres(session_postgres: Postgres) -> Postgres:
+    return session_postgres.renewed()
 
 
 COUNTED = "SELECT title, sum(plays)::int FROM catalogue.play_counts GROUP BY title \

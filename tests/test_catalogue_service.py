@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tests.kit.catalogue_service import Service, running_service
-from tests.kit.postgres import TITLES, Postgres, running_postgres
+from tests.kit.postgres import TITLES, Postgres
 from tests.kit.relay import Relay
 from tests.kit.waiting import until
 
@@ -26,9 +26,8 @@ PLAYS = 300
 
 
 @pytest.fixture(scope="module", name="postgres")
-def _postgres() -> Iterator[Postgres]:
-    with running_postgres() as postgres:
-        yield postgres
+def _postgres(session_postgres: Postgres) -> Postgres:
+    return session_postgres.renewed()
 
 
 @pytest.fixture(scope="module", name="shared")

@@ -6,15 +6,16 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from rookery.apps.app import Making
 from rookery.apps.serving import NO_RULES
 from rookery.apps.streaming.guest.packing.folders import is_utf8, leads_out, shown, walk
+from rookery.cli.main import cli
 from rookery.design.content import Content
 from rookery.drivers.media import films
 from rookery.errors import InputError
@@ -61,22 +62,16 @@ the spec has 3 problems
 
 
 @pytest.mark.parametrize("command", ["plan", "cost", "render -o out", "diagram", "up"])
-def test_every_command_that_reads_a_spec_says_so(tmp_path: Path, command: str) -> None:
+def test_every_command_that_reads_a_spec_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     spec = write_spec(tmp_path)
     (tmp_path / "films").mkdir()
-    argv = (sys.executable, "-m", "rookery", *command.split(), spec)
-    root = Path(__file__).parents[1]
-    done = subprocess.run(
-        argv,
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(root / "src")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"{spec}:7: apps.cdn.site: there is no folder {tmp_path}/site;" in done.stderr
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, [*command.split(), spec], standalone_mode=False)
+    assert isinstance(result.exception, SpecError)
+    assert (result.exception.exit_code, result.stdout) == (2, "")
+    assert f"{spec}:7: apps.cdn.site: there is no folder {tmp_path}/site;" in str(result.exception)
 
 
 def test_a_running_system_is_found_by_a_spec_whose_folders_are_gone(tmp_path: Path) -> None:

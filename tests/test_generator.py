@@ -81,8 +81,15 @@ def test_objects_keep_to_their_budget_and_are_removed(tmp_path: Path) -> None:
     assert (figures.space_used, figures.space_budget) == (0, BUDGET)
 
 
-def test_the_record_has_figures_over_time_and_no_secret(tmp_path: Path) -> None:
-    figures = run(Site(), tmp_path, viewers=None, seconds=6.5)
+def test_the_record_has_figures_over_time_and_is_there_before_the_end(tmp_path: Path) -> None:
+    """A run that is killed leaves what it had written until then; no secret is in it."""
+    kept = tmp_path / "then.json"
+
+    async def look(_work: Run) -> None:
+        await asyncio.sleep(5.5)
+        kept.write_bytes((tmp_path / "record.json").read_bytes())
+
+    figures = run(Site(), tmp_path, look, viewers=None, seconds=6.5)
     text = (tmp_path / "record.json").read_text()
     record = json.loads(text)
     assert record["series"]["interval"] == 5
@@ -91,15 +98,7 @@ def test_the_record_has_figures_over_time_and_no_secret(tmp_path: Path) -> None:
     assert record["ended"] is not None
     assert '"secret"' not in text
     assert (tmp_path / "record.json").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_run_that_is_killed_leaves_a_record(tmp_path: Path) -> None:
-    async def look(_work: Run) -> None:
-        await asyncio.sleep(5.5)
-        (tmp_path / "then.json").write_bytes((tmp_path / "record.json").read_bytes())
-
-    run(Site(), tmp_path, look, viewers=None, seconds=6.5)
-    then = parse_figures((tmp_path / "then.json").read_text())
+    then = parse_figures(kept.read_text())
     assert then.running
     assert kind(then, "puts").count > 0
 

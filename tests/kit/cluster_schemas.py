@@ -28,6 +28,9 @@ needs_schemas = pytest.mark.skipif(
     " HACKING.md, 'The Kubernetes tree', says what it holds and where that comes from",
 )
 
+# The library parses all definitions of a version anew, a megabyte or two, for each object that it looks at.
+kubernetes_validate.utils.schema_contents = cache(kubernetes_validate.utils.schema_contents)
+
 # Cilium's definitions are not among the schemas; its objects are checked as far as every object is.
 UNKNOWN = {"cilium.io"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,13 @@ def design(data: dict[str, Any]) -> Design:
 
 
 def findings(data: dict[str, Any], machine: Machine | None = ROOMY) -> tuple[Finding, ...]:
-    return check_design(design(data), machine)
+    """Return what the checks say of a spec; the same spec is looked at once, whichever tests ask."""
+    return _findings(json.dumps(data), machine)
+
+
+@cache
+def _findings(data: str, machine: Machine | None) -> tuple[Finding, ...]:
+    return check_design(design(json.loads(data)), machine)
 
 
 def storage(**fields: object) -> dict[str, Any]:

@@ -79,6 +79,13 @@ class Postgres:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
         assert until(self.answers, limit=START_LIMIT), (self.folder / "log").read_text()[-2000:]
 
+    def renewed(self) -> Postgres:
+        """Return it running, with the catalogue as it is at first, whatever a test left of it."""
+        if self.process is None:
+            self.start()
+        self.install()
+        return self
+
     def stop(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGINT)  # its fast shutdown: whoever is connected is cut off
