@@ -124,12 +124,14 @@ def test_what_is_freed_is_freed(guest: Guest) -> None:
     before = used()
     guest.run(f"dd if=/dev/urandom of={file} bs=1M count=100 conv=fsync", timeout=200)
     full = used()
-    guest.run(
-        f"rm {file} && sync -f /proc/{pid}/root{_DATA} && nsenter -t {pid} -m fstrim {_DATA}", timeout=120
-    )
     assert full - before >= 100 << 20
-    # The database writes meanwhile; at most some segments of its log are new.
-    assert used() - before <= 48 << 20
+    guest.run(f"rm {file} && sync -f /proc/{pid}/root{_DATA}", timeout=120)
+    # The file system discards what is free by itself, after its log; the database writes meanwhile, at most
+    # some segments of its log are new.
+    deadline = time.monotonic() + 120
+    while used() - before > 48 << 20:
+        assert time.monotonic() < deadline, f"{used() - before} bytes are still taken"
+        time.sleep(2)
 
 
 def test_a_lost_server_comes_back_with_its_volume(guest: Guest) -> None:
