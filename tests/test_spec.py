@@ -35,7 +35,9 @@ def problems(text: str, **patterns: str) -> str:
 
 
 def one(line: str) -> str:
-    return f"the spec has a problem\n    {line}{HINT}"
+    """Return what is said of one problem; that the schema has all keys helps where the text is YAML."""
+    helps = "not valid YAML" not in line and "there is no pattern" not in line
+    return f"the spec has a problem\n    {line}{HINT if helps else ''}"
 
 
 def test_a_spec_needs_its_version_only() -> None:
@@ -172,7 +174,13 @@ def test_all_problems_are_reported_at_once_with_file_line_and_path() -> None:
         ("hosts: {workers: {count: two}}", "hosts.workers.count: is 'two'; it must be a whole number"),
         ("hosts: {workers: {count: 1.5}}", "hosts.workers.count: is 1.5; it must be a whole number"),
         ("network: {encryption: maybe}", "network.encryption: is 'maybe'; it must be true or false"),
-        ("hosts: {workers: {memory: 4}}", "hosts.workers.memory: is 4; it must be at least 512 MiB"),
+        (
+            "hosts: {workers: {memory: 4}}",
+            (
+                "hosts.workers.memory: is 4; it must be at least 512 MiB; without a unit these are bytes, write"
+                " 4GB or the like"
+            ),
+        ),
         (
             "hosts: {workers: {memory: much}}",
             "hosts.workers.memory: is 'much'; write a size with its unit, like 20GB or 4GiB",
@@ -193,6 +201,7 @@ def test_all_problems_are_reported_at_once_with_file_line_and_path() -> None:
             "name: !!python/name:os.system",
             "name: cannot be read: the tag tag:yaml.org,2002:python/name:os.system",
         ),
+        ("hosts:\n\tstorage: 1", "not valid YAML: a tab stands where a line is indented; use blanks"),
         ("name: a\x00b", "not valid YAML: control characters are not allowed"),
         ("name: " + "[" * 50 + "]" * 50, "nests deeper than 32 levels; no spec does"),
         (
@@ -205,7 +214,8 @@ def test_all_problems_are_reported_at_once_with_file_line_and_path() -> None:
     ],
 )
 def test_a_problem_says_what_and_where(body: str, line: str) -> None:
-    assert problems(f"apiVersion: rookery/v1\n{body}\n") == one(f"demo.yaml:2: {line}")
+    number = 3 if "\t" in body else 2
+    assert problems(f"apiVersion: rookery/v1\n{body}\n") == one(f"demo.yaml:{number}: {line}")
 
 
 def test_plain_words_are_what_yaml_1_2_says() -> None:
@@ -309,7 +319,10 @@ def test_patterns_in_a_circle() -> None:
 
 def test_a_pattern_that_does_not_exist() -> None:
     assert problems("apiVersion: rookery/v1\npattern: production-maximum\n") == one(
-        "demo.yaml:2: pattern: there is no pattern 'production-maximum'. Known: compact, database,"
+        "demo.yaml:2: pattern: there is no pattern 'production-maximum'. Did you mean production-minimum?"
+    )
+    assert problems("apiVersion: rookery/v1\npattern: other\n") == one(
+        "demo.yaml:2: pattern: there is no pattern 'other'. Known: compact, database,"
         " file-heavy, ha-control-plane, hyperconverged, object-heavy, production-minimum, or the path"
         " of a spec."
     )
@@ -337,3 +350,14 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_spec(tmp_path, settings=SETTINGS)
     assert str(caught.value) == f"{tmp_path} cannot be read: Is a directory"
+
+
+def test_a_patterns_description_is_not_said_of_other_servers() -> None:
+    """It says how many there are and what they survive."""
+    base = "apiVersion: rookery/v1\nname: base\ndescription: Seven servers.\n"
+    spec = parse("apiVersion: rookery/v1\npattern: base\nhosts: {storage: {count: 5}}\n", base=base)
+    assert spec.description == "The pattern base, with hosts of its own."
+    spec = parse("apiVersion: rookery/v1\npattern: base\nname: mine\n", base=base)
+    assert spec.description == "Seven servers."
+    own = "description: Mine.\nhosts: {storage: {count: 5}}\n"
+    assert parse(f"apiVersion: rookery/v1\npattern: base\n{own}", base=base).description == "Mine."

@@ -57,7 +57,7 @@ class _Question:
     judgement: Judgement
 
 
-@click.command()
+@click.command(short_help="Show what a design costs on a cloud.")
 @click.argument("spec", required=False, shell_complete=complete_spec)
 @click.option("--provider", type=_PROVIDERS, help="Whose bill: the design's own by default, else Hetzner's.")
 @click.option(
@@ -183,7 +183,7 @@ def _rasterised(svg: str) -> bytes:
         raise NotPossibleError("PNG cannot be written here", hint="Name a file ending in .svg.") from None
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="Show the price book, or refresh it.")
 @click.pass_context
 def prices(ctx: click.Context) -> None:
     """Show the price book: what it has, how old it is, and where it came from.

@@ -14,7 +14,7 @@ from rookery.projections.simulation import Simulation
 from rookery.run.workspace import Workspace
 
 
-@click.command()
+@click.command(short_help="Show a design: what it survives, what the checks say.")
 @click.argument("spec", required=False, shell_complete=complete_spec)
 @click.option("--simulate", is_flag=True, help="Place the data with Ceph's own tools, at any size; as root.")
 @output_option
@@ -44,19 +44,21 @@ def plan(spec: str | None, *, simulate: bool, output: str) -> int:
     findings = findings_here(design)
     steps = _steps_left(workspace)
     simulation = _simulation(design) if simulate else None
+    errors = sum(finding.severity is Severity.ERROR for finding in findings)
     if output == "json":
         data = plan_data(design, findings, steps)
         click.echo(to_json(data if simulation is None else {**data, "simulation": simulation}))
     else:
+        said = ("What the checks say", views.findings_view(findings))
         views.print_blocks(
             Console(width=terminal_width(), markup=False, emoji=False, highlight=False),
+            *([said] if errors else []),
             ("", views.design_view(design)),
             ("What it survives", views.survival_view(design)),
-            ("What the checks say", views.findings_view(findings)),
+            *([] if errors else [said]),
             *([("How data is placed", simulation_view(simulation))] if simulation is not None else []),
-            ("What `rookery up` will do", views.steps_view(steps)),
+            ("What `rookery up` will do", views.steps_view(steps, errors=errors)),
         )
-    errors = any(finding.severity is Severity.ERROR for finding in findings)
     return ExitCode.INPUT_WRONG if errors else ExitCode.DONE
 
 
@@ -90,7 +92,7 @@ def _steps_left(workspace: Workspace) -> tuple[Step, ...] | None:
         system.close()
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="List the patterns to start from, or print one.")
 @click.pass_context
 def patterns(ctx: click.Context) -> None:
     """List the patterns to start from; `patterns show NAME` prints one.
@@ -120,7 +122,7 @@ def show_pattern(name: str) -> None:
     click.echo(read_pattern(name, relative_to=Path())[1], nl=False)
 
 
-@click.command()
+@click.command(short_help="Write a spec to start from.")
 @click.argument("file", default="demo.yaml", type=click.Path(path_type=Path))
 @click.option(
     "--pattern", default="production-minimum", shell_complete=complete_spec, help="What to build on."

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rookery.design.model import Design
 
 
-@click.command()
+@click.command(short_help="Show what changes from one spec to another.")
 @click.argument("before", shell_complete=complete_spec)
 @click.argument("after", required=False, shell_complete=complete_spec)
 @output_option
@@ -83,7 +83,7 @@ def _seconds() -> float:
     return time.time()
 
 
-@click.command()
+@click.command(short_help="Show where a system deviates from its design.")
 @click.argument("system", required=False, shell_complete=complete_running)
 @output_option
 def drift(system: str | None, output: str) -> int:

@@ -26,7 +26,7 @@ _KINDS = {
 }
 
 
-@click.command()
+@click.command(short_help="Draw a design: servers, daemons, applications.")
 @click.argument("spec", required=False, shell_complete=complete_spec)
 @click.option(
     "-o",

@@ -17,7 +17,7 @@ Or to a registry that the nodes reach; then `rookery render --image REGISTRY/{na
   skopeo copy oci-archive:{file} docker://REGISTRY/{name}"""
 
 
-@click.command()
+@click.command(short_help="Build the container image of our pods.")
 @click.option(
     "-o",
     "--output",

@@ -200,7 +200,7 @@ def _words(context: click.Context) -> str:
     return " ".join(words)
 
 
-@click.group()
+@click.group(short_help="Show what was tried, with what result.")
 def journal() -> None:
     """What was tried, with what result: written by every command that changes something, and by you.
 

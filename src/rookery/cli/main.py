@@ -73,7 +73,7 @@ def cli(ctx: click.Context, *, verbose: bool) -> None:
         os.umask(_UMASK)
 
 
-@click.command()
+@click.command(short_help="Print what makes your shell complete commands.")
 @click.argument("kind", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(kind: str) -> None:
     """Print what makes your shell complete rookery's commands, hosts and patterns.

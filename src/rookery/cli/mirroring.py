@@ -33,7 +33,7 @@ _KINDS = {
 _folder = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 
 
-@click.group()
+@click.group(short_help="Bring all that Kubernetes needs into one folder.")
 def mirror() -> None:
     """A folder with everything that Kubernetes needs from elsewhere, for networks without internet.
 

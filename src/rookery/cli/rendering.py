@@ -42,7 +42,7 @@ def _complete_projection(
     return [CompletionItem(name, help=description) for name, description in found]
 
 
-@click.command()
+@click.command(short_help="Write the document, the drawing, the tree for Kubernetes.")
 @click.argument("spec", required=False, shell_complete=complete_spec)
 @click.option(
     "-o",

@@ -194,7 +194,7 @@ def verify(system: str | None, output: str) -> int:
     return _verdict(results)
 
 
-@click.command("open")
+@click.command("open", short_help="Print where a service is, and how to log in.")
 @click.argument("service", type=click.Choice(["site", "dashboard", "s3", "database", "catalogue"]))
 @click.option("--system", default=None, shell_complete=complete_running, help="Which, where several run.")
 @click.option("--browser", is_flag=True, help="Open it in this machine's browser, too.")

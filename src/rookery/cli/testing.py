@@ -49,7 +49,10 @@ _WORKERS = max(2, min(os.cpu_count() or 2, 4))
 _ALL_TESTS = ("-n", str(_WORKERS), "--durations", "25")
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    context_settings={"ignore_unknown_options": True},
+    short_help="Run everything that CI checks, in a checkout.",
+)
 @click.option("--kernel", is_flag=True, help="Run the tests that boot a kernel of their own.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +24,7 @@ from rookery.units import format_seconds, format_size
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _MOST_ROWS = 40
+_INDENT = (0, 0, 0, 2)
 
 
 def _table(*columns: str, title: str = "") -> Table:
@@ -71,7 +73,9 @@ def _pools(design: Design) -> Table:
     usable = dict(usable_by_pool(design))
     for pool in design.pools:
         code = pool.erasure_code
-        kept = f"{code.k}+{code.m} chunks" if code else f"{pool.size} copies"
+        kept = (
+            f"{code.k}+{code.m} chunks" if code else ("1 copy" if pool.size == 1 else f"{pool.size} copies")
+        )
         most = format_size(usable[pool.name] // 10**8 * 10**8) if pool.share else "small"
         table.add_row(pool.name, pool.application, kept, str(pool.min_size), str(pool.pg_num), most)
     table.caption = f"raw {format_size(raw_bytes(design))}; each pool's most is what it holds were it alone"
@@ -94,21 +98,27 @@ def _yes(row: Survives, name: str) -> Text:
 
 def findings_view(findings: Sequence[Finding]) -> RenderableType:
     """Return each finding over two or three lines: what is so, then what to do."""
-    lines = []
+    lines: list[RenderableType] = []
     for finding in findings:
         head = Text.assemble(
             (f"{finding.code} {finding.severity}", _STYLES[finding.severity]), f"  {finding.path}"
         )
         lines.append(head)
-        lines.append(Text(f"  {finding.message}"))
+        lines.append(Padding(Text(finding.message), _INDENT))
         if finding.hint:
-            lines.append(Text(f"  {finding.hint}", style="dim"))
+            lines.append(Padding(Text(finding.hint, style="dim"), _INDENT))
     return Group(*lines) if lines else Text("no findings", style="green")
 
 
-def steps_view(steps: Sequence[Step] | None) -> RenderableType:
+def steps_view(steps: Sequence[Step] | None, *, errors: int = 0) -> RenderableType:
+    """Return what is left to do, by phase; `steps` is None where this version cannot bring the system up."""
+    if errors:
+        return Text(f"nothing: it refuses a design with {'an error' if errors == 1 else f'{errors} errors'}")
     if steps is None:
-        return Text("this version brings up the native lab only; the design above is all there is yet")
+        return Text(
+            "nothing: this version brings up the lab, and Kubernetes on servers that are there already"
+            " (provider: existing); what is above can be drawn, priced and rendered"
+        )
     phases: dict[str, list[str]] = {}
     for step in steps:
         phases.setdefault(step.phase, []).append(step.title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,9 +30,18 @@ def read_pattern(name: str, *, relative_to: Path) -> tuple[str, str]:
     looks_like_path = "/" in name or name.endswith((".yaml", ".yml"))
     if looks_like_path:
         return str(path), _read(path)
+    near = _meant(name)
     raise InputError(
-        f"there is no pattern {name!r}", hint=f"Known: {', '.join(pattern_names())}, or the path of a spec"
+        f"there is no pattern {name!r}",
+        hint=f"Did you mean {near}?"
+        if near
+        else f"Known: {', '.join(pattern_names())}, or the path of a spec",
     )
+
+
+def _meant(name: str) -> str:
+    """Return the pattern whose name is nearly this, or nothing."""
+    return next(iter(difflib.get_close_matches(name, pattern_names(), n=1)), "")
 
 
 def load_spec(path: Path, *, settings: SettingsTable, judge: Judge = lambda _data: ()) -> Spec:
@@ -57,8 +67,12 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
+        near = _meant(str(path))
         raise InputError(
-            f"there is no file {path}", hint="`rookery init` writes a spec to start from."
+            f"there is no file {path}",
+            hint=f"Did you mean the pattern {near}?"
+            if near
+            else "`rookery init` writes a spec to start from.",
         ) from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8 text", hint="Save it as UTF-8.") from None

@@ -26,6 +26,7 @@ Path = tuple[str | int, ...]
 SettingsTable = Mapping[str, type[AppSettings]]
 
 _DEEPEST = 32
+_KEYS_HINT = "`rookery schema` prints the JSON Schema that editors complete from."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +46,12 @@ class Problem:
 class SpecError(InputError):
     """A spec that cannot be used, with all of its problems."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], *, hint: str = _KEYS_HINT) -> None:
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         super().__init__(
             f"the spec has {count}",
             details=tuple(str(problem) for problem in problems),
-            hint="`rookery schema` prints the JSON Schema that editors complete from.",
+            hint=hint,
         )
         self.problems = problems
 
@@ -115,12 +116,12 @@ def parse_document(text: str, *, file: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise SpecError((_at(file, line, "", f"not valid YAML: {error.problem or error.context}"),)) from None
+        raise _not_yaml(file, line, _in_words(error, text, mark)) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise SpecError((_at(file, line, "", f"not valid YAML: {error.reason}"),)) from None
+        raise _not_yaml(file, line, error.reason) from None
     except yaml.YAMLError as error:
-        raise SpecError((_at(file, 1, "", f"not valid YAML: {error}"),)) from None
+        raise _not_yaml(file, 1, str(error)) from None
     if root is None:
         raise SpecError(
             (_at(file, 1, "", f"the file is empty; a spec starts with `apiVersion: {API_VERSION}`"),)
@@ -135,6 +136,17 @@ def parse_document(text: str, *, file: str) -> Document:
         raise SpecError(tuple(reader.problems))
     assert isinstance(data, dict)
     return Document(data=data, places=reader.places)
+
+
+def _not_yaml(file: str, line: int, why: str) -> SpecError:
+    return SpecError((_at(file, line, "", f"not valid YAML: {why}"),), hint="")
+
+
+def _in_words(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark | None) -> str:
+    """Return what a parser found: a tab it calls a character that starts no token."""
+    if mark is not None and text[mark.index : mark.index + 1] == "\t":
+        return "a tab stands where a line is indented; use blanks"
+    return str(error.problem or error.context)
 
 
 def _refuse_deep_nesting(text: str, file: str) -> None:
@@ -214,16 +226,24 @@ def _with_pattern(document: Document, read_pattern: ReadPattern, *, seen: tuple[
     try:
         pattern_file, text = read_pattern(name)
     except InputError as error:
-        raise SpecError(
-            (_at(file, line, "pattern", f"{error.what}. {error.hint}".rstrip(". ") + "."),)
-        ) from None
+        said = f"{error.what}. {error.hint}".rstrip(". ")
+        end = "" if said.endswith("?") else "."
+        raise SpecError((_at(file, line, "pattern", said + end),), hint="") from None
     if pattern_file in seen:
         chain = " -> ".join((*seen, pattern_file))
         raise SpecError((_at(file, line, "pattern", f"builds on itself: {chain}"),))
     base = _with_pattern(parse_document(text, file=pattern_file), read_pattern, seen=(*seen, pattern_file))
     own = {key: value for key, value in document.data.items() if key != "pattern"}
     places = {**base.places, **document.places}
-    return Document(data=_overlay(base.data, own), places=places)
+    return Document(data=_overlay({**base.data, **_description(name, own)}, own), places=places)
+
+
+def _description(pattern: str, own: Mapping[str, Any]) -> dict[str, str]:
+    """Return what takes the place of a pattern's description, which speaks of its own servers and storage."""
+    changed = [key for key in ("hosts", "network", "storage") if key in own]
+    if not changed:
+        return {}
+    return {"description": f"The pattern {pattern}, with {' and '.join(changed)} of its own."}
 
 
 # Two ways to keep a pool's data exclude each other: choosing one replaces the pattern's other.
@@ -279,7 +299,9 @@ def _expected(error: dict[str, Any], path: Path) -> str:
         return f"it must be {context['expected']}"
     if kind in _LIMITS:
         words, key = _LIMITS[kind]
-        return f"it must be {words} {_amount(context[key])}"
+        bare = context[key] >= _BYTES and re.fullmatch(r"[0-9]+", str(error["input"]))
+        unit = f"; without a unit these are bytes, write {error['input']}GB or the like" if bare else ""
+        return f"it must be {words} {_amount(context[key])}{unit}"
     if kind == "string_pattern_mismatch":
         return _FORMS[next(step for step in reversed(path) if isinstance(step, str))]
     text = str(error["msg"])
@@ -296,6 +318,8 @@ _FORMS = {
     **dict.fromkeys(("balancer", "addresses"), _ADDRESS),
 }
 _LIMITS = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
+# No count reaches this: what does is bytes.
+_BYTES = 10**6
 _SIZE = "write a size with its unit, like 20GB or 4GiB"
 _KINDS = {
     "string_type": "it must be text; put it in quotes",
@@ -319,8 +343,8 @@ def _written(value: object) -> str:
 
 
 def _amount(limit: int) -> str:
-    """Write a limit: no count reaches a million, so what does is bytes."""
-    return format_size(limit) if limit >= 10**6 else str(limit)
+    """Write a limit, which may be one of bytes."""
+    return format_size(limit) if limit >= _BYTES else str(limit)
 
 
 def _keys_at(model: type[BaseModel], path: Path) -> list[str]:

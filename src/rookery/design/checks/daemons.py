@@ -29,7 +29,8 @@ def few_mons(subject: Subject) -> Iterator[Remark]:
 
 def even_mons(subject: Subject) -> Iterator[Remark]:
     count = _count(subject, DaemonKind.MON)
-    if count > 2 and count % 2 == 0:
+    # More than there are storage nodes is another finding, with another advice.
+    if 2 < count <= _hosts(subject) and count % 2 == 0:
         yield warning(
             "storage.mons",
             f"There are {count} monitors. They need a majority, so {count} bear the loss of no more than"

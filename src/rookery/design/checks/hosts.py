@@ -53,7 +53,8 @@ def pools_without_hosts(subject: Subject) -> Iterator[Remark]:
                 path,
                 f"Pool {pool.name} keeps {scheme(pool)}, each on another host, and there are {hosts} storage"
                 " nodes. Its placement groups would never be complete.",
-                f"Set hosts.storage.count to {pool.size + 1}, or keep fewer.",
+                f"Set hosts.storage.count to {pool.size + 1}"
+                + (", or keep fewer." if path.startswith("storage.") else "."),
             )
 
 

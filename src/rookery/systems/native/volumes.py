@@ -41,7 +41,7 @@ _DAEMON_LIMIT = 30.0
 _LETTING_GO_LIMIT = 120.0  # seconds; a cluster that lost a server may keep writes waiting meanwhile
 # XFS, because it grows while it is mounted by whoever may mount it; ext4 asks for CAP_SYS_RESOURCE.
 _XFS_MAGIC = b"XFSB"
-# What a file no longer takes the cluster gets back at once: nothing on a lab's servers runs fstrim by the week.
+# What a file no longer takes the cluster gets back at once: nothing on a lab's servers runs fstrim.
 _OPTIONS = "noatime,discard"
 
 
