@@ -83,9 +83,22 @@ def config_of(design: Design) -> dict[str, Any]:
 
 def test_nobody_comes_in_without_tls_and_a_password() -> None:
     lines = [line.split() for line in config_of(designed())["postgresql"]["pg_hba"]]
-    for kind, *_, method in lines:
-        assert (kind, method) in {("local", "peer"), ("hostssl", "scram-sha-256"), ("host", "reject")}
+    allowed = {
+        ("local", "peer"),
+        ("local", "scram-sha-256"),
+        ("hostssl", "scram-sha-256"),
+        ("host", "reject"),
+    }
+    assert {(kind, method) for kind, *_, method in lines} == allowed
     assert lines[-1] == ["host", "all", "all", "all", "reject"]
+
+
+def test_patroni_may_ask_its_own_instance_for_its_timeline() -> None:
+    """It asks over the socket as the user that replicates; unanswered, it never rewinds what was ahead."""
+    postgres = config_of(designed())["postgresql"]
+    user = postgres["authentication"]["replication"]["username"]
+    assert postgres["use_unix_socket_repl"]
+    assert f"local replication {user} scram-sha-256" in postgres["pg_hba"]
 
 
 def test_synchronous_unless_the_spec_says_otherwise() -> None:

@@ -177,8 +177,8 @@ def test_all_problems_are_reported_at_once_with_file_line_and_path() -> None:
         (
             "hosts: {workers: {memory: 4}}",
             (
-                "hosts.workers.memory: is 4; it must be at least 512 MiB; without a unit these are bytes, write"
-                " 4GB or the like"
+                "hosts.workers.memory: is 4; it must be at least 512 MiB; without a unit these are bytes,"
+                " write 4GB or the like"
             ),
         ),
         (

@@ -39,8 +39,14 @@ _DOWN = 12
 
 
 def up(guest: Guest, pattern: str = "compact") -> None:
+    """Bring the lab up; where that fails, with what its databases said last."""
     guest.write("/root/spec.yaml", SPEC.replace("PATTERN", pattern))
-    guest.rookery("up", "/root/spec.yaml", "--no-journal")
+    try:
+        guest.rookery("up", "/root/spec.yaml", "--no-journal")
+    except AssertionError as error:
+        logs = f"/var/lib/rookery/labs/{NAME}/servers/*/upper/var/log/supervisor/database-*.log"
+        error.add_note(guest.run(f"tail -n 60 {logs} 2>&1 || true").stdout)
+        raise
 
 
 def down(guest: Guest) -> float:
@@ -153,6 +159,7 @@ def test_a_file_system_that_was_shut_down_is_mounted_anew(guest: Guest) -> None:
 
 
 def test_after_a_power_cut_up_brings_everything_back(guest: Guest) -> None:
+    up(guest)
     guest.run("sync")
     guest.cut_power()
     guest.boot()
@@ -185,7 +192,11 @@ def test_down_where_ceph_is_dead_already(guest: Guest, how: str) -> None:
     up(guest)
     root = f"/proc/{inside(guest, volume_host(guest))}/root{_DATA}"
     guest.run("kill -STOP $(pgrep -x ceph-osd)")
-    guest.run(f"timeout 2 dd if=/dev/zero of={root}/probe bs=1M count=1 conv=fsync", check=False, timeout=10)
+    # Nobody waits for it: no kill ends it, and what it holds open would hold the shell.
+    guest.run(
+        f"setsid dd if=/dev/zero of={root}/probe bs=1M count=1 conv=fsync < /dev/null > /dev/null 2>&1 &"
+    )
+    time.sleep(2)
     if how == "every server is dead":
         guest.run(
             f"for s in /run/rookery/labs/{NAME}/*; do runc --root /run/rookery/labs/{NAME} kill"

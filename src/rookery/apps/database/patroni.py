@@ -186,11 +186,16 @@ def _cluster_settings(app: AppDesign) -> dict[str, Any]:
 
 
 def _access(design: Design) -> list[str]:
-    """Return pg_hba.conf: the superuser by the local socket only, everybody else over TLS with a password."""
+    """Return pg_hba.conf: the superuser by the local socket only, everybody else over TLS with a password.
+
+    By the local socket Patroni also asks its own instance, as one that replicates, which timeline it is on:
+    without that answer it never finds out that it has to be rewound, and follows nobody.
+    """
     network = design.network.public
     return [
         "local all postgres peer",
         "local replication postgres peer",
+        "local replication replicator scram-sha-256",
         f"hostssl replication replicator {network} scram-sha-256",
         f"hostssl postgres rewind {network} scram-sha-256",
         "host all postgres all reject",
