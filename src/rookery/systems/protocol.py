@@ -18,6 +18,7 @@ from rookery.drivers.clients.postgres import Door
 from rookery.files import File
 from rookery.load.model import Figures, Job
 from rookery.plan.step import Observation, Step
+from rookery.systems.faults import Faults
 
 Report = Callable[[str], None]
 """Hears, in a few words, what a long step is at."""
@@ -46,12 +47,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramStatus:
-    """One program on a host: its name, whether it runs, and its supervisor's words."""
+    """One program on a host: its name, whether it runs, and its supervisor's words.
+
+    One that was `stopped` was told to, and stays so.
+    """
 
     host: str
     name: str
     running: bool
     detail: str
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +288,9 @@ class System(Protocol):
 
     @property
     def removal(self) -> Removal: ...
+
+    @property
+    def faults(self) -> Faults: ...
 
     def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
         """Run a command on a host and return what it says; raises CommandError."""

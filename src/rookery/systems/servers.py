@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rookery.plan.step import Step
+from rookery.systems.faults import Breaker, FaultKind, PowerOn
 from rookery.systems.protocol import Removal, Report
 
 
@@ -92,6 +93,13 @@ class Servers(Protocol):
         """Start a server again, on what it had written. One that runs goes on.
 
         Raises NotPossibleError where there is an obstacle.
+        """
+        ...
+
+    def breakers(self, back: PowerOn) -> Mapping[FaultKind, Breaker]:
+        """How they are broken, by each kind of fault that somebody here has a hand on.
+
+        One that lost its power is started again by `back`: by whoever knows what runs on it.
         """
         ...
 

@@ -133,12 +133,30 @@ class Runc:
             run((*self._base, "delete", "--force", container_id))
 
     def kill(self, container_id: str, signal: str) -> None:
-        """Send a signal (`TERM`) to a container's first process; one that is gone already is fine."""
+        """Send a signal (`TERM`) to a container's first process; one that is gone already is fine.
+
+        `KILL` ends one that is paused, too.
+        """
         try:
             run((*self._base, "kill", container_id, signal))
         except CommandError:
             if self._init_pid(self.state / container_id) is not None:
                 raise
+
+    def pause(self, container_id: str) -> None:
+        """Freeze all processes of a container: they are there, and none of them goes on."""
+        run((*self._base, "pause", container_id))
+
+    def resume(self, container_id: str) -> None:
+        """Let the processes of a container go on that was paused."""
+        run((*self._base, "resume", container_id))
+
+    def paused(self) -> frozenset[str]:
+        """Return the containers that are paused: runc knows where either version of cgroups says so."""
+        if not self.state.is_dir():
+            return frozenset()
+        found = json.loads(run((*self._base, "list", "--format", "json")) or "null") or ()
+        return frozenset(str(one["id"]) for one in found if one["status"] == "paused")
 
     def running(self) -> dict[str, int]:
         """Return the init process' pid, as the machine sees it, of each running container."""

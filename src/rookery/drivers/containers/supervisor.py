@@ -14,6 +14,7 @@ from typing import Any
 
 SOCKET = "run/supervisor.sock"
 _LIMIT = 15.0  # seconds for an answer
+_NEVER = "Not started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,11 @@ class ProgramState:
     state: str
     pid: int
     description: str
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it was told to stop: nobody starts it again. One that was never started is none."""
+        return self.state == "STOPPED" and not self.pid and self.description != _NEVER
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -120,4 +126,16 @@ class Supervisor:
             self._proxy.supervisor.startProcess(name, False)  # noqa: FBT003 - do not wait; XML-RPC has no names
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
+                raise
+
+    def kill(self, name: str) -> None:
+        """Kill a program's first process; it is started again as any that ends."""
+        self._proxy.supervisor.signalProcess(name, "KILL")
+
+    def stop(self, name: str) -> None:
+        """End a program and keep it down; one that does not run is fine. Returns when it has ended."""
+        try:
+            self._proxy.supervisor.stopProcess(name)
+        except xmlrpc.client.Fault as fault:
+            if "NOT_RUNNING" not in fault.faultString:
                 raise

@@ -12,6 +12,7 @@ from pathlib import Path
 from rookery.drivers.machine.process import run
 
 _NAMESPACES = Path("/run/netns")
+_UP = 1  # IFF_UP of <linux/if.h>
 _BRIDGE_FILTER = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
 
@@ -64,6 +65,8 @@ def ensure_namespace(name: str, cables: Iterable[Cable]) -> None:
     inside: list[str] = ["link set lo up"]
     for cable in cables:
         if cable.outside in outside and is_plugged(cable.outside, cable.bridge):
+            if not is_on(cable.outside):
+                after.append(f"link set {cable.outside} up")
             continue
         if cable.outside in outside:
             before.append(f"link delete {cable.outside}")
@@ -104,6 +107,14 @@ def is_plugged(link: str, bridge: str) -> bool:
     return (Path("/sys/class/net") / bridge / "brif" / link).exists()
 
 
+def is_on(link: str) -> bool:
+    """Tell whether a link is set up; one that is not carries nothing, as a cable that is out."""
+    try:
+        return bool(int((Path("/sys/class/net") / link / "flags").read_text(encoding="utf-8"), 16) & _UP)
+    except OSError:
+        return False
+
+
 def delete_namespaces(names: Iterable[str]) -> None:
     """Delete namespaces, and with them the inner ends of their cables."""
     _batch([f"netns delete {name}" for name in names], one_by_one=True)
@@ -116,6 +127,11 @@ def delete_links(names: Iterable[str]) -> None:
 def turn_on(names: Iterable[str], *, namespace: str = "") -> None:
     """Set links up, of this machine or of a namespace."""
     _batch([f"link set {name} up" for name in names], namespace=namespace, one_by_one=True)
+
+
+def turn_off(names: Iterable[str]) -> None:
+    """Set links of this machine down: at their other ends the carrier is lost."""
+    _batch([f"link set {name} down" for name in names])
 
 
 def link_names() -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from rookery.design.model import Design
 from rookery.errors import InputError, NotPossibleError
 from rookery.mirror.folder import Mirror
 from rookery.plan.step import Step
+from rookery.systems.faults import Breaker, FaultKind, PowerOn
 from rookery.systems.protocol import Removal, Report
 from rookery.systems.remote_variables import remote_variables
 from rookery.systems.servers import Told
@@ -81,6 +82,10 @@ class ExistingServers:
             f"{host} stays as it is: {self.power_obstacle}",
             hint="Switch it where it stands, or where it was made.",
         )
+
+    def breakers(self, back: PowerOn) -> Mapping[FaultKind, Breaker]:
+        del back
+        return {}
 
     def removal(self, *, noted: Path) -> Removal | None:
         del noted

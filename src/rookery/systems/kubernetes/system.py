@@ -44,8 +44,10 @@ from rookery.projections.kubernetes.placed import placed_items
 from rookery.projections.kubernetes.sources import tools
 from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.projections.kubernetes.tree import build_stages
+from rookery.systems.faults import Faults
 from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.content import Content, sent_content
+from rookery.systems.kubernetes.faults import cluster_faults
 from rookery.systems.kubernetes.items import Applier, applier_of
 from rookery.systems.kubernetes.load import LoadPod
 from rookery.systems.kubernetes.paths import ClusterPaths
@@ -369,6 +371,10 @@ class KubernetesSystem:
             helm=self.helm,
             noted=self.paths.folder,
         )
+
+    @property
+    def faults(self) -> Faults:
+        return cluster_faults(self._design, self.kubectl, self.servers, self._settling)
 
     @property
     def _bootstrap(self) -> Bootstrap:

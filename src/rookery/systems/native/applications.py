@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -57,9 +57,22 @@ class Applications:
         """Mount the application's shares, then start what waited for its storage."""
         app = self._app(step.target)
         for share in app.shares:
-            self._share(share, report)
+            self._share(share, share.hosts, report)
         for host, program in self._gated(app):
             self._supervisor(host).start(program.name)
+
+    def resume(self, host: str, report: Report) -> None:
+        """Bring back what a server had that was started again: volumes, shares, and what waits for either."""
+        for volume in self._design.volumes:
+            if volume.host == host:
+                self.volumes.ensure(volume, report)
+        for app in self._design.apps:
+            for share in app.shares:
+                if host in share.hosts:
+                    self._share(share, (host,), report)
+            for name, program in self._gated(app):
+                if name == host:
+                    self._supervisor(host).start(program.name)
 
     def create_databases(self, report: Report) -> None:
         identity = self._lab.identity
@@ -126,19 +139,19 @@ class Applications:
         with self._browser() as browser:
             return database.wait_primary(self._design, browser, report, self.volumes.written)
 
-    def _share(self, share: Share, report: Report) -> None:
-        """Make a share's directory and mount it on its hosts."""
+    def _share(self, share: Share, hosts: Sequence[str], report: Report) -> None:
+        """Make a share's directory and mount it on hosts of its own."""
         system = self._design.file_system
         assert system is not None
         uid, gid = read_users(image_root())[share.owner]
         self._lab.ceph().operation(
             "cephfs-folder", file_system=system.name, path=share.directory, uid=uid, gid=gid
         )
-        for host in share.hosts:
+        for host in hosts:
             self._supervisor(host).start(f"share-{share.name}")
 
         def look() -> Look[bool]:
-            missing = [host for host in share.hosts if not self._is_mounted(host, share.path)]
+            missing = [host for host in hosts if not self._is_mounted(host, share.path)]
             return Look(seen=f"not yet on {', '.join(missing)}", value=None if missing else True)
 
         wait_for(f"share {share.name}", look, limit=_SHARE_LIMIT, report=report)

@@ -8,7 +8,10 @@ from typing import Any
 
 from rookery.design.model import DaemonKind, Design, Host
 from rookery.drivers.ceph.session import CephError, CephSession
+from rookery.drivers.machine import network
 from rookery.projections.native.server import server_programs
+from rookery.systems.lab.networks import host_cables
+from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.ceph_setup import designed_classes
 from rookery.systems.native.identity import Identity, cephx_entities
 from rookery.systems.native.lab import Lab
@@ -40,6 +43,7 @@ def _servers(lab: Lab) -> Iterator[Deviation]:
             yield Deviation(kind=_MISSING, subject=host.name, what="does not run")
             continue
         pid = up[host]
+        yield from _cables(design, host, paths)
         yield from _programs(design, host, seen[host.name])
         yield from _drives(host, pid)
         yield from _files(design, host, identity, paths.server(host.name).root)
@@ -48,6 +52,12 @@ def _servers(lab: Lab) -> Iterator[Deviation]:
         name = container.removeprefix(f"{design.name}.")
         if name.partition(".")[0] not in _OTHER_CONTAINERS:
             yield Deviation(kind=_EXTRA, subject=name, what="runs")
+
+
+def _cables(design: Design, host: Host, paths: LabPaths) -> Iterator[Deviation]:
+    for cable in host_cables(design, paths, host):
+        if not (network.is_plugged(cable.outside, cable.bridge) and network.is_on(cable.outside)):
+            yield Deviation(kind=_MISSING, subject=host.name, item=cable.inside, what="its cable is out")
 
 
 def _programs(design: Design, host: Host, seen: Seen) -> Iterator[Deviation]:

@@ -18,7 +18,6 @@ from rookery.errors import InputError
 from rookery.projections.native.server import SCRIPTS, server_programs
 from rookery.systems.lab.memory import cgroup_memory
 from rookery.systems.lab.paths import LabPaths
-from rookery.systems.lab.power import cut_power
 from rookery.systems.native import database, objects
 from rookery.systems.native.identity import Identity, load_identity
 from rookery.systems.native.looks import Seen, look_at, volume_uses
@@ -103,10 +102,6 @@ class Lab:
     def s3_users_there(self) -> frozenset[str]:
         return objects.existing_users(self.admin_argv())
 
-    def power_off(self, host: str) -> None:
-        """Cut a server's power: it ends at once, without a word to anybody. One that is off stays off."""
-        cut_power(self.runc, self.paths.container(host))
-
     def power_on(self, host: str, report: Report) -> None:
         """Start a server again, on what it had written. One that runs goes on."""
         if self.paths.container(host) not in self.runc.running():
@@ -137,6 +132,7 @@ class Lab:
                 name=program.name,
                 running=program.name in states and states[program.name].state == "RUNNING",
                 detail=states[program.name].description if program.name in states else missing,
+                stopped=program.name in states and states[program.name].was_stopped,
             )
             for program in server_programs(self.design, host)
         )

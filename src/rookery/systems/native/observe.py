@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rookery.design.model import DaemonKind, Design
 from rookery.drivers.ceph.health import health_of
 from rookery.drivers.ceph.session import CephError, CephSession
@@ -19,21 +21,23 @@ from rookery.systems.native.ceph_setup import (
 )
 from rookery.systems.native.identity import cephx_entities, has_s3_keys, is_complete, s3_users
 from rookery.systems.native.lab import Lab
-from rookery.systems.native.refresh import is_as_designed
+from rookery.systems.native.refresh import is_as_designed, kept_running
 from rookery.systems.native.root import image_root
+from rookery.systems.protocol import HostStatus, ProgramStatus
 
 
 def observe_native(lab: Lab, applications: Applications) -> Observation:
     """Return the facts that hold. `app:*` and `frontends` are never among them: looking whether they hold is
     doing them (every file is compared, every service asked), so their steps always run."""
-    facts = set(_machine_facts(lab)) | applications.facts()
+    hosts = lab.hosts()
+    facts = _machine_facts(lab, hosts) | applications.facts()
     ceph = lab.ceph_or_none()
     if ceph is not None:
-        facts |= _ceph_facts(lab, ceph)
+        facts |= _ceph_facts(lab, ceph, hosts)
     return Observation(facts=frozenset(facts))
 
 
-def _machine_facts(lab: Lab) -> set[str]:
+def _machine_facts(lab: Lab, hosts: Sequence[HostStatus]) -> set[str]:
     design, paths = lab.design, lab.paths
     facts = set()
     if image_root().is_dir():
@@ -42,24 +46,32 @@ def _machine_facts(lab: Lab) -> set[str]:
         facts.add("identity")
     names = set(network.namespace_names())
     plugged = all(
-        network.is_plugged(cable.outside, cable.bridge)
+        network.is_plugged(cable.outside, cable.bridge) and network.is_on(cable.outside)
         for host in design.hosts
         for cable in host_cables(design, paths, host)
     )
     if {paths.namespace(host.name) for host in design.hosts} <= names and plugged:
         facts.add("network")
     running = lab.runc.running()
+    stopped = {program.host for host in hosts for program in _stopped(design, host)}
     if "identity" in facts:
         facts |= {
             f"server:{host.name}"
             for host in design.hosts
             if (pid := running.get(paths.container(host.name))) is not None
+            and host.name not in stopped
             and is_as_designed(design, host, paths.server(host.name), lab.identity, pid)
         }
     return facts
 
 
-def _ceph_facts(lab: Lab, ceph: CephSession) -> set[str]:
+def _stopped(design: Design, host: HostStatus) -> tuple[ProgramStatus, ...]:
+    """Return the programs that run with their server, and were told not to."""
+    kept = kept_running(design, design.host(host.name))
+    return tuple(program for program in host.programs if program.stopped and program.name in kept)
+
+
+def _ceph_facts(lab: Lab, ceph: CephSession, hosts: Sequence[HostStatus]) -> set[str]:
     design = lab.design
     facts = set()
     status = ceph.mon("status")
@@ -76,7 +88,7 @@ def _ceph_facts(lab: Lab, ceph: CephSession) -> set[str]:
     up = all(osd in dump and dump[osd]["up"] and dump[osd]["in"] for osd in osds)
     if up and have_classes(ceph, design):
         facts.add("osds")
-    facts |= _service_facts(lab, ceph)
+    facts |= _service_facts(lab, ceph, hosts)
     health, clean, total = health_of(status)
     if health == "HEALTH_OK" and clean == total and have_their_pgs(ceph, design):
         facts.add("healthy")
@@ -89,7 +101,7 @@ def _option(ceph: CephSession, name: str) -> str:
     return str(options.get(name, ""))
 
 
-def _service_facts(lab: Lab, ceph: CephSession) -> set[str]:
+def _service_facts(lab: Lab, ceph: CephSession, hosts: Sequence[HostStatus]) -> set[str]:
     design = lab.design
     facts = set()
     pools = {pool["pool_name"]: pool for pool in ceph.mon("osd pool ls", detail="detail")}
@@ -106,7 +118,7 @@ def _service_facts(lab: Lab, ceph: CephSession) -> set[str]:
         facts.add("dashboard")
         if is_dashboard_user_there(ceph):
             facts.add("dashboard-user")
-    if design.object_store and "pools" in facts and _gateways_run(lab):
+    if design.object_store and "pools" in facts and _gateways_run(design, hosts):
         facts.add("gateways")
         try:
             keys = has_s3_keys(lab.identity, design)
@@ -133,11 +145,9 @@ def _file_system_is_there(ceph: CephSession, design: Design) -> bool:
     return bool(layout["pool"] == wanted.data_pools[-1])
 
 
-def _gateways_run(lab: Lab) -> bool:
-    programs = {
-        (program.host, program.name): program.running for host in lab.hosts() for program in host.programs
-    }
+def _gateways_run(design: Design, hosts: Sequence[HostStatus]) -> bool:
+    programs = {(program.host, program.name): program.running for host in hosts for program in host.programs}
     return all(
         programs.get((host.name, f"rgw.{daemon.id}"), False)
-        for host, daemon in lab.design.with_daemon(DaemonKind.RGW)
+        for host, daemon in design.with_daemon(DaemonKind.RGW)
     )

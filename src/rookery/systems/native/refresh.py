@@ -14,7 +14,7 @@ from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.attach import attach_file
 from rookery.drivers.machine.files import read_users, write_files
 from rookery.files import NOT_TOLD
-from rookery.projections.native.server import server_parts
+from rookery.projections.native.server import server_parts, server_programs
 from rookery.systems.lab.drives import ensure_drive
 from rookery.systems.lab.paths import ServerPaths
 from rookery.systems.lab.roots import digests, note_laid, read_laid
@@ -62,6 +62,11 @@ def refresh_server(
     wait_awake(host.name, pid, report)  # whoever started it may have been killed before it was
     supervisor = Supervisor(pid)
     started = set(supervisor.adopt())
+    kept = kept_running(design, host)
+    for state in supervisor.programs():
+        if state.was_stopped and state.name in kept:
+            report(f"{state.name}, which was stopped")
+            supervisor.start(state.name)
     for part in server_parts(design, host, fsid=identity["fsid"]):
         if any(file.path in changed for file in part.files):
             for program in part.programs:
@@ -70,6 +75,11 @@ def refresh_server(
     if _CEPH_CONF in changed:
         _set_memory(host, supervisor, execute)
     note_laid(place, after)
+
+
+def kept_running(design: Design, host: Host) -> frozenset[str]:
+    """Return the programs that run for as long as their server does; others wait for storage first."""
+    return frozenset(program.name for program in server_programs(design, host) if not program.gated)
 
 
 def _missing_drives(host: Host, pid: int) -> tuple[Drive, ...]:

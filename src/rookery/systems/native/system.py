@@ -19,6 +19,8 @@ from rookery.errors import RookeryError
 from rookery.plan.native import plan_native
 from rookery.plan.step import Observation, Step
 from rookery.projections.native.server import program_name
+from rookery.systems.faults import Faults
+from rookery.systems.lab.faults import lab_breakers
 from rookery.systems.lab.networks import ensure_network
 from rookery.systems.lab.preflight import require_lab_root
 from rookery.systems.lab.removal import LabRemoval, lab_removal
@@ -27,6 +29,7 @@ from rookery.systems.load import Run
 from rookery.systems.native import ceph_setup, objects
 from rookery.systems.native.applications import Applications
 from rookery.systems.native.drift import find_drift
+from rookery.systems.native.faults import program_breakers
 from rookery.systems.native.identity import ensure_identity, keep_secrets
 from rookery.systems.native.lab import Lab
 from rookery.systems.native.load import LoadContainer
@@ -190,6 +193,11 @@ class NativeSystem:
     def removal(self) -> LabRemoval:
         return lab_removal(self.design)
 
+    @property
+    def faults(self) -> Faults:
+        servers = lab_breakers(self.design, self.lab.paths, self.lab.runc, self._power_on)
+        return Faults(self.design, {**servers, **program_breakers(self.lab)})
+
     def listeners(self) -> tuple[Listener, ...]:
         names = {self.lab.paths.container(host.name): host.name for host in self.design.hosts}
         return tuple(
@@ -235,11 +243,20 @@ class NativeSystem:
             report=report,
         )
 
-    def _start_gateways(self, report: Report) -> None:
-        """Hand the gateways their keys, start them, and wait until each answers."""
+    def _power_on(self, name: str, report: Report) -> None:
+        """Start a server with all that ran on it; what waits for storage does not start by itself."""
+        self._start(name, report)
+        self._start_gateways(report, only=name)
+        self.applications.resume(name, report)
+
+    def _start_gateways(self, report: Report, *, only: str = "") -> None:
+        """Hand the gateways their keys, start them, and wait until each answers; `only` those of one host."""
+        every = self.design.with_daemon(DaemonKind.RGW)
+        gateways = [(host, daemon) for host, daemon in every if only in ("", host.name)]
+        if not gateways:
+            return
         users = read_users(image_root())
         pids = self.lab.runc.running()
-        gateways = self.design.with_daemon(DaemonKind.RGW)
         for host, daemon in gateways:
             write_files(
                 self.lab.paths.server(host.name).root,

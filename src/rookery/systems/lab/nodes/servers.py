@@ -19,6 +19,8 @@ from rookery.plan.lab_nodes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER, lab
 from rookery.plan.step import Step
 from rookery.projections.kubernetes.bootstrap.kubeadm import system_reserved
 from rookery.projections.kubernetes.sources import node_repositories, repository_path
+from rookery.systems.faults import Breaker, FaultKind, PowerOn
+from rookery.systems.lab.faults import lab_breakers
 from rookery.systems.lab.memory import cgroup_memory
 from rookery.systems.lab.networks import ensure_network, host_cables
 from rookery.systems.lab.nodes import machines
@@ -83,7 +85,8 @@ class LabServers:
             yield from self._images_there()
         names = frozenset(network.namespace_names())
         connected = [host for host in self._design.hosts if self._is_connected(host, names)]
-        if len(connected) == len(self._design.hosts):
+        cables = [one.outside for host in connected for one in host_cables(self._design, self.paths, host)]
+        if len(connected) == len(self._design.hosts) and all(map(network.is_on, cables)):
             yield NETWORK
         running = self.runc.running()
         there = [host for host in connected if self.paths.container(host.name) in running]
@@ -137,8 +140,12 @@ class LabServers:
         cut_power(self.runc, self.paths.container(host))
 
     def power_on(self, host: str, report: Report) -> None:
-        if self.paths.container(host) not in self.runc.running():
+        # What it runs by is noted last: one that has nothing was never started to the end.
+        if self.paths.container(host) not in self.runc.running() or not self.paths.server(host).laid.exists():
             self._start(self._design.host(host), report)
+
+    def breakers(self, back: PowerOn) -> Mapping[FaultKind, Breaker]:
+        return lab_breakers(self._design, self.paths, self.runc, back)
 
     def removal(self, *, noted: Path) -> Removal:
         return lab_removal(self._design, noted=noted)
