@@ -26,15 +26,16 @@ from typing import Any
 import harness
 from harness import FailedError, Row
 from lab import GIB, lab_memory, show
-from rookery.drivers.containers.runc import Runc
 from rookery.drivers.kubernetes.playbook import run_playbook
 from rookery.drivers.machine import krbd
 from rookery.plan.kubernetes import cluster_steps
 from rookery.plan.lab_nodes import lab_node_steps
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.placed import placed_items
+from rookery.run.systems import find_system
+from rookery.run.workspace import open_running
+from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.kubernetes.paths import ClusterPaths
-from rookery.systems.lab.paths import LabPaths
 
 LIMIT = 1800.0  # seconds for one command; past them something hangs
 SPEC = f"{harness.SPEC}platform: kubernetes\n"
@@ -54,8 +55,9 @@ def bring_up(spec: Path, mirror: Path) -> dict[str, Any]:
 
 def lose(host: str) -> None:
     """Take a server's power."""
-    paths = LabPaths(name=harness.NAME)
-    Runc(paths.runc_state).delete(paths.container(host))
+    system = find_system(open_running(harness.NAME).design)
+    system.faults.begin(Fault(kind=FaultKind.POWER, host=host))
+    system.close()
 
 
 def played(*, staying: bool) -> float:

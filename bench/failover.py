@@ -11,8 +11,6 @@ Run as root: PYTHONPATH=src python bench/failover.py [--rounds 6] [--json] [--re
 
 from __future__ import annotations
 
-import os
-import signal
 import statistics
 import sys
 import time
@@ -24,6 +22,7 @@ from harness import FailedError, Row
 from rookery.apps.database.patroni import LOOP
 from rookery.drivers.clients.ledger import Account, Ledger
 from rookery.run.workspace import open_running
+from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 
 LIMIT = 20.0
@@ -47,7 +46,7 @@ def lose_primary(system: NativeSystem, *, number: int, rounds: int) -> Account:
         until(lambda: ledger.acknowledged > 50, "the first rows")
         time.sleep(LOOP * number / rounds)
         before = ledger.acknowledged
-        os.kill(system.lab.runc.running()[system.lab.paths.container(primary)], signal.SIGKILL)
+        system.faults.begin(Fault(kind=FaultKind.POWER, host=primary))
         until(lambda: ledger.acknowledged > before + 50, "rows after the loss")
     return ledger.account()
 

@@ -2,11 +2,11 @@
 
 How: a viewer reads the live playlist through the edges five times a second. On the administration host a
 new client, twice a second, asks for the object of the channel's lock: it is answered when, and only when,
-the object's PG is active, whatever the managers know. A storage node is lost (its first process is killed,
-as a power cut would end it) or hangs (`runc pause`: its connections stay and are silent). What counts is
-the end of the longest standstill against the moment when the lock's PG was active again for the last time
-before it. Losses go round all storage nodes; what hangs is the node that leads the lock's object. Between
-rounds the node is brought back and the cluster is healthy again, the viewer reading on.
+the object's PG is active, whatever the managers know. A storage node is lost (its power is cut) or hangs
+(frozen: its connections stay and are silent). What counts is the end of the longest standstill against the
+moment when the lock's PG was active again for the last time before it. Losses go round all storage nodes;
+what hangs is the node that leads the lock's object. Between rounds the node is brought back and the cluster
+is healthy again, the viewer reading on.
 
 Run as root: PYTHONPATH=src python bench/live.py [--losses 20] [--hangs 5] [--system NAME] [--json] [--record]
 """
@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import re
-import signal
 import statistics
 import subprocess
 import sys
@@ -30,17 +28,18 @@ import harness
 from harness import FailedError, Row
 from rookery.design.model import DaemonKind
 from rookery.drivers.clients.http import Browser
-from rookery.drivers.machine.process import run
 from rookery.plan.step import Step
 from rookery.run.engine import apply_steps
 from rookery.run.prepared import steps_left
 from rookery.run.workspace import open_running
+from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 
 AIM = 15.0  # seconds from the lock's PG being active
 PATIENCE = 150.0  # seconds; a channel that stands still for longer does so for good
 SETTLES = 20.0  # seconds that a fault is left alone at least: what follows from it comes later
 SPEC = f"{harness.SPEC}apps: {{database: null, catalogue: null}}\n"
+FAULTS = {"loss": FaultKind.POWER, "hang": FaultKind.HANG}
 _SEQUENCE = re.compile(rb"#EXT-X-MEDIA-SEQUENCE:(\d+)")
 # Each try is a client of its own: no map of an earlier one, no connection that might be silent.
 PROBE = """
@@ -188,18 +187,13 @@ def until_well(watch: Watch, since: float, least: float) -> None:
 
 def suffer(system: NativeSystem, watch: Watch, kind: str, host: str) -> Round:
     """One fault and its end."""
-    container = system.lab.paths.container(host)
-    base = ("runc", "--root", str(system.lab.runc.state))
     began = time.monotonic()
-    if kind == "loss":
-        os.kill(system.lab.runc.running()[container], signal.SIGKILL)
-    else:
-        run((*base, "pause", container))
+    begun = system.faults.begin(Fault(kind=FAULTS[kind], host=host))
     try:
         until_well(watch, began, SETTLES if kind == "loss" else 2 * SETTLES)
     finally:
         if kind == "hang":
-            run((*base, "resume", container))
+            begun.heal()
     apply_steps(steps_left(system), system.apply, _Quiet())
     back = time.monotonic()
     until_well(watch, back, 6.0)

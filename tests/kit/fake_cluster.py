@@ -130,6 +130,19 @@ class FakeKubectl(Kubectl):
         labels = node["metadata"].setdefault("labels", {})
         labels |= dict(word.split("=", 1) for word in words[2:] if "=" in word)
 
+    def _annotate(self, words: list[str], namespace: str, _stdin: str) -> None:
+        notes = self.objects[kind_of(words[0]), namespace, words[1]]["metadata"].setdefault("annotations", {})
+        for word in words[2:]:
+            name, given, value = word.partition("=")
+            if given:
+                notes[name] = value
+            elif not name.startswith("--"):
+                notes.pop(name.removesuffix("-"), None)
+
+    def _scale(self, words: list[str], namespace: str, _stdin: str) -> None:
+        count = int(words[2].removeprefix("--replicas="))
+        self.objects[kind_of(words[0]), namespace, words[1]]["spec"]["replicas"] = count
+
     def _taint(self, words: list[str], namespace: str, _stdin: str) -> None:
         node = self.objects[kind_of(words[0]), namespace, words[1]]
         key, _, effect = words[2].partition("=:")

@@ -7,6 +7,7 @@ playbooks make of such servers, `test_bootstrap` shows.
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ import pytest
 from rookery.drivers.machine import loop
 from rookery.drivers.machine.files import remove_tree
 from rookery.plan.lab_nodes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER
+from rookery.systems.faults import Fault, FaultKind, Faults
 from rookery.systems.lab.leftovers import take_down
 from rookery.systems.lab.nodes.root import image_root
 from rookery.systems.lab.nodes.servers import LabServers
@@ -51,6 +53,7 @@ class Lab:
     def __init__(self, servers: LabServers, folder: Path) -> None:
         self.servers = servers
         self.folder = folder
+        self.faults = Faults(DESIGN, servers.breakers(servers.power_on))
 
     def apply(self, *ids: str) -> None:
         steps = {step.id: step for step in self.servers.steps()}
@@ -135,18 +138,60 @@ def test_the_load_balancer_answers_and_knows_that_nobody_is_there(lab: Lab) -> N
 def test_a_server_that_lost_power_comes_back_with_what_was_written(lab: Lab) -> None:
     lab.run("storage-k", "sh", "-c", "echo kept > /etc/kept; echo more > /var/lib/kubelet/kept; sync")
     card = lab.run("storage-k", "cat", "/sys/class/net/eth0/address")
-    lab.servers.power_off("storage-k")
+    lost = lab.faults.begin(Fault(kind=FaultKind.POWER, host="storage-k"))
     assert lab.servers.began()["storage-k"] is None
     assert f"{SERVER}:storage-k" not in set(lab.servers.facts())
     lab.servers.power_off("storage-k")
-    lab.servers.power_on("storage-k", quiet)
+    assert [found.fault for found in lab.faults.begun()] == [lost.fault]
+    lost.heal()
     began = lab.servers.began()
-    lab.servers.power_on("storage-k", quiet)
+    lost.heal()
     assert lab.servers.began() == began, "one that runs goes on"
+    assert lab.faults.begun() == ()
     assert lab.run("storage-k", "cat", "/etc/kept", "/var/lib/kubelet/kept") == "kept\nmore\n"
     assert f"{SERVER}:storage-k" in set(lab.servers.facts())
     # Whoever spoke with it before finds it at once.
     assert lab.run("storage-k", "cat", "/sys/class/net/eth0/address") == card
+
+
+def test_a_server_that_hangs_or_is_cut_off_is_itself_again(lab: Lab) -> None:
+    address = DESIGN.host("storage-k").address
+    before, began = addresses(lab), lab.servers.began()
+    for kind in (FaultKind.HANG, FaultKind.CUT):
+        lost = lab.faults.begin(Fault(kind=kind, host="storage-k"))
+        with pytest.raises(OSError, match="timed out"):
+            logged_in(address)
+        assert [found.fault for found in lab.faults.begun()] == [lost.fault]
+        # Nothing of it has to be started again.
+        assert f"{SERVER}:storage-k" in set(lab.servers.facts())
+        assert (NETWORK in set(lab.servers.facts())) == (kind is FaultKind.HANG)
+        lost.heal()
+        lost.heal()
+        assert logged_in(address).startswith(b"SSH-2.0")
+        assert lab.faults.begun() == ()
+    assert lab.servers.began() == began
+    assert addresses(lab) == before
+
+
+def addresses(lab: Lab) -> str:
+    """Return a server's addresses and ways out."""
+    return "".join(lab.run("storage-k", "ip", "-4", *words) for words in (("addr",), ("route",)))
+
+
+def logged_in(address: str) -> bytes:
+    """Return what a server says to whoever wants to log in; OSError where it says nothing for 3 s."""
+    with socket.create_connection((address, 22), timeout=3) as there:
+        return there.recv(64)
+
+
+def test_a_frozen_server_loses_its_power_as_well(lab: Lab) -> None:
+    hangs = lab.faults.begin(Fault(kind=FaultKind.HANG, host="worker-a"))
+    lost = lab.faults.begin(Fault(kind=FaultKind.POWER, host="worker-a"))
+    assert [found.fault.kind for found in lab.faults.begun()] == [FaultKind.POWER]
+    assert lab.faults.can(hangs.fault) == "it does not run"
+    hangs.heal()
+    lost.heal()
+    assert lab.run("worker-a", "hostname") == "worker-a\n"
 
 
 def test_nothing_is_left(lab: Lab) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +16,7 @@ from rookery.run.engine import apply_steps
 from rookery.run.prepared import steps_left
 from rookery.run.state import read_state
 from rookery.run.workspace import open_running
+from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 from tests.kit.lab_table import LABS
 from tests.kit.labs import Lab, rookery, write_spec
@@ -42,10 +42,6 @@ def primary(system: NativeSystem) -> str:
     return next((member.name for member in system.members() if member.is_primary), "")
 
 
-def kill_server(system: NativeSystem, host: str) -> None:
-    os.kill(system.lab.runc.running()[system.lab.paths.container(host)], signal.SIGKILL)
-
-
 def until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + LIMIT
     while not condition():
@@ -58,7 +54,7 @@ def test_losing_the_primarys_host_under_writes_loses_no_acknowledged_row(system:
     with Ledger(system.database_door("load"), "host-lost") as ledger:
         until(lambda: ledger.acknowledged > 50, "the first rows")
         before = ledger.acknowledged
-        kill_server(system, old)
+        system.faults.begin(Fault(kind=FaultKind.POWER, host=old))
         until(lambda: ledger.acknowledged > before + 50, "rows after the loss")
     account = ledger.account()
     assert account.lost == ()
@@ -71,7 +67,14 @@ def test_a_killed_postgres_comes_back_with_all_that_was_acknowledged(system: Nat
     with Ledger(system.database_door("load"), "process-killed") as ledger:
         until(lambda: ledger.acknowledged > 50, "the first rows")
         before = ledger.acknowledged
-        system.execute(primary(system), ("pkill", "-KILL", "-x", "postgres"))
+        system.faults.begin(
+            Fault(
+                kind=FaultKind.KILL,
+                host=primary(system),
+                program="database-postgres",
+                parameters=(("processes", "postgres"),),
+            )
+        )
         until(lambda: ledger.acknowledged > before + 50, "rows after the kill")
     assert ledger.account().lost == ()
 

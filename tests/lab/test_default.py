@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from rookery.drivers.clients.http import Browser
+from rookery.run.workspace import open_running
+from rookery.systems.faults import Fault, FaultKind, Faults
 from rookery.systems.lab.paths import LabPaths
+from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import Lab, rookery
 
 pytestmark = pytest.mark.on("default")
@@ -88,6 +92,13 @@ def test_up_again_finds_nothing_broken_and_is_quick_about_it(lab: Lab) -> None:
     assert {step["step"] for step in done.data["steps"]} == always
 
 
+@pytest.fixture
+def faults(lab: Lab) -> Iterator[Faults]:
+    system = NativeSystem(open_running(lab.name).design)
+    yield system.faults
+    system.close()
+
+
 # One program of each kind that a system has several of.
 VICTIMS = (
     ("storage-k", "osd.0"),
@@ -99,7 +110,7 @@ VICTIMS = (
 )
 
 
-def test_killed_programs_come_back(lab: Lab) -> None:
+def test_killed_programs_come_back(lab: Lab, faults: Faults) -> None:
     def pid(victim: tuple[str, str]) -> int:
         host, program = victim
         answer = rookery(
@@ -109,21 +120,20 @@ def test_killed_programs_come_back(lab: Lab) -> None:
 
     before = {victim: pid(victim) for victim in VICTIMS}
     assert 0 not in before.values()
-    for (host, _), number in before.items():
-        assert rookery("shell", host, "--system", lab.name, "--", "kill", "-KILL", str(number)).code == 0
+    for host, program in VICTIMS:
+        faults.begin(Fault(kind=FaultKind.KILL, host=host, program=program))
     for victim, number in before.items():
         assert until(lambda v=victim, n=number: pid(v) not in (0, n)), f"{victim} did not come back"  # type: ignore[misc]
     assert until(lambda: rookery("status", lab.name).code == 0), "the system did not recover"
 
 
-def test_a_lost_server_fails_verification_and_up_brings_it_back_with_its_data(lab: Lab) -> None:
+def test_a_lost_server_fails_verification_and_up_brings_it_back_with_its_data(
+    lab: Lab, faults: Faults
+) -> None:
     """A storage node's power is cut: its drives are kept, and so is what was on them."""
-    from rookery.drivers.containers.runc import Runc
-
-    paths = LabPaths(name=lab.name)
     shell = ("shell", "cp-1", "--system", lab.name, "--")
     assert rookery(*shell, "rados", "-p", "block", "put", "kept", "/etc/hosts").code == 0
-    Runc(paths.runc_state).delete(paths.container("storage-n"))
+    faults.begin(Fault(kind=FaultKind.POWER, host="storage-n"))
     broken = rookery("verify", lab.name, "--output", "json")
     assert broken.code == 4
     failed = {check["name"] for check in broken.data["checks"] if check["outcome"] == "fail"}
@@ -133,22 +143,15 @@ def test_a_lost_server_fails_verification_and_up_brings_it_back_with_its_data(la
     assert rookery(*shell, "rados", "-p", "block", "stat", "kept").code == 0
 
 
-def test_the_site_is_served_from_the_edges_while_every_gateway_is_gone(lab: Lab) -> None:
-    browser = Browser(lab.ca)
-    assert browser.get(lab.url).status == 200
-    hosts = ("storage-k", "storage-n")
-    try:
-        for host in hosts:
-            argv = ("shell", host, "--system", lab.name, "--", "supervisorctl", "stop", f"rgw.{host}")
-            assert rookery(*argv).code == 0
+def test_the_site_is_served_from_the_edges_while_every_gateway_is_gone(lab: Lab, faults: Faults) -> None:
+    with Browser(lab.ca) as browser, ExitStack() as gone:
+        assert browser.get(lab.url).status == 200
+        for host in ("storage-k", "storage-n"):
+            gone.enter_context(faults.begin(Fault(kind=FaultKind.STOP, host=host, program=f"rgw.{host}")))
         answers = [browser.get(lab.url).status for _ in range(10)]
         assert answers == [200] * 10
         down = rookery("verify", lab.name, "--output", "json")
         assert down.code == 4
-    finally:
-        for host in hosts:
-            rookery("shell", host, "--system", lab.name, "--", "supervisorctl", "start", f"rgw.{host}")
-        browser.close()
 
 
 def test_the_site_has_the_design_as_a_document_that_may_carry_its_style(lab: Lab) -> None:

@@ -6,7 +6,6 @@ For how long it stands still is measured in bench/live.py; here it is bounded ge
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 
@@ -15,6 +14,7 @@ import pytest
 from rookery.design.model import DaemonKind
 from rookery.drivers.clients.http import Browser
 from rookery.run.workspace import open_running
+from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import Lab, rookery
 
@@ -60,11 +60,8 @@ def lock_leader(system: NativeSystem) -> str:
 
 def test_it_moves_again_while_the_node_that_leads_its_lock_hangs(lab: Lab, system: NativeSystem) -> None:
     host = lock_leader(system)
-    container = system.lab.paths.container(host)
-    base = ("runc", "--root", str(system.lab.runc.state))
     assert moves(lab, segments=1)
-    subprocess.run((*base, "pause", container), check=True, timeout=30)
-    try:
+    with system.faults.begin(Fault(kind=FaultKind.HANG, host=host)):
         told = rookery("status", lab.name, "--output", "json")
         assert told.code == 1
         assert {seen["name"]: seen["trouble"] for seen in told.data["hosts"] if seen["trouble"]} == {
@@ -72,14 +69,12 @@ def test_it_moves_again_while_the_node_that_leads_its_lock_hangs(lab: Lab, syste
         }
         # What was listed before is still handed out: more than that are new ones.
         assert moves(lab, segments=8)
-    finally:
-        subprocess.run((*base, "resume", container), check=True, timeout=30)
     up = rookery("up", str(lab.spec), "--output", "json")
     assert up.code == 0, up.trouble
 
 
 def test_it_moves_again_after_the_node_that_leads_its_lock_was_lost(lab: Lab, system: NativeSystem) -> None:
-    system.lab.runc.delete(system.lab.paths.container(lock_leader(system)))
+    system.faults.begin(Fault(kind=FaultKind.POWER, host=lock_leader(system)))
     assert moves(lab, segments=8)
     up = rookery("up", str(lab.spec), "--output", "json")
     assert up.code == 0, up.trouble

@@ -13,6 +13,7 @@ import pytest
 
 from rookery.design.model import DaemonKind
 from rookery.run.workspace import open_running
+from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import Lab, rookery
 
@@ -50,13 +51,10 @@ def lose(lab: Lab, system: NativeSystem, host: str, program: str) -> tuple[int, 
     """Kill a program with all its processes, keep it down, bring it back; return what viewers met meanwhile:
     requests, errors and their texts."""
     before = kinds(lab)
-    script = f'kill -KILL -- "-$(supervisorctl pid {program})"; supervisorctl stop {program}'
-    system.execute(host, ("sh", "-c", script))
-    try:
+    killed = Fault(kind=FaultKind.STOP, host=host, program=program, parameters=(("how", "killed"),))
+    with system.faults.begin(killed):
         time.sleep(DOWN)
         after = kinds(lab)
-    finally:
-        system.execute(host, ("supervisorctl", "start", program))
     requests = sum(after[name][0] - before[name][0] for name in after)
     errors = sum(after[name][1] - before[name][1] for name in after)
     return requests, errors, {name: texts for name, (_, _, texts) in after.items() if texts}

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from rookery.design.model import Host
 from rookery.drivers.containers.supervisor import ProgramState, Supervisor
 from rookery.drivers.machine.waiting import Look, wait_for
+from rookery.errors import RookeryError
 from rookery.projections.native.server import server_programs
 from rookery.systems.faults import Breaker, Fault, FaultKind
 from rookery.systems.native.lab import Lab
+from rookery.systems.native.looks import process_state
 from rookery.systems.protocol import Report
 
 _OFF, _SILENT = "its server does not run", "its server's supervisor does not answer"
+_DEAD = ("", "Z", "X")  # as the kernel says it of a process that ended
 _ANSWER_LIMIT = 2.5  # seconds; one that is well answers in milliseconds
 _STOP_LIMIT = 30.0  # seconds; what does not end when it is asked to is killed after 10
 _START_LIMIT = 60.0  # seconds for a program to be counted as running
@@ -34,26 +37,31 @@ class _Programs:
         known = self._designed(self._lab.design.host(fault.host))
         if fault.program not in known:
             return f"{fault.host} has no such program, but {', '.join(known) or 'none'}"
-        supervisor = self._supervisor(fault.host, limit=_ANSWER_LIMIT)
-        if supervisor is None:
+        init = self._init(fault.host)
+        if init is None:
             return _OFF
         try:
-            state = self._state(supervisor, fault.program)
+            state = self._state(Supervisor(init, limit=_ANSWER_LIMIT), fault.program)
         except (OSError, http.client.HTTPException):
             return _SILENT
         return "" if state.state == "RUNNING" else f"it is {state.state.lower()}: {state.description}"
 
     def heal(self, fault: Fault, report: Report) -> None:
-        supervisor = self._supervisor(fault.host)
-        if supervisor is None:
+        init = self._init(fault.host)
+        if init is None:
             return  # with its server the program is gone, and comes back with it
-        supervisor.start(fault.program)
+        supervisor = Supervisor(init)
+        try:
+            supervisor.start(fault.program)
+        except (OSError, http.client.HTTPException):
+            raise RookeryError(f"{fault}: {_SILENT}", hint="Heal the server first.") from None
 
         def look() -> Look[bool]:
             state = self._state(supervisor, fault.program)
-            return Look(
-                seen=f"{state.state.lower()}: {state.description}", value=state.state == "RUNNING" or None
-            )
+            # Of one that was just killed a supervisor says for up to a second that it runs.
+            lives = state.state == "RUNNING" and process_state(init, state.pid) not in _DEAD
+            seen = f"{state.state.lower()}: {state.description}"
+            return Look(seen=seen, value=True if lives else None)
 
         wait_for(f"{fault.program} on {fault.host}", look, limit=_START_LIMIT, report=report)
 
@@ -66,16 +74,16 @@ class _Programs:
         self._lab.execute(fault.host, group if processes == "all" else ("pkill", "-KILL", "-x", processes))
 
     def _asked(self, fault: Fault) -> Supervisor:
-        supervisor = self._supervisor(fault.host)
-        assert supervisor is not None, "there is an obstacle where its server does not run"
-        return supervisor
+        init = self._init(fault.host)
+        assert init is not None, "there is an obstacle where its server does not run"
+        return Supervisor(init, limit=_STOP_LIMIT)
 
-    def _supervisor(self, host: str, *, limit: float = _STOP_LIMIT) -> Supervisor | None:
-        pid = self._lab.runc.running().get(self._lab.paths.container(host))
-        return None if pid is None else Supervisor(pid, limit=limit)
+    def _init(self, host: str) -> int | None:
+        return self._lab.runc.running().get(self._lab.paths.container(host))
 
     def _state(self, supervisor: Supervisor, program: str) -> ProgramState:
-        return next(state for state in supervisor.programs() if state.name == program)
+        lacking = ProgramState(name=program, state="UNKNOWN", pid=0, description="its supervisor lacks it")
+        return next((state for state in supervisor.programs() if state.name == program), lacking)
 
     def _designed(self, host: Host) -> list[str]:
         return [program.name for program in server_programs(self._lab.design, host)]

@@ -92,16 +92,20 @@ def _programs(pid: int) -> Seen:
     return Seen(programs=tuple(_as_it_is(state, pid) for state in states))
 
 
+def process_state(init: int, pid: int) -> str:
+    """Return the letter that the kernel has for a process of a server (`S`, `T`, `Z`, ...), empty where there
+    is none; `init` is the server's first process on this machine."""
+    try:
+        text = Path(f"/proc/{init}/root/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[0]
+
+
 def _as_it_is(state: ProgramState, init: int) -> ProgramState:
     """A supervisor counts a program as running that was stopped by a signal and does nothing."""
     if state.state != "RUNNING":
         return state
-    try:
-        fields = Path(f"/proc/{init}/root/proc/{state.pid}/stat").read_text(
-            encoding="utf-8", errors="replace"
-        )
-    except OSError:
-        return state  # it ended meanwhile
-    if fields.rpartition(")")[2].split()[0] not in "Tt":
+    if process_state(init, state.pid) not in ("T", "t"):
         return state
     return replace(state, state="STOPPED", description="stopped by a signal (SIGCONT lets it go on)")
