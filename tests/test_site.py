@@ -21,7 +21,7 @@ from rookery.apps.cdn.site.pages.facts import (
 )
 from rookery.design.model import Design
 from rookery.files import File
-from rookery.web.markup import VOID, Html, element
+from rookery.markup.html import VOID, Html, element
 from tests.kit.sites import make, with_media
 
 SPECS = {

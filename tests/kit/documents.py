@@ -12,13 +12,13 @@ from pathlib import Path
 from rookery.apps.table import PLACERS, SETTINGS
 from rookery.design.build import build_design
 from rookery.design.checks import check_design
+from rookery.markup.html import VOID
 from rookery.prices.comparison import Judgement
 from rookery.projections.table import PROJECTIONS, RenderInput
 from rookery.run.journal import spec_digest
 from rookery.run.prices import shipped_book
 from rookery.spec.load import load_pattern, pattern_names, read_pattern
 from rookery.spec.parse import parse_spec
-from rookery.web.markup import VOID
 
 JUDGEMENT = Judgement(today=date(2026, 11, 23))
 NASTY = 'A <b>x</b> & "y" | *z* _u_ `t` [l](http://e.example) $m$ &amp; <script>alert(1)</script> # - \u202ex'

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 
+from rookery.markup.glyphs import mark
+from rookery.markup.html import Html, element, join
 from rookery.projections.document.blocks import (
     Bar,
     Block,
@@ -30,8 +32,6 @@ from rookery.projections.document.blocks import (
     Words,
     parts_of,
 )
-from rookery.web.glyphs import mark
-from rookery.web.markup import Html, element, join
 
 _FONT = "fonts/rookery-twig.woff2"
 _SVG_TAG = re.compile(r"<svg\b[^>]*>")

@@ -20,9 +20,9 @@ from rookery.apps.cdn.site.pages.facts import (
 from rookery.apps.cdn.site.pages.layout import Urls, page
 from rookery.design.model import Design, Frontend, Host, Role
 from rookery.design.stored import Pool
+from rookery.markup.glyphs import host_picture
+from rookery.markup.html import Html, code, element, facts, join, section, table
 from rookery.units import format_size
-from rookery.web.glyphs import host_picture
-from rookery.web.markup import Html, code, element, facts, join, section, table
 
 MOST_ROWS = 40  # hosts that a table lists one by one; more are listed by kind
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from rookery.apps.cdn.site.pages.facts import decimal_size, edge_cache, edges, name_range, number, plural
 from rookery.apps.cdn.site.pages.layout import Urls, page
 from rookery.design.model import DaemonKind, Design
-from rookery.web.markup import Html, code, element, join, section, table
+from rookery.markup.html import Html, code, element, join, section, table
 
 SCRIPT = "delivery.js"
 

@@ -22,8 +22,8 @@ from rookery.apps.cdn.site.pages.facts import (
 from rookery.apps.cdn.site.pages.layout import Urls, page
 from rookery.apps.cdn.site.pages.route import route_pictures
 from rookery.design.model import DaemonKind, Design
-from rookery.web.glyphs import tree
-from rookery.web.markup import Html, element, join, section
+from rookery.markup.glyphs import tree
+from rookery.markup.html import Html, element, join, section
 
 
 def render_home(design: Design, urls: Urls) -> Html:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from rookery.apps.cdn.site.pages.facts import streams
 from rookery.design.model import Design
-from rookery.web.glyphs import mark
-from rookery.web.markup import Html, element, join
+from rookery.markup.glyphs import mark
+from rookery.markup.html import Html, element, join
 
 NAVIGATION = (
     ("/", "Overview"),

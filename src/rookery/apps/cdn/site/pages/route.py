@@ -21,7 +21,7 @@ from rookery.apps.cdn.site.pages.facts import (
 )
 from rookery.design.model import DaemonKind, Design, Host
 from rookery.design.pools import RGW_ZONE, ROOK_ZONE
-from rookery.web.markup import Html, element, join
+from rookery.markup.html import Html, element, join
 
 MOST = 4  # nodes of one stage that are drawn; the rest are counted
 Point = tuple[float, float]

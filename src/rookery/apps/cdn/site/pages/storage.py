@@ -23,8 +23,8 @@ from rookery.apps.cdn.site.pages.facts import (
 from rookery.apps.cdn.site.pages.layout import Urls, page
 from rookery.design.model import DaemonKind, Design, Host
 from rookery.design.stored import Pool
-from rookery.web.glyphs import MOST_NESTS, tree
-from rookery.web.markup import Html, code, element, facts, join, section, table
+from rookery.markup.glyphs import MOST_NESTS, tree
+from rookery.markup.html import Html, code, element, facts, join, section, table
 
 _PARTS = (
     ("usable", "Usable", "what users can store"),

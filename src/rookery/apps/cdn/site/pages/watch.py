@@ -11,8 +11,8 @@ from __future__ import annotations
 from rookery.apps.cdn.site.pages.facts import has_catalogue, has_channel
 from rookery.apps.cdn.site.pages.layout import Urls, page
 from rookery.design.model import Design
-from rookery.web.glyphs import tree
-from rookery.web.markup import Html, code, element, join, section
+from rookery.markup.glyphs import tree
+from rookery.markup.html import Html, code, element, join, section
 
 SCRIPT = "player.js"
 NEEDS = ("watch.css", "hls.min.js", "readout.js")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rookery.design.model import Host, Role
-from rookery.web.markup import Html, element, join
+from rookery.markup.html import Html, element, join
 
 # Where the nests sit in a tree of 160 x 190 units, by their number; more than six are not drawn.
 _NESTS: dict[int, tuple[tuple[float, float], ...]] = {
