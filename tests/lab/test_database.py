@@ -63,6 +63,17 @@ def test_losing_the_primarys_host_under_writes_loses_no_acknowledged_row(system:
     assert primary(system) not in ("", old)
 
 
+def test_after_all_servers_lost_power_at_once_every_instance_follows(system: NativeSystem) -> None:
+    """Whoever was ahead of the next primary with what nobody else had is rewound."""
+    with Ledger(system.database_door("load"), "all-lost") as ledger:
+        until(lambda: ledger.acknowledged > 50, "the first rows")
+        for host in system.design.hosts:
+            system.faults.begin(Fault(kind=FaultKind.POWER, host=host.name))
+    apply_steps(steps_left(system), system.apply, Listener())
+    until(lambda: sum(member.follows for member in system.members()) == 1, "the other instance to follow")
+    assert ledger.account().lost == ()
+
+
 def test_a_killed_postgres_comes_back_with_all_that_was_acknowledged(system: NativeSystem) -> None:
     with Ledger(system.database_door("load"), "process-killed") as ledger:
         until(lambda: ledger.acknowledged > 50, "the first rows")
