@@ -66,6 +66,8 @@ def replica_reads(subject: Subject) -> Evidence:
                 time.sleep(0.001)
             behind = (time.monotonic() - began) * 1000
     refusal = _refused(door, "CREATE TABLE not_here (n int)")
+    if refusal is not None and not refusal.state:
+        return not_observed(f"{host} went away while it was asked to write: {refusal.what}")
     good = refusal is not None and refusal.state == _READ_ONLY
     seen = f"{host}, {behind:.0f} ms behind, refuses to write"
     return judged(good, seen if good else f"a write on a replica: {refusal.what if refusal else 'accepted'}")

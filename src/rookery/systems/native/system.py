@@ -11,7 +11,7 @@ from pathlib import Path
 from rookery.design.model import DaemonKind, Design
 from rookery.drivers.ceph.session import CephSession
 from rookery.drivers.clients.http import Browser
-from rookery.drivers.clients.postgres import Door
+from rookery.drivers.clients.postgres import DatabaseError, Door, query
 from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.files import read_users, write_files, write_whole
 from rookery.drivers.machine.waiting import Look, wait_for
@@ -270,8 +270,23 @@ class NativeSystem:
         self._wait_answers("the S3 gateways", urls, report)
 
     def _wait_frontends(self, report: Report) -> None:
-        urls = [endpoint.url for endpoint in self.endpoints() if endpoint.url.startswith("https:")]
+        """Wait until each service answers through the load balancer, which looks at what is behind it too."""
+        endpoints = self.endpoints()
+        urls = [endpoint.url for endpoint in endpoints if endpoint.url.startswith("https:")]
         self._wait_answers("the services", urls, report)
+        databases = [endpoint.name for endpoint in endpoints if endpoint.name.startswith("database")]
+        if databases:
+            wait_for(
+                "the database's ports", lambda: self._databases(databases), limit=_ANSWER_LIMIT, report=report
+            )
+
+    def _databases(self, names: Sequence[str]) -> Look[bool]:
+        for name in names:
+            try:
+                query(self.database_door("load", reads=name != "database"), "SELECT 1")
+            except DatabaseError as error:
+                return Look(seen=f"{name}: {error.what}")
+        return Look(seen="all answer", value=True)
 
     def _wait_answers(self, what: str, urls: Sequence[str], report: Report) -> None:
         """Wait until each URL answers with what a visitor may get (a bucket's listing may be denied)."""
