@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from tests.kit import slowest
 from tests.kit.lab_table import worker_of
 
 if TYPE_CHECKING:
@@ -20,6 +22,15 @@ if TYPE_CHECKING:
     from tests.kit.postgres import Postgres
 
 LAB = Path(__file__).parent / "lab"
+_BEGAN = pytest.StashKey[float]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slowest-to", metavar="PAGE", help="write the slowest tests of this run into a page")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[_BEGAN] = time.monotonic()
 
 
 def pytest_configure() -> None:
@@ -85,6 +96,28 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("not run on this machine")
     for reason, count in sorted(counts.items()):
         terminalreporter.line(f"{count} {'test' if count == 1 else 'tests'}: {reason}")
+    if page := terminalreporter.config.option.slowest_to:
+        _write_slowest(terminalreporter, Path(page))
+
+
+def _write_slowest(terminalreporter: pytest.TerminalReporter, page: Path) -> None:
+    """Write what each part of each test took into a page that may have figures of other tests."""
+    config = terminalreporter.config
+    reports = [one for kind in terminalreporter.stats.values() for one in kind]
+    run = slowest.Run(
+        day=time.strftime("%Y-%m-%d"),
+        machine=slowest.this_machine(),
+        workers=len({one.node for one in reports if hasattr(one, "node")}) or 1,
+        seconds=time.monotonic() - config.stash[_BEGAN],
+    )
+    paid = [
+        slowest.Paid(test=one.nodeid, part=one.when or "", seconds=one.duration)
+        for one in reports
+        if isinstance(one, pytest.TestReport)
+    ]
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    page.write_text(slowest.render_slowest(run, paid, before=before), encoding="utf-8")
+    terminalreporter.line(f"{page} is written")
 
 
 def _reasons(reports: list[pytest.TestReport]) -> Iterator[str]:

@@ -41,9 +41,10 @@ def test_a_reason_to_skip_is_said_once_with_what_to_do() -> None:
     assert lines[at + 1 : -1] == [said]
 
 
-def test_each_module_stays_with_one_worker() -> None:
-    modules = ["tests/test_examples.py", "tests/test_jobs.py", "tests/test_pools.py"]
-    lines = pytest_says("-v", "-n", "2", *modules)
+def test_each_module_stays_with_one_worker_and_what_it_takes_is_written(tmp_path: Path) -> None:
+    modules = ["tests/test_jobs.py", "tests/test_pools.py", "tests/test_primary.py"]
+    page = tmp_path / "page.md"
+    lines = pytest_says("-v", "-n", "2", f"--slowest-to={page}", *modules)
     workers: dict[str, set[str]] = defaultdict(set)
     for line in lines:
         worker, _, rest = line.partition(" ")
@@ -52,6 +53,10 @@ def test_each_module_stays_with_one_worker() -> None:
     assert sorted(workers) == modules
     assert {name: len(found) for name, found in workers.items()} == dict.fromkeys(workers, 1)
     assert set.union(*workers.values()) == {"[gw0]", "[gw1]"}
+    assert f"{page} is written" in lines
+    text = page.read_text(encoding="utf-8")
+    assert " tests in 2 workers, " in text
+    assert "| call | `test_pools.py::" in text
 
 
 def test_one_worker_has_most_labs_and_another_the_rest() -> None:

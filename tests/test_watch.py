@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator
 
 from tests.kit.sites import make, with_media
 from tests.kit.watching import Site, Watcher, chromium, make_media, missing, serve, until
@@ -37,14 +38,20 @@ def _site(media: Path) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture(name="watcher")
-def _watcher(browser: Browser, site: Site) -> Iterator[Watcher]:
-    """A visitor who has just come; nothing may go wrong that the test does not take note of."""
+@contextmanager
+def visitor(browser: Browser) -> Iterator[Watcher]:
+    """Somebody who has just come; nothing may go wrong that the test does not take note of."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     watcher = Watcher(page=context.new_page())
     yield watcher
     context.close()
     assert watcher.errors == []
+
+
+@pytest.fixture(name="watcher")
+def _watcher(browser: Browser, site: Site) -> Iterator[Watcher]:
+    with visitor(browser) as watcher:
+        yield watcher
 
 
 def arrive(watcher: Watcher, site: Site) -> None:
@@ -157,26 +164,49 @@ def test_the_live_channel_plays_and_is_no_play(watcher: Watcher, site: Site) -> 
     assert site.posts == []
 
 
-@pytest.mark.parametrize("how", ["in place", "anew", "after errors"])
-def test_the_live_channel_recovers_by_itself(watcher: Watcher, site: Site, how: str) -> None:
-    """Its encoder is lost for longer than the buffer lasts, and comes back in three ways."""
-    arrive(watcher, site)
-    choose(watcher, "The live channel")
-    assert watcher.plays_on(by=2)
-    page = watcher.page
-    site.channel.stop(gone=how == "after errors")
-    words = page.locator("[data-message]")
-    assert until(page, lambda: "has paused" in words.inner_text(), limit=30)
-    stood = watcher.video("currentTime")
-    page.wait_for_timeout(2000)
-    assert watcher.video("currentTime") == stood, "what was seen already is not shown again"
-    site.channel.go_on(anew=how == "anew")
-    assert watcher.plays_on(by=4, limit=30)
-    assert until(page, lambda: words.inner_text() == "")
-    if how == "after errors":
-        assert watcher.errors
-        assert all("502" in error for error in watcher.errors)
-        watcher.errors.clear()
+def test_the_live_channel_recovers_by_itself(browser: Browser, media: Path) -> None:
+    """Its encoder is lost for longer than the buffer lasts, and comes back in three ways: going on where it
+    was, anew, and after it answered with errors. Three visitors wait for that at the same time."""
+    with ExitStack() as stack:
+        found = {
+            how: (
+                stack.enter_context(serve(media, with_media(make()))),
+                stack.enter_context(visitor(browser)),
+            )
+            for how in ("in place", "anew", "after errors")
+        }
+        for site, watcher in found.values():
+            arrive(watcher, site)
+            choose(watcher, "The live channel")
+        for how, (site, watcher) in found.items():
+            assert watcher.plays_on(by=2), how
+            site.channel.stop(gone=how == "after errors")
+        stood = {how: paused_at(watcher) for how, (_, watcher) in found.items()}
+        found["anew"][1].page.wait_for_timeout(2000)
+        for how, (site, watcher) in found.items():
+            assert watcher.video("currentTime") == stood[how], "what was seen already is not shown again"
+            site.channel.go_on(anew=how == "anew")
+        for how, (_, watcher) in found.items():
+            assert watcher.plays_on(by=4, limit=30), how
+            assert is_silent(watcher), how
+        errors = found["after errors"][1].errors
+        assert errors
+        assert all("502" in error for error in errors)
+        errors.clear()
+
+
+def message(watcher: Watcher) -> Locator:
+    return watcher.page.locator("[data-message]")
+
+
+def is_silent(watcher: Watcher) -> bool:
+    return until(watcher.page, lambda: message(watcher).inner_text() == "")
+
+
+def paused_at(watcher: Watcher) -> float:
+    """Wait until the page says that the channel has paused, and return where it did."""
+    assert until(watcher.page, lambda: "has paused" in message(watcher).inner_text(), limit=30)
+    return watcher.video("currentTime")
 
 
 def test_without_the_catalogue_counts_are_hidden_and_playing_goes_on(watcher: Watcher, site: Site) -> None:

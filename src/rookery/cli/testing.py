@@ -47,6 +47,7 @@ _TYPES_LIMIT = 1200.0  # seconds; it takes one minute on two cores where nothing
 # them the others, which wait for the CPU (tests/conftest.py, decision 0032).
 _WORKERS = max(2, min(os.cpu_count() or 2, 4))
 _ALL_TESTS = ("-n", str(_WORKERS), "--durations", "25")
+_SLOWEST = _ROOT / "tests" / "slowest.md"
 
 
 @click.command(
@@ -54,9 +55,10 @@ _ALL_TESTS = ("-n", str(_WORKERS), "--durations", "25")
     short_help="Run everything that CI checks, in a checkout.",
 )
 @click.option("--kernel", is_flag=True, help="Run the tests that boot a kernel of their own.")
+@click.option("--slowest", is_flag=True, help="Write tests/slowest.md from what the tests take.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
-def test(launch: Launch | None, arguments: tuple[str, ...], *, kernel: bool) -> int:
+def test(launch: Launch | None, arguments: tuple[str, ...], *, kernel: bool, slowest: bool) -> int:
     """Run everything that CI checks, in a checkout; arguments go to pytest.
 
     \b
@@ -70,14 +72,15 @@ def test(launch: Launch | None, arguments: tuple[str, ...], *, kernel: bool) -> 
         raise NeedsRootError("tests start servers, which only root may")
     if kernel:
         arguments = ("-m", "kernel", "tests/kernel", "--durations=0", *arguments)
-    failed = _run_tests(arguments) if arguments else _run_everything()
+    more = (f"--slowest-to={_SLOWEST}",) if slowest else ()
+    failed = _run_tests((*more, *arguments)) if arguments else _run_everything(more)
     if failed:
         click.echo(f"failed: {', '.join(failed)}", err=True)
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
-def _run_everything() -> list[str]:
-    """Run every check and every test; return the names of what failed."""
+def _run_everything(more: tuple[str, ...]) -> list[str]:
+    """Run every check and every test, with `more` for pytest; return the names of what failed."""
     failed = []
     with _beside(_TYPES) as types:
         for check in _QUICK:
@@ -85,7 +88,7 @@ def _run_everything() -> list[str]:
             if subprocess.run((sys.executable, *check.argv), cwd=_ROOT, check=False).returncode != 0:
                 failed.append(check.name)
         _prepare_image()
-        failed += _run_tests(_ALL_TESTS)
+        failed += _run_tests((*_ALL_TESTS, *more))
         click.echo(f"--- {_TYPES.name}", err=True)
         if not types.passes():
             failed.append(_TYPES.name)
