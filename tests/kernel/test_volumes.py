@@ -31,16 +31,16 @@ apps:
   cdn: null
   streaming: null
   catalogue: null
-  database: {instances: 2}
+  database: {instances: 2, volume: VOLUME}
 """
 _DATA = "/var/lib/postgresql"
 # Seconds. What volumes may add to a `down`; the machine is one slow CPU, and the rest of it takes 3 to 6.
 _DOWN = 12
 
 
-def up(guest: Guest, pattern: str = "compact") -> None:
+def up(guest: Guest, pattern: str = "compact", *, volume: str = "10GB") -> None:
     """Bring the lab up; where that fails, with what its databases said last."""
-    guest.write("/root/spec.yaml", SPEC.replace("PATTERN", pattern))
+    guest.write("/root/spec.yaml", SPEC.replace("PATTERN", pattern).replace("VOLUME", volume))
     try:
         guest.rookery("up", "/root/spec.yaml", "--no-journal")
     except AssertionError as error:
@@ -165,6 +165,22 @@ def test_after_a_power_cut_up_brings_everything_back(guest: Guest) -> None:
     guest.boot()
     assert [line for line in remains(guest) if line != NAME] == []
     up(guest)
+    verified(guest)
+
+
+def test_a_volume_grows_while_it_is_used(guest: Guest) -> None:
+    """Then the lab goes, for no volume becomes smaller again."""
+    up(guest)
+    before = guest.run("cat /sys/bus/rbd/devices/*/size").stdout.split()
+    up(guest, volume="12GB")
+    assert (before, guest.run("cat /sys/bus/rbd/devices/*/size").stdout.split()) == (
+        ["10000000000"] * 2,
+        ["12000000000"] * 2,
+    )
+    whole = guest.run(
+        f"df --block-size=1 --output=size /proc/{inside(guest, volume_host(guest))}/root{_DATA}"
+    )
+    assert int(whole.stdout.split()[-1]) > 11_000_000_000
     verified(guest)
 
 
