@@ -18,6 +18,9 @@ from rookery.errors import MissingPackagesError, NeedsRootError, NotPossibleErro
 
 ROOT = Path(__file__).parents[1]
 AGAIN = (sys.executable, "-m", "rookery")
+# A user who is not root and reads this checkout wherever it lies, below a home that is closed, too.
+_READS = tuple(f"--{kind}-caps=+dac_read_search" for kind in ("inh", "ambient"))
+_USER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *_READS)
 
 
 class Asked:
@@ -147,13 +150,11 @@ def test_a_user_s_command_meets_sudo_once_it_is_known_to_need_it() -> None:
 
         def rookery(*words: str) -> subprocess.CompletedProcess[str]:
             return subprocess.run(
-                ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *AGAIN, *words),
+                (*_USER, *AGAIN, *words),
                 cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60,
             )  # fmt: skip
 
         asked = rookery("down", "mine")
-        if "Permission denied" in asked.stderr:
-            pytest.skip("another user has no way to the Python of this checkout")
         told = "--preserve-env=HCLOUD_TOKEN,PYTHONPATH,ROOKERY_HAD,ROOKERY_HOME,ROOKERY_LAUNCHER"
         assert asked.stdout == f"sudo {told} {' '.join(AGAIN)} down mine\n", asked.stderr
         assert asked.stderr == ""

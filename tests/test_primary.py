@@ -18,6 +18,15 @@ from rookery.systems.native.database import is_no_primary
         ),
         ("psql: error: ... FATAL:  the database system is not yet accepting connections", True),
         ("psql:<stdin>:9: FATAL:  terminating connection due to administrator command", True),
+        (
+            (
+                'psql: error: connection to server on socket "/var/run/postgresql/.s.PGSQL.5432" failed:'
+                " No such file or directory\n\tIs the server running locally and accepting connections on"
+                " that socket?\n"
+            ),
+            True,
+        ),
+        ("psql:<stdin>:9: server closed the connection unexpectedly", True),
         ('psql:<stdin>:3: ERROR:  syntax error at or near "ALTR"', False),
         ('psql:<stdin>:5: ERROR:  permission denied for table "titles"', False),
     ],

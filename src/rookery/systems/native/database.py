@@ -21,11 +21,14 @@ from rookery.units import format_size
 _PRIMARY_LIMIT = 120.0
 _REPLICAS_LIMIT = 180.0
 _AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
-# What is said to who writes: by a standby, by one that starts or ends, by one that ends while it is asked.
+# What is said to who writes: by a standby, by one that starts or ends, by one that ends while it is asked,
+# and by psql of one that is not there for a moment, as while it is rewound.
 _NO_PRIMARY = (
     "in a read-only transaction",
     "the database system is",
     "terminating connection due to administrator command",
+    "server closed the connection unexpectedly",
+    "Is the server running locally and accepting connections on that socket?",
 )
 _PSQL = ("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-")
 
