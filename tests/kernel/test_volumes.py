@@ -177,10 +177,9 @@ def test_a_volume_grows_while_it_is_used(guest: Guest) -> None:
         ["10000000000"] * 2,
         ["12000000000"] * 2,
     )
-    whole = guest.run(
-        f"df --block-size=1 --output=size /proc/{inside(guest, volume_host(guest))}/root{_DATA}"
-    )
-    assert int(whole.stdout.split()[-1]) > 11_000_000_000
+    root = f"/proc/{inside(guest, volume_host(guest))}/root{_DATA}"
+    blocks, size = guest.run(f"stat --file-system --format='%b %S' {root}").stdout.split()
+    assert int(blocks) * int(size) > 11_000_000_000
     verified(guest)
 
 
