@@ -137,7 +137,7 @@ def _mds(file_system: str) -> tuple[str, ...]:
         f"mds_beacon_grace = {_MDS_GRACE}",
         "# Who takes over waits so long for clients to come back, not 45 s: those that live do within a",
         "# moment, and one that was lost never does.",
-        "mds_reconnect_timeout = 10",
+        "mds_reconnect_timeout = 3",
     )
 
 
