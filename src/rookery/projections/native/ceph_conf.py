@@ -136,8 +136,9 @@ def _mds(file_system: str) -> tuple[str, ...]:
         "mds_beacon_interval = 1",
         f"mds_beacon_grace = {_MDS_GRACE}",
         "# Who takes over waits so long for clients to come back, not 45 s: those that live do within a",
-        "# moment, and one that was lost never does.",
+        "# moment, and one that was lost never does. It looks at each tick, of which the default is 5 s.",
         "mds_reconnect_timeout = 3",
+        "mds_tick_interval = 1",
     )
 
 
