@@ -183,7 +183,7 @@ class Applications:
         return Supervisor(self._pid(host))
 
     def _pid(self, host: str) -> int:
-        return self._lab.runc.running()[self._lab.paths.container(host)]
+        return self._lab.pids()[host]
 
     def _app(self, name: str) -> AppDesign:
         return next(app for app in self._design.apps if app.name == name)

@@ -79,7 +79,7 @@ class _Programs:
         return Supervisor(init, limit=_STOP_LIMIT)
 
     def _init(self, host: str) -> int | None:
-        return self._lab.runc.running().get(self._lab.paths.container(host))
+        return self._lab.pids().get(host)
 
     def _state(self, supervisor: Supervisor, program: str) -> ProgramState:
         lacking = ProgramState(name=program, state="UNKNOWN", pid=0, description="its supervisor lacks it")

@@ -41,25 +41,24 @@ class Lab:
     def identity(self) -> Identity:
         return load_identity(self.paths.secrets)
 
+    def pids(self) -> dict[str, int]:
+        """Return the first process of each designed server that runs, by its host's name."""
+        running = self.runc.running()
+        found = {host.name: running.get(self.paths.container(host.name)) for host in self.design.hosts}
+        return {name: pid for name, pid in found.items() if pid is not None}
+
     def is_reachable(self) -> bool:
         """Tell whether the host from which the cluster is administered runs."""
-        return self.paths.container(self.design.admin_host.name) in self.runc.running()
+        return self.design.admin_host.name in self.pids()
 
     def hosts(self) -> tuple[HostStatus, ...]:
-        running = self.runc.running()
-        pids = {
-            host: pid
-            for host in self.design.hosts
-            if (pid := running.get(self.paths.container(host.name))) is not None
-        }
-        seen = look_at(pids)
+        pids = self.pids()
+        seen = look_at({host: pids[host.name] for host in self.design.hosts if host.name in pids})
         return tuple(self._host_status(host, seen.get(host.name)) for host in self.design.hosts)
 
     def volumes(self) -> tuple[VolumeUse, ...]:
         """Return how full each volume is, as its server has it mounted."""
-        running = self.runc.running()
-        pids = {host.name: running.get(self.paths.container(host.name)) for host in self.design.hosts}
-        return volume_uses(self.design.volumes, pids)
+        return volume_uses(self.design.volumes, self.pids())
 
     def members(self) -> tuple[Member, ...]:
         # An instance that hangs is not waited for: another tells of all.
@@ -104,7 +103,7 @@ class Lab:
 
     def power_on(self, host: str, report: Report) -> None:
         """Start a server again, on what it had written. One that runs goes on."""
-        if self.paths.container(host) not in self.runc.running():
+        if host not in self.pids():
             start_server(
                 self.design,
                 self.design.host(host),
@@ -136,11 +135,7 @@ class Lab:
             )
             for program in server_programs(self.design, host)
         )
-        memory = self._memory(host.name)
+        memory = cgroup_memory(self.paths.cgroup(host.name))
         return HostStatus(
             name=host.name, running=True, programs=programs, memory=memory, trouble=seen.trouble
         )
-
-    def _memory(self, name: str) -> int | None:
-        """Return what a server's processes take of the machine's memory, without the page cache."""
-        return cgroup_memory(self.paths.cgroup(name))

@@ -52,13 +52,13 @@ def _machine_facts(lab: Lab, hosts: Sequence[HostStatus]) -> set[str]:
     )
     if {paths.namespace(host.name) for host in design.hosts} <= names and plugged:
         facts.add("network")
-    running = lab.runc.running()
+    pids = lab.pids()
     stopped = {program.host for host in hosts for program in _stopped(design, host)}
     if "identity" in facts:
         facts |= {
             f"server:{host.name}"
             for host in design.hosts
-            if (pid := running.get(paths.container(host.name))) is not None
+            if (pid := pids.get(host.name)) is not None
             and host.name not in stopped
             and is_as_designed(design, host, paths.server(host.name), lab.identity, pid)
         }

@@ -65,24 +65,22 @@ class NativeSystem:
         self._actions: dict[str, Callable[[Step, Report], None]] = {
             "image": lambda _, report: _ignore(ensure_image(report)),
             "identity": lambda _, __: self._ensure_identity(),
-            "network": lambda _, __: ensure_network(design, self.lab.paths),
+            "network": lambda _, __: ensure_network(design, lab.paths),
             "server": lambda step, report: self._start(step.target, report),
             "quorum": lambda _, report: ceph_setup.wait_quorum(lab.ceph(), design, report),
             "settings": lambda _, __: ceph_setup.apply_settings(lab.ceph(), design),
-            "registered": lambda _, report: ceph_setup.register(
-                lab.ceph(), design, self.lab.identity, report
-            ),
+            "registered": lambda _, report: ceph_setup.register(lab.ceph(), design, lab.identity, report),
             "osds": lambda _, report: ceph_setup.wait_osds(lab.ceph(), design, report),
             "pools": lambda _, __: ceph_setup.create_pools(lab.ceph(), design),
             "filesystem": lambda _, report: ceph_setup.create_file_system(lab.ceph(), design, report),
             "gateways": lambda _, report: self._start_gateways(report),
             "dashboard": lambda _, report: ceph_setup.wait_dashboard(lab.ceph(), report),
             "dashboard-user": lambda _, __: ceph_setup.create_dashboard_user(
-                lab.ceph(), self.lab.identity["dashboard.password"]
+                lab.ceph(), lab.identity["dashboard.password"]
             ),
             "healthy": lambda _, report: ceph_setup.wait_healthy(lab.ceph(), design, report),
             "s3-users": lambda _, __: keep_secrets(
-                self.lab.paths.secrets, objects.create_users(lab.admin_argv(), design)
+                lab.paths.secrets, objects.create_users(lab.admin_argv(), design)
             ),
             "volume": self.applications.attach,
             "looked": self.applications.look,
@@ -199,12 +197,8 @@ class NativeSystem:
         return Faults(self.design, {**servers, **program_breakers(self.lab)})
 
     def listeners(self) -> tuple[Listener, ...]:
-        names = {self.lab.paths.container(host.name): host.name for host in self.design.hosts}
         return tuple(
-            listener
-            for container, pid in sorted(self.lab.runc.running().items())
-            if container in names
-            for listener in tcp_listeners(names[container], pid)
+            listener for name, pid in sorted(self.lab.pids().items()) for listener in tcp_listeners(name, pid)
         )
 
     def volumes(self) -> tuple[VolumeUse, ...]:
@@ -218,7 +212,7 @@ class NativeSystem:
         terminal = os.isatty(0) and os.isatty(1)
         command = tuple(argv) or ("bash", "--login")
         line = self.lab.exec_argv(host, command, terminal=terminal)
-        if self.lab.paths.container(host) not in self.lab.runc.running():
+        if host not in self.lab.pids():
             raise RookeryError(f"{host} does not run", hint="`rookery up` starts what is missing.")
         return subprocess.run(line, check=False).returncode
 
@@ -229,7 +223,7 @@ class NativeSystem:
     def _start(self, name: str, report: Report) -> None:
         """Start a server; one that runs is brought to what the design says now."""
         design, host, identity = self.design, self.design.host(name), self.lab.identity
-        pid = self.lab.runc.running().get(self.lab.paths.container(name))
+        pid = self.lab.pids().get(name)
         if pid is None:
             self.lab.power_on(name, report)
             return
@@ -256,14 +250,14 @@ class NativeSystem:
         if not gateways:
             return
         users = read_users(image_root())
-        pids = self.lab.runc.running()
+        pids = self.lab.pids()
         for host, daemon in gateways:
             write_files(
                 self.lab.paths.server(host.name).root,
                 (gateway_keyring(daemon, self.lab.identity),),
                 users=users,
             )
-            Supervisor(pids[self.lab.paths.container(host.name)]).start(program_name(daemon))
+            Supervisor(pids[host.name]).start(program_name(daemon))
         store = self.design.object_store
         assert store is not None
         urls = [f"https://{host.address}:{store.port}/swift/healthcheck" for host, _ in gateways]

@@ -103,7 +103,7 @@ class Volumes:
             self._grow(volume, ceph, identity, pid)
 
     def _server(self, volume: Volume) -> int | None:
-        return self._runc.running().get(self._paths.container(volume.host))
+        return self._lab.pids().get(volume.host)
 
     @contextlib.contextmanager
     def _device(
