@@ -25,11 +25,12 @@ def share(folder: Path, *, may_write: Callable[[], bool] = lambda: True) -> Fold
 
 
 def test_a_file_appears_whole_and_can_be_replaced_and_removed(tmp_path: Path) -> None:
-    with share(tmp_path).session() as session:
+    with share(tmp_path).client() as client:
+        session = client.open()
         assert session.read("live.m3u8") is None
         session.write("live.m3u8", b"one")
         session.write("live.m3u8", b"two")
-        assert (session.read("live.m3u8"), session.names(), session.address) == (b"two", ["live.m3u8"], "")
+        assert (session.read("live.m3u8"), session.names(), client.address) == (b"two", ["live.m3u8"], "")
         session.remove("live.m3u8")
         session.remove("live.m3u8")
         assert session.names() == []
@@ -38,8 +39,8 @@ def test_a_file_appears_whole_and_can_be_replaced_and_removed(tmp_path: Path) ->
 def test_what_was_written_too_late_is_not_put_in_place(tmp_path: Path) -> None:
     (tmp_path / "live.m3u8").write_text("a successor's")
     late = pytest.raises(LateError, match=r"live\.m3u8 was written too late to be put in place")
-    with late, share(tmp_path, may_write=lambda: False).session() as session:
-        session.write("live.m3u8", b"old")
+    with late, share(tmp_path, may_write=lambda: False).client() as client:
+        client.open().write("live.m3u8", b"old")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("live.m3u8", "a successor's")]
 
 
@@ -47,8 +48,8 @@ def test_what_a_lost_writer_left_unfinished_is_removed_in_time(tmp_path: Path) -
     for name, age in ((".live.m3u8.pod-0.new", 700), (".live.m3u8.pod-2.new", 5)):
         (tmp_path / name).write_text("half")
         os.utime(tmp_path / name, (time.time() - age,) * 2)
-    with share(tmp_path).session() as session:
-        assert session.names() == [".live.m3u8.pod-2.new"]
+    with share(tmp_path).client() as client:
+        assert client.open().names() == [".live.m3u8.pod-2.new"]
 
 
 # Publishing to a folder

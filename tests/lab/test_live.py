@@ -58,6 +58,43 @@ def lock_leader(system: NativeSystem) -> str:
     return next(host.name for host, osd in system.design.with_daemon(DaemonKind.OSD) if osd.name == name)
 
 
+FENCED_BEFORE_IT_MOUNTS = """
+import sys
+sys.path.insert(0, "/usr/lib/rookery/streaming")
+from lease import Lease
+from share import Share
+
+pool, file_system, folder = sys.argv[1:]
+lease = Lease(user="live", pool=pool, namespace="live", host="test")
+share = Share(user="live", file_system=file_system, path=folder)
+with share.client() as client:
+    client.open().write("test-of-fencing", b"")
+with share.client() as client:
+    client.open().remove("test-of-fencing")
+try:
+    with share.client() as client:
+        lease.fence(client.address)
+        client.open().write("test-of-fencing", b"")
+except share.error as error:
+    print(type(error).__name__)
+"""
+
+
+def test_a_client_has_an_address_before_it_mounts_and_is_refused_once_that_is_fenced(
+    system: NativeSystem,
+) -> None:
+    file_system = system.design.file_system
+    assert file_system is not None
+    host = next(
+        host.name
+        for host in system.design.hosts
+        if "streaming-channel" in {one.name for one in host.instances}
+    )
+    where = (file_system.data_pools[0], file_system.name, "/live")
+    said = system.lab.execute(host, ("python3", "-c", FENCED_BEFORE_IT_MOUNTS, *where))
+    assert said.split() == ["PermissionError"]
+
+
 def test_it_moves_again_while_the_node_that_leads_its_lock_hangs(lab: Lab, system: NativeSystem) -> None:
     host = lock_leader(system)
     assert moves(lab, segments=1)

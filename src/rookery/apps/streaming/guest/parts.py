@@ -57,9 +57,6 @@ class Lease(Protocol):
 class Session(Protocol):
     """The folder, while something is written to it."""
 
-    @property
-    def address(self) -> str: ...
-
     def read(self, name: str) -> bytes | None: ...
 
     def write(self, name: str, data: bytes) -> None: ...
@@ -69,9 +66,18 @@ class Session(Protocol):
     def remove(self, name: str) -> None: ...
 
 
+class Client(Protocol):
+    """Who uses the folder: known by its address before it opens anything that a lost one would hold."""
+
+    @property
+    def address(self) -> str: ...
+
+    def open(self) -> Session: ...
+
+
 class Share(Protocol):
-    """Where the folder is. Sessions raise `error`, or OSError."""
+    """Where the folder is. Clients and sessions raise `error`, or OSError."""
 
     error: type[Exception]
 
-    def session(self) -> AbstractContextManager[Session]: ...
+    def client(self) -> AbstractContextManager[Client]: ...

@@ -1,8 +1,8 @@
 """Brings segments from the encoder's folder to CephFS, where every origin serves them.
 
 A segment is on disk before the playlist names it: whatever a lost leader had listed, its successor can read.
-Before it writes, it signs with its client's address and looks whether this host may write still: whoever
-sleeps in between wakes up fenced.
+Before it opens the folder, it signs with its client's address and looks whether this host may write still:
+whoever sleeps in between wakes up fenced, and whoever never comes back is fenced, too.
 """
 
 from __future__ import annotations
@@ -111,12 +111,11 @@ class Publisher(threading.Thread):
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Session]:
         self._may_write()
-        with self._share.session() as session:
-            address = session.address
-            self._lease.sign(address, done=False)
+        with self._share.client() as client:
+            self._lease.sign(client.address, done=False)
             self._may_write()
-            yield session
-        self._lease.sign(address, done=True)
+            yield client.open()
+        self._lease.sign(client.address, done=True)
 
     def _publish_finished(self) -> None:
         try:

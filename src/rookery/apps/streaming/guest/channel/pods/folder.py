@@ -24,9 +24,6 @@ class LateError(OSError):
 class FolderSession:
     """The folder while it is written to. Every method raises OSError."""
 
-    # A client of the kernel has no address of its own that its pod could tell.
-    address = ""
-
     def __init__(self, folder: Path, *, writer: str, may_write: Callable[[], bool]) -> None:
         self._folder = folder
         self._writer = writer
@@ -59,6 +56,19 @@ class FolderSession:
         (self._folder / name).unlink(missing_ok=True)
 
 
+class FolderClient:
+    """This pod as it uses the folder."""
+
+    # A client of the kernel has no address of its own that its pod could tell.
+    address = ""
+
+    def __init__(self, session: FolderSession) -> None:
+        self._session = session
+
+    def open(self) -> FolderSession:
+        return self._session
+
+
 class FolderShare:
     """Where the folder is mounted, as whom this host writes to it, and what says whether it may."""
 
@@ -71,12 +81,12 @@ class FolderShare:
         self._tidied = False
 
     @contextlib.contextmanager
-    def session(self) -> Iterator[FolderSession]:
+    def client(self) -> Iterator[FolderClient]:
         """The folder for the length of a `with`; what was done is on disk after it. Raises OSError."""
         if not self._tidied:
             self._tidy()
             self._tidied = True
-        yield FolderSession(self._folder, writer=self._writer, may_write=self._may_write)
+        yield FolderClient(FolderSession(self._folder, writer=self._writer, may_write=self._may_write))
         handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(handle)

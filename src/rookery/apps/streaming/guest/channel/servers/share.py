@@ -1,5 +1,8 @@
 """The channel's folder in CephFS, by a client that lives for one publication.
 
+It is known by its address before it asks a metadata server for anything. Who ends in a mount that hangs has
+left that address with the lease; a metadata server that takes over waits for nobody who is fenced.
+
 While a client lives, it keeps capabilities on what it wrote last. Readers on other hosts wait until it gives
 them up: up to 2 s each time while it lives (the metadata server journals that and flushes its journal every
 5 s only), and until it is fenced once it is lost. A client that ends after 0.1 s keeps nobody waiting.
@@ -8,7 +11,12 @@ them up: up to 2 s each time while it lives (the metadata server journals that a
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import cephfs
@@ -16,6 +24,8 @@ import cephfs
 # Seconds until a metadata server must have answered: longer than one takes to be succeeded (6 s, and 5 more
 # where a monitor is lost with it), shorter than a publisher may stand still.
 _MOUNT_LIMIT = "13"
+_ADDRESS_LIMIT = 10.0  # seconds until a monitor must have answered
+_SOCKET_LIMIT = 2.0  # seconds for an answer of this process itself
 _LARGEST = 1 << 20  # bytes of a playlist; ours have two thousand
 
 
@@ -24,11 +34,6 @@ class Session:
 
     def __init__(self, mounted: Any) -> None:
         self._mounted = mounted
-
-    @property
-    def address(self) -> str:
-        """What the monitors know this client by."""
-        return str(self._mounted.get_addrs())
 
     def read(self, name: str) -> bytes | None:
         """Return a file's content, None where there is no such file."""
@@ -67,6 +72,21 @@ class Session:
             self._mounted.unlink(f"/{name}")
 
 
+class Client:
+    """One client of CephFS that has spoken to a monitor, and to no metadata server yet."""
+
+    def __init__(self, client: Any, address: str, path: str, file_system: str) -> None:
+        self._client = client
+        self._path = path
+        self._file_system = file_system
+        self.address = address
+
+    def open(self) -> Session:
+        """Mount the folder; raises cephfs.Error."""
+        self._client.mount(mount_root=self._path.encode(), filesystem_name=self._file_system.encode())
+        return Session(self._client)
+
+
 class Share:
     """Where the folder is, and who may use it."""
 
@@ -78,13 +98,44 @@ class Share:
         self._path = path
 
     @contextlib.contextmanager
-    def session(self) -> Iterator[Session]:
-        """A client for the length of a `with`; what was done is on disk after it. Raises cephfs.Error."""
+    def client(self) -> Iterator[Client]:
+        """A client for the length of a `with`; what was done is on disk after it.
+
+        Raises cephfs.Error, and OSError where no monitor answers.
+        """
         client = cephfs.LibCephFS(conffile="/etc/ceph/ceph.conf", auth_id=self._user)
+        asked_at = Path(f"/run/live-channel-{os.getpid()}.asok")
         try:
             client.conf_set("client_mount_timeout", _MOUNT_LIMIT)
-            client.mount(mount_root=self._path.encode(), filesystem_name=self._file_system.encode())
-            yield Session(client)
-            client.unmount()
+            client.conf_set("admin_socket", str(asked_at))
+            client.init()
+            yield Client(client, _address(asked_at), self._path, self._file_system)
+            if client.state == "mounted":
+                client.unmount()
         finally:
             client.shutdown()
+
+
+def _address(asked_at: Path) -> str:
+    """Return what the monitors know a client by, which it learns from the first that answers it.
+
+    libcephfs tells that after a mount only; the client's admin socket does so before.
+    """
+    limit = time.monotonic() + _ADDRESS_LIMIT
+    while time.monotonic() < limit:
+        address = str(_status(asked_at)["addr_str"])
+        if address[0].isdigit() or address[0] == "[":
+            return address
+        time.sleep(0.005)
+    raise TimeoutError(f"no monitor answered within {_ADDRESS_LIMIT:.0f} s")
+
+
+def _status(asked_at: Path) -> Any:
+    """Ask a client for its status: a line that ends with a zero byte; its answer begins with its length."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(_SOCKET_LIMIT)
+        asking.connect(str(asked_at))
+        asking.sendall(json.dumps({"prefix": "status", "format": "json"}).encode() + b"\0")
+        with asking.makefile("rb") as answer:
+            length = int.from_bytes(answer.read(4), "big")
+            return json.loads(answer.read(length))
