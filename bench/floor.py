@@ -36,6 +36,7 @@ from rookery.design.build import build_design
 from rookery.design.model import Daemon, DaemonKind, Design, Host
 from rookery.files import File
 from rookery.projections.native.ceph_conf import mon_addresses, render_ceph_conf
+from rookery.releases import DEFAULT_RELEASE, RELEASES
 from rookery.spec.load import read_pattern
 from rookery.spec.parse import parse_spec
 from rookery.systems.home import home
@@ -113,9 +114,10 @@ def _start(design: Design, daemon: Daemon, fsid: str) -> str:
     if daemon.kind is DaemonKind.MON:
         addresses = " ".join(f"--addv {name} {address}" for name, address in mon_addresses(design))
         keyring = "/etc/ceph/mon.keyring"
+        made = f"--create --fsid {fsid} --set-min-mon-release {RELEASES[design.ceph].code_name}"
         return (
             f"install -d -o ceph -g ceph {data}"
-            f" && monmaptool --create --fsid {fsid} --set-min-mon-release reef {addresses} /run/monmap"
+            f" && monmaptool {made} {addresses} /run/monmap"
             f" && ceph-mon --mkfs {me} --monmap /run/monmap --keyring {keyring} && exec ceph-mon -f {me}"
         )
     if daemon.kind is DaemonKind.OSD:
@@ -247,7 +249,7 @@ def talk(design: Design, identity: Identity, marks: dict[str, float]) -> None:
 
 def measure() -> dict[str, Any]:
     """Start everything and return the seconds; what it takes before the clock starts is not counted."""
-    image = image_root()
+    image = image_root(DEFAULT_RELEASE)
     if not image.is_dir():
         raise SystemExit(f"there is no image {image}: `rookery up` builds it")
     design = read_design()

@@ -151,9 +151,10 @@ def prepare() -> None:
 
 def require_image() -> None:
     """Build the servers' image where it is missing, so that what is measured later is warm."""
+    from rookery.releases import DEFAULT_RELEASE
     from rookery.systems.native.root import ensure_image
 
-    ensure_image(lambda text: print(text, file=sys.stderr))
+    ensure_image(DEFAULT_RELEASE, lambda text: print(text, file=sys.stderr))
 
 
 @contextlib.contextmanager

@@ -18,13 +18,15 @@ from rookery.design.stored import Pool
 from rookery.design.survival import Loss, PoolLeft, Survives, promise, survival
 from rookery.drivers.ceph.placement_tools import PlacementTools
 from rookery.projections.crush import crush_hosts, crush_rules, render_crush_map, rule_name
+from rookery.releases import DEFAULT_RELEASE, RELEASES
 from rookery.run.simulate import _creation
 from rookery.systems.native.root import image_root
 from tests.kit.designs import design as build
 from tests.kit.promises import design, mended, services
 from tests.kit.servers_image import MISSING
 
-NO_IMAGE = os.geteuid() != 0 or not image_root().is_dir()
+CODE_NAME = RELEASES[DEFAULT_RELEASE].code_name
+NO_IMAGE = os.geteuid() != 0 or not image_root(DEFAULT_RELEASE).is_dir()
 in_image = pytest.mark.skipif(NO_IMAGE, reason=f"there are no tools of Ceph: {MISSING}")
 
 
@@ -309,7 +311,7 @@ def test_crushtool_places_what_is_promised(
     """Ceph's own placement of some hundred groups: the worst of them has what is promised, and where lost
     OSDs are marked out, each finds as many places as the promise says."""
     found = build({"pattern": pattern, **data})
-    tools = PlacementTools(image_root(), tmp_path)
+    tools = PlacementTools(image_root(DEFAULT_RELEASE), tmp_path, code_name=CODE_NAME)
     rules = crush_rules(found.pools)
     crush = tools.compile("designed", render_crush_map(crush_hosts(found), rules))
     names = [rule.name for rule in rules]
@@ -334,7 +336,7 @@ def test_crushtool_places_what_is_promised(
 def test_a_pool_stops_where_ceph_stops_it(tmp_path: Path) -> None:
     """The `min_size` that a monitor gives a pool by itself is the one that promises count with."""
     found = build({"pattern": "object-heavy", "storage": {"block": {"pool": {"replicas": 5}}}})
-    tools = PlacementTools(image_root(), tmp_path)
+    tools = PlacementTools(image_root(DEFAULT_RELEASE), tmp_path, code_name=CODE_NAME)
     bare = render_crush_map(
         tuple(replace(host, osds=()) for host in crush_hosts(found)), crush_rules(found.pools)
     )

@@ -41,6 +41,7 @@ from rookery.projections.simulation import (
     measure_spread,
     render_simulation,
 )
+from rookery.releases import DEFAULT_RELEASE, RELEASES
 from rookery.run import simulate as simulating
 from rookery.run.simulate import simulate
 from rookery.spec.load import load_pattern
@@ -48,7 +49,8 @@ from rookery.systems.native.root import image_root
 from rookery.units import GB, TB
 from tests.kit.servers_image import MISSING
 
-NO_IMAGE = os.geteuid() != 0 or not image_root().is_dir()
+CODE_NAME = RELEASES[DEFAULT_RELEASE].code_name
+NO_IMAGE = os.geteuid() != 0 or not image_root(DEFAULT_RELEASE).is_dir()
 in_image = pytest.mark.skipif(NO_IMAGE, reason=f"there are no tools of Ceph: {MISSING}")
 
 
@@ -272,7 +274,7 @@ def test_a_machine_without_root_or_image_is_told_so(monkeypatch: pytest.MonkeyPa
     with pytest.raises(NotPossibleError, match="which only root may enter"):
         simulate(design("production-minimum"), print)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(simulating, "image_root", lambda: tmp_path / "none")
+    monkeypatch.setattr(simulating, "image_root", lambda _: tmp_path / "none")
     with pytest.raises(NotPossibleError, match="it is not built yet") as raised:
         simulate(design("production-minimum"), print)
     assert (raised.value.exit_code, raised.value.hint) == (3, "`rookery up` builds it, in about a minute.")
@@ -327,7 +329,7 @@ def test_the_balancer_evens_out_what_crush_left() -> None:
 def test_crushtool_places_as_an_osd_map_does(tmp_path: Path) -> None:
     wanted = design("object-heavy")
     rules = crush_rules(wanted.pools)
-    tools = PlacementTools(image_root(), tmp_path)
+    tools = PlacementTools(image_root(DEFAULT_RELEASE), tmp_path, code_name=CODE_NAME)
     crush = tools.compile("designed", render_crush_map(crush_hosts(wanted), rules))
     bare = tuple(CrushHost(name=host.name, osds=()) for host in crush_hosts(wanted))
     commands = tuple(command for pool in wanted.pools for command in simulating._creation(pool))

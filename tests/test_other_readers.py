@@ -31,6 +31,7 @@ from rookery.projections.native.ceph_conf import render_ceph_conf
 from rookery.projections.native.haproxy import render_haproxy
 from rookery.projections.native.server import render_server
 from rookery.projections.native.supervisor_conf import render_supervisor_conf
+from rookery.releases import DEFAULT_RELEASE
 from rookery.spec.parse import SpecError
 from rookery.systems.native.root import image_root
 from rookery.texts import shell_word
@@ -243,7 +244,7 @@ VALUES = ("a,b", "x;y", "%(ENV_HOME)s", 'say "a" twice', "it's", "/usr/lib:/b", 
 
 
 def test_supervisor_reads_words_and_variables_as_they_are() -> None:
-    folder = image_root() / "usr/lib/python3/dist-packages"
+    folder = image_root(DEFAULT_RELEASE) / "usr/lib/python3/dist-packages"
     if not (folder / "supervisor").is_dir():
         pytest.skip(MISSING)
     environment = tuple((f"V{number}", value) for number, value in enumerate(VALUES))

@@ -17,6 +17,7 @@ from rookery.apps.serving import (
     turn,
 )
 from rookery.apps.streaming import media
+from rookery.releases import DEFAULT_RELEASE
 from rookery.systems.native.root import image_root
 
 
@@ -73,8 +74,8 @@ def test_a_file_is_what_its_last_ending_says(name: str, kind: str, encoding: str
 
 def test_types_are_those_of_another_web_server() -> None:
     """nginx's own table, where a machine has one, but for what browsers and IANA call otherwise today."""
-    table = next((one for one in (Path("/etc/nginx/mime.types"), image_root() / "etc/nginx/mime.types")
-                  if one.exists()), None)  # fmt: skip
+    places = (Path("/etc/nginx/mime.types"), image_root(DEFAULT_RELEASE) / "etc/nginx/mime.types")
+    table = next((one for one in places if one.exists()), None)
     if table is None:
         pytest.skip("there is no nginx here whose table could be read")
     theirs: dict[str, str] = {}

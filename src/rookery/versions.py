@@ -11,8 +11,13 @@ from dataclasses import dataclass
 
 from rookery.manifest import Chart
 
-# What the lab's servers and our container image are made of.
+# What our container image is made of; the lab's servers, of what has the release of Ceph that they run
+# (`releases.py`).
 DEBIAN = "trixie"
+# When Debian's suites had each of them, as snapshot.debian.org names a state of the archive: where they are
+# found once a suite has moved on.
+DEBIAN_SNAPSHOTS = "http://snapshot.debian.org/archive/debian"
+CEPH_SEEN = {"20": "20261030T080801Z", "18": "20261121T091544Z"}
 
 KUBERNETES = "1.36"
 CRI_O = "1.36"
@@ -33,7 +38,8 @@ HELM = "3.21.4"
 # Ceph's images: the newest release that Rook 1.20 supports.
 CEPH_IMAGE = "quay.io/ceph/ceph:v20.2.4"
 # PostgreSQL as CloudNativePG packages it; the lab's PostgreSQL has the same major version.
-POSTGRES_IMAGE = "ghcr.io/cloudnative-pg/postgresql:17"
+POSTGRES_MAJOR = "17"
+POSTGRES_IMAGE = f"ghcr.io/cloudnative-pg/postgresql:{POSTGRES_MAJOR}"
 
 GATEWAY_API = "v1.6.1"
 EXTERNAL_SNAPSHOTTER = "v8.5.0"
@@ -62,6 +68,9 @@ PROMETHEUS = Chart(
 class Distribution:
     """Who packages Rook: where its two charts come from, with which Ceph.
 
+    `ceph` is the release in `ceph_image`, for which the tree is rendered; `oldest_ceph` is the oldest version
+    line that the operator takes, empty where that is not known.
+
     `kubernetes` are the oldest and the newest minor version of Kubernetes 1 that it supports; `csi_chart`
     says that CSI's drivers are a chart of their own, as they are since Rook 1.20.
     """
@@ -69,9 +78,11 @@ class Distribution:
     title: str
     operator: Chart
     cluster: Chart
+    ceph: str
     ceph_image: str
     kubernetes: tuple[int, int]
     csi_chart: bool
+    oldest_ceph: str = ""
 
 
 _ROOK = "https://charts.rook.io/release"
@@ -82,7 +93,9 @@ DISTRIBUTIONS = {
         title="Rook v1.20.6",
         operator=Chart(name="rook-ceph", version="v1.20.6", repository=_ROOK),
         cluster=Chart(name="rook-ceph-cluster", version="v1.20.6", repository=_ROOK),
+        ceph="20",
         ceph_image=CEPH_IMAGE,
+        oldest_ceph="19.2",
         kubernetes=(31, 36),
         csi_chart=True,
     ),
@@ -90,6 +103,7 @@ DISTRIBUTIONS = {
         title="Koor Storage Distribution v1.12.0",
         operator=Chart(name="rook-ceph", version="v1.12.0", repository=_KOOR),
         cluster=Chart(name="rook-ceph-cluster", version="v1.12.0", repository=_KOOR),
+        ceph="17",
         ceph_image="quay.io/ceph/ceph:v17.2.6",
         kubernetes=(22, 28),
         csi_chart=False,

@@ -21,6 +21,7 @@ from pathlib import Path
 from rookery.drivers.containers.debian import DebianRoot, find_mirror, make_root
 from rookery.drivers.machine.files import alone, remove_tree
 from rookery.drivers.machine.process import run
+from rookery.releases import DEFAULT_RELEASE
 from rookery.systems.home import home
 from rookery.systems.native.root import ensure_image
 
@@ -65,7 +66,7 @@ def _lock() -> Path:
 
 def prepare(report: Callable[[str], None]) -> tuple[Places, Path]:
     """Return where the machine is and the disk with the servers' image, made now where they are not there."""
-    image = ensure_image(report)
+    image = ensure_image(DEFAULT_RELEASE, report)
     places = Places()
     places.folder.mkdir(parents=True, exist_ok=True)
     with alone(places.folder / ".lock"):

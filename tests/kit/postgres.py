@@ -19,6 +19,7 @@ import pytest
 
 from rookery.apps.catalogue.schema import render_schema
 from rookery.apps.catalogue.seed import Title, render_seed
+from rookery.releases import DEFAULT_RELEASE
 from rookery.systems.native.root import image_root
 from tests.kit.loopback import free_port, write_certificate
 from tests.kit.servers_image import MISSING, entering, user_ids
@@ -144,8 +145,8 @@ def _find_postgres(folder: Path) -> Postgres:
     """Return the PostgreSQL of the servers' image, or this machine's; skip where there is neither."""
     user = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
     if root := entering(folder):
-        (inside,) = image_root().glob("usr/lib/postgresql/*/bin")
-        binaries, ids = f"/{inside.relative_to(image_root())}", user_ids("postgres")
+        (inside,) = image_root(DEFAULT_RELEASE).glob("usr/lib/postgresql/*/bin")
+        binaries, ids = f"/{inside.relative_to(image_root(DEFAULT_RELEASE))}", user_ids("postgres")
         return Postgres(folder=folder, binaries=binaries, seen="/srv", root=root, user=user, ids=ids)
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:

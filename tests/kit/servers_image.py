@@ -11,6 +11,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from rookery.releases import DEFAULT_RELEASE
 from rookery.systems.native.root import image_root
 
 MISSING = "the servers' image is not there, or nobody may enter it: `./rookery test` builds it, as root"
@@ -24,25 +25,27 @@ _ENTER = (
 )
 
 
-def entering(folder: Path) -> tuple[str, ...]:
-    """Return what runs a command in the image with `folder` as its /srv; empty where that cannot be."""
-    return _enter(folder) if _may_enter() else ()
+def entering(folder: Path, release: str = DEFAULT_RELEASE) -> tuple[str, ...]:
+    """Return what runs a command in the image of a release, with `folder` as its /srv; empty where
+    that cannot be."""
+    return _enter(folder, release) if _may_enter(release) else ()
 
 
 def user_ids(name: str) -> tuple[int, int]:
     """Return uid and gid of a user of the image."""
-    lines = (image_root() / "etc/passwd").read_text().splitlines()
+    lines = (image_root(DEFAULT_RELEASE) / "etc/passwd").read_text().splitlines()
     fields = next(line.split(":") for line in lines if line.startswith(f"{name}:"))
     return int(fields[2]), int(fields[3])
 
 
-def _enter(folder: Path) -> tuple[str, ...]:
+def _enter(folder: Path, release: str) -> tuple[str, ...]:
     unshare = ("unshare", "--mount", "--propagation", "private")
-    return (*unshare, "sh", "-c", _ENTER, "sh", str(image_root()), str(folder))
+    return (*unshare, "sh", "-c", _ENTER, "sh", str(image_root(release)), str(folder))
 
 
 @cache
-def _may_enter() -> bool:
-    if os.geteuid() != 0 or not image_root().is_dir():
+def _may_enter(release: str) -> bool:
+    if os.geteuid() != 0 or not image_root(release).is_dir():
         return False
-    return subprocess.run((*_enter(Path("/srv")), "true"), capture_output=True, check=False).returncode == 0
+    argv = (*_enter(Path("/srv"), release), "true")
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0

@@ -21,6 +21,7 @@ from rookery.apps.cdn.nginx import HEADERS
 from rookery.apps.cdn.site.content import render_site
 from rookery.design.model import Design
 from rookery.files import File
+from rookery.releases import DEFAULT_RELEASE
 from rookery.systems.native.root import image_root
 from tests.kit.servers_image import MISSING
 
@@ -37,13 +38,13 @@ def ffmpeg() -> tuple[str, ...]:
     """Return a command that runs ffmpeg: this machine's, or that of the servers' image in place."""
     if found := shutil.which("ffmpeg"):
         return (found,)
-    if not (image_root() / "usr/bin/ffmpeg").exists():
+    if not (image_root(DEFAULT_RELEASE) / "usr/bin/ffmpeg").exists():
         return ()
     # The image's own loader and libraries: nothing is mounted, and no root is needed.
-    libraries = next((image_root() / "usr/lib").glob("*-linux-gnu"))
+    libraries = next((image_root(DEFAULT_RELEASE) / "usr/lib").glob("*-linux-gnu"))
     path = ":".join(str(libraries / name) for name in ("", "pulseaudio", "blas", "lapack"))
     loader = next(libraries.glob("ld-linux-*.so.*"))
-    return (str(loader), "--library-path", path, str(image_root() / "usr/bin/ffmpeg"))
+    return (str(loader), "--library-path", path, str(image_root(DEFAULT_RELEASE) / "usr/bin/ffmpeg"))
 
 
 def missing() -> str:

@@ -156,7 +156,7 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
                 views.print_blocks(
                     console,
                     (
-                        f"{running.design.name}: {state.health}",
+                        f"{running.design.name}: {views.health_line(state)}",
                         views.status_view(state.hosts, running.design),
                     ),
                     ("Applications", views.apps_view(state.instances)),

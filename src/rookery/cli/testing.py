@@ -16,6 +16,7 @@ import click
 
 from rookery.cli.launching import Launch
 from rookery.errors import ExitCode, NeedsRootError, NotPossibleError
+from rookery.releases import DEFAULT_RELEASE
 from rookery.systems.native.preflight import require_native_lab
 from rookery.systems.native.root import ensure_image
 
@@ -109,7 +110,7 @@ def _prepare_image() -> None:
     """
     try:
         require_native_lab()
-        ensure_image(lambda text: click.echo(f"--- the servers' image: {text}", err=True))
+        ensure_image(DEFAULT_RELEASE, lambda text: click.echo(f"--- the servers' image: {text}", err=True))
     except NotPossibleError as error:
         click.echo(f"--- the servers' image: {error}", err=True)
 

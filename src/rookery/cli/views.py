@@ -17,7 +17,7 @@ from rookery.plan.step import Step
 from rookery.run.engine import phase_seconds
 from rookery.run.fullness import NEARLY_FULL, Look
 from rookery.run.prepared import Arrival
-from rookery.run.state import AppInstance
+from rookery.run.state import AppInstance, State
 from rookery.run.verify.result import Outcome, Result
 from rookery.systems.protocol import Endpoint, HostStatus
 from rookery.units import format_seconds, format_size
@@ -37,7 +37,8 @@ def _table(*columns: str, title: str = "") -> Table:
 def design_view(design: Design) -> RenderableType:
     """Return the hosts with what runs on them, the pools, and the capacity."""
     head = Text.assemble(
-        (design.name, "bold"), f"  {design.platform} on {design.provider}, {design.network.public}"
+        (design.name, "bold"),
+        f"  {design.ceph_title}, {design.platform} on {design.provider}, {design.network.public}",
     )
     return Group(head, Text(design.description, style="dim"), Text(), _hosts(design), Text(), _pools(design))
 
@@ -177,6 +178,12 @@ def status_view(statuses: Sequence[HostStatus], design: Design) -> RenderableTyp
             programs = Text.assemble(*trouble, *parts)
         table.add_row(status.name, addresses[status.name], memory, programs)
     return table
+
+
+def health_line(state: State) -> str:
+    """Return how the cluster is, and which Ceph it runs: several versions in the middle of an upgrade."""
+    versions = " and ".join(state.versions)
+    return f"{state.health}, Ceph {versions}" if versions else state.health
 
 
 def fullness_view(look: Look) -> RenderableType:

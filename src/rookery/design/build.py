@@ -50,9 +50,11 @@ from rookery.design.stored import FileSystem, ObjectStore, Pool
 from rookery.design.users import build_users
 from rookery.errors import InputError
 from rookery.providers import PROVIDERS
+from rookery.releases import DEFAULT_RELEASE
 from rookery.spec.model import Machine, Platform, Spec
 from rookery.texts import one_line
 from rookery.units import GB, MIB
+from rookery.versions import DISTRIBUTIONS
 
 FILE_SYSTEM_NAME = "cephfs"
 _NOTHING = Kept()
@@ -87,6 +89,7 @@ def build_design(spec: Spec, *, placers: Placers, kept: Kept = _NOTHING) -> Desi
         provider=spec.provider,
         platform=platform,
         distribution=spec.storage.distribution,
+        ceph=spec.storage.ceph or _release(spec, platform, kept),
         network=network,
         hosts=hosts,
         pools=pools,
@@ -98,6 +101,13 @@ def build_design(spec: Spec, *, placers: Placers, kept: Kept = _NOTHING) -> Desi
         frontends=frontends,
         kubernetes=build_cluster(spec, hosts) if platform == "kubernetes" else None,
     )
+
+
+def _release(spec: Spec, platform: Platform, kept: Kept) -> str:
+    """Return the release of Ceph where the spec says none: the one that runs, or the one that is packaged."""
+    if platform == "kubernetes":
+        return DISTRIBUTIONS[spec.storage.distribution].ceph
+    return kept.ceph or DEFAULT_RELEASE
 
 
 def _surroundings(

@@ -19,6 +19,8 @@ Obstacle = Callable[[AppDesign, AppDesign], str]
 
 Obstacles = Mapping[str, Obstacle]
 
+_NO_WAY_BACK = "monitors and OSDs of an older release do not read what a newer one has written"
+_NO_UPGRADE = "a running lab is not upgraded; leave storage.ceph out, and it keeps the release that it has"
 _AWAY_FIRST = "what it holds would have to move away first; take the system down and bring it up anew"
 
 
@@ -56,6 +58,13 @@ def _whole(before: Design, after: Design) -> Iterator[Change]:
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
             yield Change(subject=name, what=f"{old} becomes {new}", obstacle="that is another system")
+    if before.ceph != after.ceph:
+        back = int(after.ceph) < int(before.ceph)
+        yield Change(
+            subject="ceph",
+            what=f"{before.ceph} becomes {after.ceph}",
+            obstacle=_NO_WAY_BACK if back else _NO_UPGRADE,
+        )
     network_obstacle = "every server's address and keys depend on it"
     for name in ("public", "cluster", "mtu", "encryption"):
         old, new = getattr(before.network, name), getattr(after.network, name)

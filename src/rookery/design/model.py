@@ -12,7 +12,9 @@ from enum import StrEnum
 from rookery.design.pod import PodGroup
 from rookery.design.stored import CephUser, FileSystem, ObjectStore, Pool
 from rookery.providers import PROVIDERS, Provider, Traits
+from rookery.releases import RELEASES
 from rookery.spec.model import AppSettings, Platform
+from rookery.versions import DISTRIBUTIONS
 
 
 class Role(StrEnum):
@@ -312,13 +314,18 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
-    """The whole system. `hosts` are in the order control plane, workers, storage, load balancer."""
+    """The whole system. `hosts` are in the order control plane, workers, storage, load balancer.
+
+    `ceph` is the release of Ceph by its first number; every release of the native platform has its row in
+    `RELEASES`.
+    """
 
     name: str
     description: str
     provider: Provider
     platform: Platform
     distribution: str
+    ceph: str
     network: Network
     hosts: tuple[Host, ...]
     pools: tuple[Pool, ...]
@@ -334,6 +341,13 @@ class Design:
     def traits(self) -> Traits:
         """What its provider is like."""
         return PROVIDERS[self.provider]
+
+    @property
+    def ceph_title(self) -> str:
+        """Its release of Ceph as people write it; on Kubernetes the version that the distribution has."""
+        if self.platform == "native":
+            return RELEASES[self.ceph].title
+        return f"Ceph {DISTRIBUTIONS[self.distribution].ceph_image.rpartition(':v')[2]}"
 
     @property
     def servers(self) -> tuple[Host, ...]:

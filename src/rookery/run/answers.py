@@ -53,6 +53,7 @@ def status_data(
     return {
         "name": design.name,
         "health": state.health,
+        "ceph": state.versions,
         "hosts": state.hosts,
         "apps": state.instances,
         "fullness": fullness,

@@ -24,7 +24,7 @@ def findings_here(design: Design) -> tuple[Finding, ...]:
     links = LabPaths(name=design.name).link_prefix
     machine = read_machine(labs=home(), without_links=links)
     folder = LabPaths(name=design.name).folder
-    built = design.platform != "native" or image_root().is_dir()
+    built = design.platform != "native" or image_root(design.ceph).is_dir()
     return check_design(design, replace(machine, disk_taken=_taken(folder), image_built=built), content)
 
 

@@ -41,6 +41,7 @@ from rookery.projections.simulation import (
     measure_move,
     measure_spread,
 )
+from rookery.releases import DEFAULT_RELEASE, RELEASES
 from rookery.systems.home import runtime_folder
 from rookery.systems.native.root import image_root
 from rookery.systems.preflight import require_root, require_tools
@@ -57,25 +58,31 @@ def simulate(design: Design, report: Report) -> Simulation:
 
     Raises NotPossibleError without root, or without the servers' image, whose tools are used.
     """
-    _require_tools()
+    release = _release_of(design)
+    _require_tools(release)
     hosts = crush_hosts(design)
     if not hosts:
         raise InputError(f"{design.name} has no OSDs to place data on")
     runtime_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=runtime_folder(), prefix="simulate-") as folder:
-        tools = PlacementTools(image_root(), Path(folder))
+        tools = PlacementTools(image_root(release), Path(folder), code_name=RELEASES[release].code_name)
         with ThreadPoolExecutor(
             max_workers=len(os.sched_getaffinity(0)), thread_name_prefix="place"
         ) as workers:
             return _Bench(design=design, hosts=hosts, tools=tools, workers=workers, report=report).simulate()
 
 
-def _require_tools() -> None:
+def _release_of(design: Design) -> str:
+    """Return the release whose tools place a design: its own, or the default where a lab has none of that."""
+    return design.ceph if design.ceph in RELEASES else DEFAULT_RELEASE
+
+
+def _require_tools(release: str) -> None:
     require_root(
         "the simulation runs Ceph's tools from the servers' root image, which only root may enter",
         hint="Run it with sudo: `sudo ./rookery plan --simulate ...`.",
     )
-    if not image_root().is_dir():
+    if not image_root(release).is_dir():
         raise NotPossibleError(
             "the simulation runs Ceph's tools from the servers' root image, and it is not built yet",
             hint="`rookery up` builds it, in about a minute.",

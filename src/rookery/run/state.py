@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rookery.design.model import Design, Host, Instance
-from rookery.drivers.ceph.health import health_of
+from rookery.drivers.ceph.health import health_of, versions_of
 from rookery.drivers.machine.asked import LONG, SHORT, Asked
 from rookery.systems.protocol import HostStatus, Member, System
 
@@ -30,6 +30,7 @@ class AppInstance:
 class State:
     """Hosts with their programs, the applications' instances, and the cluster's health in words.
 
+    `versions` are those of Ceph that its daemons run, the oldest first; empty where nobody tells.
     `complete` tells whether every host and program runs and the cluster is HEALTH_OK.
     """
 
@@ -37,11 +38,12 @@ class State:
     instances: tuple[AppInstance, ...]
     health: str
     complete: bool
+    versions: tuple[str, ...] = ()
 
 
 def read_state(system: System) -> State:
     """Look at a system now; a cluster that does not answer is a health of its own."""
-    cluster = Asked(lambda: _health(system))
+    cluster = Asked(lambda: _told(system))
     members = Asked(system.members) if system.design.database else None
     hosts = system.hosts()
     limit = patience(hosts)
@@ -53,12 +55,13 @@ def read_state(system: System) -> State:
     if told is None:
         health = "the cluster does not answer"
         return State(hosts=hosts, instances=instances, health=health, complete=False)
-    health, clean, total = told
+    (health, clean, total), versions = told
     return State(
         hosts=hosts,
         instances=instances,
         health=f"{health}, {clean} of {total} PGs active+clean",
         complete=running and health == "HEALTH_OK" and clean == total,
+        versions=versions,
     )
 
 
@@ -67,9 +70,9 @@ def patience(hosts: Sequence[HostStatus]) -> float:
     return SHORT if any(host.trouble for host in hosts) else LONG
 
 
-def _health(system: System) -> tuple[str, int, int] | None:
+def _told(system: System) -> tuple[tuple[str, int, int], tuple[str, ...]] | None:
     ceph = system.ceph_or_none()
-    return None if ceph is None else health_of(ceph.mon("status"))
+    return None if ceph is None else (health_of(ceph.mon("status")), versions_of(ceph.mon("versions")))
 
 
 def app_instances(

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from rookery.providers import PROVIDERS, Provider
+from rookery.releases import DEFAULT_RELEASE, ReleaseName
 from rookery.units import GB, GIB
 from rookery.versions import KUBERNETES
 
@@ -276,6 +277,11 @@ class Storage(Model):
 
     distribution: Literal["rook", "ksd"] = Field(
         "rook", description="Who packages Rook on Kubernetes; without effect on the native platform."
+    )
+    ceph: ReleaseName | None = Field(
+        None,
+        description="Release of Ceph, in quotes. By default, on the native platform"
+        f' "{DEFAULT_RELEASE}", or what a running lab has; on Kubernetes what the distribution packages.',
     )
     mons: int = Field(3, ge=1, le=99, description="Monitors; odd, because they need a majority.")
     mgrs: int = Field(2, ge=1, le=9, description="Managers: one active, the others stand by.")

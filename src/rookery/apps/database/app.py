@@ -17,6 +17,7 @@ from rookery.design.model import AppDesign, Database, DatabaseService, Frontend,
 from rookery.design.pod import Size
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
+from rookery.versions import POSTGRES_MAJOR
 
 PRIMARY_PORT = 5432
 REPLICA_PORT = 5433
@@ -137,7 +138,7 @@ DATABASE = App(
         "etcd-client",
         "etcd-server",
         "patroni",
-        "postgresql",
+        f"postgresql-{POSTGRES_MAJOR}",
         "python3-dnspython",
         "python3-etcd",
         "xfsprogs",

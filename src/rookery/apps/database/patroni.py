@@ -15,10 +15,11 @@ from rookery.apps.database.settings import DatabaseSettings
 from rookery.apps.database.sizes import KEPT, log_settings
 from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program, packaged
+from rookery.versions import POSTGRES_MAJOR
 
 POSTGRES_PORT = 5432
 API_PORT = 8008
-VERSION = 17
+VERSION = int(POSTGRES_MAJOR)
 VOLUME = "/var/lib/postgresql"
 SOCKETS = "/run/postgresql"
 CONFIG = "etc/rookery/patroni.json"

@@ -41,6 +41,22 @@ def unfit_distribution(subject: Subject) -> Iterator[Remark]:
         )
 
 
+def unfit_release(subject: Subject) -> Iterator[Remark]:
+    design = subject.design
+    distribution = DISTRIBUTIONS[design.distribution]
+    if design.kubernetes is not None and design.ceph != distribution.ceph:
+        image = distribution.ceph_image.rpartition(":v")[2]
+        older = distribution.oldest_ceph and int(design.ceph) < int(
+            distribution.oldest_ceph.partition(".")[0]
+        )
+        least = f" It takes nothing below {distribution.oldest_ceph}." if older else ""
+        yield error(
+            "storage.ceph",
+            f"{distribution.title} comes with Ceph {image}, and this is {design.ceph}.{least}",
+            "Leave it out.",
+        )
+
+
 def _other_version(distribution: str, minor: int, newest: int) -> str:
     """Return what to set where a distribution does not know a version: whatever else is set must fit too."""
     if distribution != "ksd":

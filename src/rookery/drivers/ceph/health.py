@@ -1,7 +1,8 @@
-"""What a cluster says of its own health."""
+"""What a cluster says of itself: its health, and which versions run."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 
@@ -17,3 +18,9 @@ def health_of(status: dict[str, Any]) -> tuple[str, int, int]:
     states = status["pgmap"]["pgs_by_state"]
     clean = sum(state["count"] for state in states if state["state_name"] == "active+clean")
     return health, clean, int(status["pgmap"]["num_pgs"])
+
+
+def versions_of(versions: dict[str, Any]) -> tuple[str, ...]:
+    """Return the versions that daemons run (`20.2.4`), the oldest first, from what `ceph versions` says."""
+    found = {text.split()[2] for text in versions["overall"]}
+    return tuple(sorted(found, key=lambda one: [int(part) for part in re.findall(r"\d+", one)]))

@@ -45,7 +45,8 @@ def make_map(folder: Path, job: dict[str, Any]) -> None:
     (folder / "mon").mkdir()
     named = ("--addv", "a", _ADDRESS)
     _run("ip", "link", "set", "lo", "up")
-    _run("monmaptool", "--create", "--fsid", _FSID, "--set-min-mon-release", "reef", *named, str(monmap))
+    release = ("--set-min-mon-release", job["release"])
+    _run("monmaptool", "--create", "--fsid", _FSID, *release, *named, str(monmap))
     _run("ceph-mon", "-c", str(conf), "--mkfs", "-i", "a", "--monmap", str(monmap))
     # A monitor that outlived a killed program would wait for a cluster for ever.
     ends_with_us = ("setpriv", "--pdeathsig", "KILL")

@@ -36,9 +36,13 @@ _UPMAP = re.compile(r"^ceph osd pg-upmap-items \d+\.([0-9a-f]+)((?: \d+ \d+)+)$"
 
 
 class PlacementTools:
-    """The tools of an image; `folder` is where their files are, for one simulation."""
+    """The tools of an image; `folder` is where their files are, for one simulation.
 
-    def __init__(self, image: Path, folder: Path) -> None:
+    `code_name` is what the tools call the release of Ceph in the image.
+    """
+
+    def __init__(self, image: Path, folder: Path, *, code_name: str) -> None:
+        self._code_name = code_name
         self._image = image
         self._folder = folder
 
@@ -67,7 +71,12 @@ class PlacementTools:
         (self._folder / "monitor.py").write_bytes(
             (files("rookery.drivers.ceph") / "offline_monitor.py").read_bytes()
         )
-        job = {"crush": crush, "osds": osds, "commands": list(commands)}
+        job = {
+            "crush": crush,
+            "osds": osds,
+            "release": self._code_name,
+            "commands": list(commands),
+        }
         (self._folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         self._run("python3", "monitor.py")
         return "osdmap"

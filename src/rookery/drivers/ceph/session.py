@@ -21,6 +21,7 @@ from typing import Any
 from rookery.drivers.machine.process import plain_environment
 from rookery.drivers.machine.waiting import awaited
 from rookery.errors import RookeryError
+from rookery.releases import KeyType
 
 _DEFAULT_LIMIT = 90.0  # seconds; above the agent's own limits, so that its error comes first
 
@@ -35,10 +36,24 @@ class CephError(RookeryError):
         self.status = status
 
 
-def build_cephx_key(random: bytes, *, created: int) -> str:
-    """Return a cephx secret as keyrings hold it, from 16 random bytes and the time in seconds (CryptoKey
-    in Ceph's src/auth/Crypto.h: type 1 = AES, created, length, secret)."""
-    return base64.b64encode(struct.pack("<HIIH", 1, created, 0, len(random)) + random).decode()
+_KEY_TYPES = {"aes": (1, 16), "aes256k": (2, 32)}
+"""CryptoKey in Ceph's src/auth/Crypto.h: what each type of key is numbered, and the bytes of its secret."""
+
+
+def key_bytes(kind: KeyType) -> int:
+    """Return how many random bytes a cephx secret of a type has."""
+    return _KEY_TYPES[kind][1]
+
+
+def build_cephx_key(random: bytes, *, kind: KeyType, created: int) -> str:
+    """Return a cephx secret as keyrings hold it: type, time in seconds, length, secret.
+
+    `random` has as many bytes as secrets of the type (`key_bytes`); raises ValueError for any other number.
+    """
+    number, length = _KEY_TYPES[kind]
+    if len(random) != length:
+        raise ValueError(f"a key of type {kind} has {length} bytes, not {len(random)}")
+    return base64.b64encode(struct.pack("<HIIH", number, created, 0, length) + random).decode()
 
 
 def render_keyring(entries: Iterable[tuple[str, str, Sequence[tuple[str, str]]]]) -> str:

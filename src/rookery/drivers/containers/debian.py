@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,11 @@ from rookery.drivers.machine.files import remove_tree
 from rookery.drivers.machine.process import CommandError, run
 from rookery.errors import NotPossibleError
 
+MIRROR_VARIABLE = "ROOKERY_DEBIAN"
+"""Names another mirror than this machine's apt has: a day at snapshot.debian.org, or a copy."""
+
 FALLBACK_MIRROR = "http://deb.debian.org/debian"
+_PREFERENCES = "/etc/apt/preferences.d/rookery"
 _BUILD_LIMIT = 1800.0  # seconds: a slow mirror is slow, not broken
 
 
@@ -28,7 +34,8 @@ class DebianRoot:
     `excluded` and `included` are patterns of paths that dpkg leaves out of what it unpacks, and of those that
     it takes all the same. With an `epoch` (seconds since 1970), what is made is meant to come out the same
     each time: byte code then goes by what its source says, not by when that was written. Packages also come
-    from the `sources`; units of systemd in `masked` never start.
+    from the `sources`, and from the suite `beside` on the same mirror; `preferences` are apt's, which say
+    what of it. Units of systemd in `masked` never start.
     """
 
     suite: str
@@ -39,13 +46,33 @@ class DebianRoot:
     epoch: int | None = None
     sources: tuple[ExtraSource, ...] = ()
     masked: tuple[str, ...] = ()
+    beside: str = ""
+    preferences: str = ""
 
 
 def make_root(wanted: DebianRoot, root: Path, *, mirror: str, what: str) -> None:
     """Make `root`, whose remains are removed first; raises NotPossibleError, which names it as `what`."""
     remove_tree(root)
+    with tempfile.TemporaryDirectory(prefix="rookery-apt-") as folder:
+        preferences = Path(folder) / "preferences"
+        preferences.write_text(wanted.preferences, encoding="utf-8")
+        argv = root_argv(wanted, root, mirror=mirror, preferences=preferences)
+        try:
+            run(argv, timeout=_BUILD_LIMIT)
+        except CommandError as error:
+            remove_tree(root)
+            raise NotPossibleError(
+                f"{what} could not be built from {mirror}",
+                hint="Check that this machine reaches its own apt's mirror (`apt-get update`), then run"
+                " again.",
+                details=error.details,
+            ) from None
+
+
+def root_argv(wanted: DebianRoot, root: Path, *, mirror: str, preferences: Path) -> tuple[str, ...]:
+    """Return mmdebstrap's command; the file `preferences` has what `wanted` says."""
     date = () if wanted.epoch is None else ("env", f"SOURCE_DATE_EPOCH={wanted.epoch}")
-    argv = (
+    return (
         *date,
         *("mmdebstrap", "--quiet", f"--variant={wanted.variant}", "--mode=root", "--components=main"),
         f"--include={','.join(wanted.packages)}",
@@ -57,23 +84,21 @@ def make_root(wanted: DebianRoot, root: Path, *, mirror: str, what: str) -> None
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in wanted.excluded),
         *(f"--dpkgopt=path-include={pattern}" for pattern in wanted.included),
         *(f'--customize-hook=chroot "$1" systemctl mask {unit}' for unit in wanted.masked),
+        *((f"--setup-hook=upload {preferences} {_PREFERENCES}",) if wanted.preferences else ()),
         *(wanted.suite, str(root), mirror),
+        *((f"deb {mirror} {wanted.beside} main",) if wanted.beside else ()),
         # Copied into the root and installed from there: its apt does not see this machine's folders.
         *(f"deb [signed-by={one.key}] copy:{one.folder} ./" for one in wanted.sources),
     )
-    try:
-        run(argv, timeout=_BUILD_LIMIT)
-    except CommandError as error:
-        remove_tree(root)
-        raise NotPossibleError(
-            f"{what} could not be built from {mirror}",
-            hint="Check that this machine reaches its own apt's mirror (`apt-get update`), then run again.",
-            details=error.details,
-        ) from None
 
 
 def find_mirror() -> str:
-    """Return the Debian mirror that this machine's apt uses, or Debian's own where it uses none."""
+    """Return the Debian mirror that this machine's apt uses, or Debian's own where it uses none.
+
+    ROOKERY_DEBIAN names another.
+    """
+    if named := os.environ.get(MIRROR_VARIABLE, "").strip():
+        return named.rstrip("/")
     try:
         lines = run(("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(RELEASE)")).splitlines()
     except CommandError:

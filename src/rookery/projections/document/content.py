@@ -16,7 +16,7 @@ from rookery.projections.document.storage import safe_room, storage_section
 
 DRAWING = "design.drawio.svg"
 CHART = "design-cost.svg"
-_PLATFORMS = {"native": "Ceph's daemons directly on the servers", "kubernetes": "Kubernetes with Rook"}
+_PLATFORMS = {"native": "directly on the servers", "kubernetes": "by Rook on Kubernetes"}
 
 
 def build_document(source: Source) -> Document:
@@ -27,7 +27,7 @@ def build_document(source: Source) -> Document:
     return Document(
         title=design.name,
         description=design.description,
-        subtitle=f"{_PLATFORMS[design.platform]}, on {place}.",
+        subtitle=f"{design.ceph_title} {_PLATFORMS[design.platform]}, on {place}.",
         figures=_figures(design),
         sections=(
             _drawing(source),

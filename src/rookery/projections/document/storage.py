@@ -13,8 +13,19 @@ from rookery.design.capacity import (
 )
 from rookery.design.model import Design
 from rookery.design.stored import Pool
-from rookery.projections.document.blocks import Bar, BarPart, Paragraph, Section, Table, Verdict, Words, code
+from rookery.projections.document.blocks import (
+    Bar,
+    BarPart,
+    Bullets,
+    Paragraph,
+    Section,
+    Table,
+    Verdict,
+    Words,
+    code,
+)
 from rookery.projections.document.source import amount, count
+from rookery.releases import RELEASES
 
 _APPLICATIONS = {
     "rbd": "block (RBD)",
@@ -32,8 +43,17 @@ def storage_section(design: Design) -> Section:
         sections=(
             Section(id="pools", title="Pools", blocks=(Paragraph(words=_RULE, lede=True), _pools(design))),
             Section(id="capacity", title="Capacity", blocks=_capacity(design)),
+            *_cautions(design),
         ),
     )
+
+
+def _cautions(design: Design) -> tuple[Section, ...]:
+    """Return what to know of the release of Ceph, where the lab chose it."""
+    if design.platform != "native":
+        return ()
+    bullets = Bullets(items=RELEASES[design.ceph].cautions)
+    return (Section(id="release", title=f"What to know of {design.ceph_title}", blocks=(bullets,)),)
 
 
 _RULE = (

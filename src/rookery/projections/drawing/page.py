@@ -50,7 +50,11 @@ def shortened(text: str, width: float, size: float, most: int) -> tuple[str, ...
 def figures(design: Design) -> str:
     """Return the system in one line: platform, servers by role, OSDs, raw capacity."""
     drives = [drive for host in design.servers for drive in host.drives]
-    words = [f"{design.platform} on {design.provider}", _count(len(design.servers), "server")]
+    words = [
+        f"{design.platform} on {design.provider}",
+        design.ceph_title,
+        _count(len(design.servers), "server"),
+    ]
     for role, name in (
         (Role.CONTROL_PLANE, "control plane"),
         (Role.WORKER, "worker"),

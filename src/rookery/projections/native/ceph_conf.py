@@ -6,22 +6,7 @@ Settings that differ from Ceph's defaults carry their reason beside them; everyt
 from __future__ import annotations
 
 from rookery.design.model import DaemonKind, Design
-
-# Modules of ceph-mgr that a demo has no use for. Every manager loads every module when it starts, also
-# those that are not enabled: 0.1 to 0.2 s of CPU each. The others stay available to `ceph mgr module enable`.
-UNUSED_MGR_MODULES = (
-    "alerts",
-    "influx",
-    "insights",
-    "localpool",
-    "mirroring",
-    "osd_support",
-    "restful",
-    "selftest",
-    "telegraf",
-    "test_orchestrator",
-    "zabbix",
-)
+from rookery.releases import RELEASES
 
 _MDS_GRACE = 6  # seconds
 
@@ -31,7 +16,7 @@ def render_ceph_conf(design: Design, *, fsid: str) -> str:
     sections = (
         ("global", _global(design, fsid)),
         ("mon", _mon(design)),
-        ("mgr", _mgr()),
+        ("mgr", _mgr(design)),
         ("osd", _osd()),
         *((("mds", _mds(design.file_system.name)),) if design.file_system else ()),
         ("client", _client()),
@@ -109,9 +94,9 @@ def _mon(design: Design) -> tuple[str, ...]:
     )
 
 
-def _mgr() -> tuple[str, ...]:
+def _mgr(design: Design) -> tuple[str, ...]:
     return (
-        f"mgr_disabled_modules = {' '.join(UNUSED_MGR_MODULES)}",
+        f"mgr_disabled_modules = {' '.join(RELEASES[design.ceph].unused_modules)}",
         "# PG states reach the monitors after 1 s instead of 5: one sees what a fault does while it does it.",
         "mgr_stats_period = 1",
         "mgr_tick_period = 1",

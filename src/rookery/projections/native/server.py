@@ -14,6 +14,7 @@ from rookery.files import NOT_TOLD, File, Part, Program
 from rookery.projections.native.ceph_conf import mon_addresses, render_ceph_conf
 from rookery.projections.native.haproxy import render_dashboard_tls, render_haproxy
 from rookery.projections.native.supervisor_conf import render_supervisor_conf
+from rookery.releases import RELEASES
 from rookery.units import MIB
 
 SCRIPTS = "/usr/lib/rookery"
@@ -77,7 +78,7 @@ def _pieces(design: Design, host: Host) -> Iterator[_Piece]:
         programs=tuple(daemon_program(daemon) for daemon in host.daemons),
         files=lambda fsid: _ceph_files(design, host, fsid),
     )
-    if design.dashboard and host.daemons_of(DaemonKind.MGR):
+    if speaks_for_dashboard(design) and host.daemons_of(DaemonKind.MGR):
         yield _Piece(
             programs=(_haproxy("dashboard-tls", _DASHBOARD_TLS),),
             files=lambda _: (File.text(_DASHBOARD_TLS, render_dashboard_tls(host)),),
@@ -89,6 +90,11 @@ def _pieces(design: Design, host: Host) -> Iterator[_Piece]:
                 yield from _app_piece(design, app, host, instance)
 
 
+def speaks_for_dashboard(design: Design) -> bool:
+    """Whether HAProxy speaks TLS for the dashboard, whose own does not work (decision 0005)."""
+    return design.dashboard and not RELEASES[design.ceph].python_is_whole
+
+
 def _ceph_files(design: Design, host: Host, fsid: str) -> tuple[File, ...]:
     conf = File.text("etc/ceph/ceph.conf", render_ceph_conf(design, fsid=fsid))
     found = [conf]
@@ -97,7 +103,8 @@ def _ceph_files(design: Design, host: Host, fsid: str) -> tuple[File, ...]:
     if not host.daemons_of(DaemonKind.MON):
         return tuple(found)
     lines = (f"{name} {addresses}\n" for name, addresses in mon_addresses(design))
-    return (*found, File.text("etc/rookery/monitors", "".join(lines)))
+    release = File.text("etc/rookery/ceph-release", f"{RELEASES[design.ceph].code_name}\n")
+    return (*found, File.text("etc/rookery/monitors", "".join(lines)), release)
 
 
 # Without a key `ceph` says in nine lines that it found none. Who names a user or a key, or asks a daemon of

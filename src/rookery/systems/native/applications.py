@@ -18,7 +18,7 @@ from rookery.plan.step import Step
 from rookery.projections.native.server import server_programs, share_programs
 from rookery.systems.native import database, objects
 from rookery.systems.native.lab import Lab
-from rookery.systems.native.making import ensure_made, look_at, made_folder, made_index
+from rookery.systems.native.making import Workshop, ensure_made, look_at, made_folder, made_index
 from rookery.systems.native.root import image_root
 from rookery.systems.native.volumes import Volumes, is_mount_point
 from rookery.systems.protocol import Pages, Report
@@ -45,13 +45,13 @@ class Applications:
         """Make the content that a program makes."""
         making = APPS[step.target].made_by(self._app(step.target))
         assert making is not None
-        ensure_made(making, self._lab.paths, self._lab.runc, report)
+        ensure_made(making, self._workshop(), report)
 
     def look(self, step: Step, report: Report) -> None:
         """Look at what the user brings for an application; raises InputError for what cannot be published."""
         making = APPS[step.target].made_by(self._app(step.target))
         assert making is not None
-        look_at(making, self._lab.paths, self._lab.runc, report)
+        look_at(making, self._workshop(), report)
 
     def start(self, step: Step, report: Report) -> None:
         """Mount the application's shares, then start what waited for its storage."""
@@ -106,6 +106,10 @@ class Applications:
                 found.add(f"started:{app.name}")
         return found
 
+    def _workshop(self) -> Workshop:
+        lab = self._lab
+        return Workshop(paths=lab.paths, runc=lab.runc, image=image_root(lab.design.ceph))
+
     def _apply_schema(self, app: AppDesign, report: Report) -> None:
         row = APPS[app.name].on_servers
         if row is None or row.schema is None:
@@ -143,7 +147,7 @@ class Applications:
         """Make a share's directory and mount it on hosts of its own."""
         system = self._design.file_system
         assert system is not None
-        uid, gid = read_users(image_root())[share.owner]
+        uid, gid = read_users(image_root(self._design.ceph))[share.owner]
         self._lab.ceph().operation(
             "cephfs-folder", file_system=system.name, path=share.directory, uid=uid, gid=gid
         )

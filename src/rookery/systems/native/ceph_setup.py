@@ -11,20 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from rookery.design.model import DaemonKind, Design
+from rookery.design.placement import DASHBOARD_PORT
 from rookery.design.stored import FileSystem, Pool
 from rookery.drivers.ceph.health import health_of
 from rookery.drivers.ceph.session import CephError, CephSession
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.projections.native.haproxy import DASHBOARD_LOCAL_PORT
+from rookery.projections.native.server import speaks_for_dashboard
 from rookery.systems.native.identity import Identity
-from rookery.systems.native.servers import cluster_keyring
+from rookery.systems.native.servers import TLS_FOLDER, cluster_keyring
 from rookery.systems.protocol import Report
 
 DASHBOARD_USER = "admin"
-# The dashboard is behind the TLS of its own host (docs/decisions/0005-mgr-on-debian.md). Until it is told
-# so it waits for a certificate; told before its address, it would listen on all of them. So this comes last,
-# and is what shows that the others are set.
-LAST_SETTING = ("mgr/dashboard/ssl", "false")
 _QUORUM_LIMIT = 120.0
 _OSDS_LIMIT = 300.0
 _HEALTH_LIMIT = 300.0
@@ -44,25 +42,49 @@ def wait_quorum(ceph: CephSession, design: Design, report: Report) -> None:
     wait_for("the monitors' quorum", look, limit=_QUORUM_LIMIT, report=report)
 
 
+def last_setting(design: Design) -> tuple[str, str]:
+    """Return the setting that comes last, and shows by being there that the others are.
+
+    Until it is told whether it has TLS, the dashboard waits for a certificate; told before its address, it
+    would listen on all of them. Which of both it has is decision 0005.
+    """
+    return "mgr/dashboard/ssl", "false" if speaks_for_dashboard(design) else "true"
+
+
 def apply_settings(ceph: CephSession, design: Design) -> None:
     """Put into the cluster's own configuration what ceph.conf cannot hold: the modules' options."""
     if not design.dashboard:
         return
-    options = {
-        "mgr/dashboard/server_addr": "127.0.0.1",
-        "mgr/dashboard/server_port": str(DASHBOARD_LOCAL_PORT),
-        # A standby says that it is none, so that the load balancer finds the active one.
-        "mgr/dashboard/standby_behaviour": "error",
-        "mgr/dashboard/standby_error_status_code": "503",
-    }
     # The modules may not be loaded yet, and only they know their options: hence `force`.
     _together(
         lambda item: ceph.mon("config set", who="mgr", name=item[0], value=item[1], force=True),
-        options.items(),
+        _dashboard_options(design).items(),
     )
     if "dashboard" not in ceph.mon("mgr dump")["modules"]:
         ceph.mon("mgr module enable", module="dashboard")
-    ceph.mon("config set", who="mgr", name=LAST_SETTING[0], value=LAST_SETTING[1], force=True)
+    name, value = last_setting(design)
+    ceph.mon("config set", who="mgr", name=name, value=value, force=True)
+
+
+def _dashboard_options(design: Design) -> dict[str, str]:
+    # A standby says that it is none, so that the load balancer finds the active one.
+    options = {
+        "mgr/dashboard/standby_behaviour": "error",
+        "mgr/dashboard/standby_error_status_code": "503",
+    }
+    if speaks_for_dashboard(design):
+        local = {
+            "mgr/dashboard/server_addr": "127.0.0.1",
+            "mgr/dashboard/server_port": str(DASHBOARD_LOCAL_PORT),
+        }
+        return options | local
+    options |= {
+        "mgr/dashboard/ssl_server_port": str(DASHBOARD_PORT),
+        "mgr/dashboard/crt_file": f"/{TLS_FOLDER}/server.crt",
+        "mgr/dashboard/key_file": f"/{TLS_FOLDER}/server.key",
+    }
+    managers = design.with_daemon(DaemonKind.MGR)
+    return options | {f"mgr/dashboard/{mgr.id}/server_addr": host.address for host, mgr in managers}
 
 
 def register(ceph: CephSession, design: Design, identity: Identity, report: Report) -> None:
@@ -179,10 +201,15 @@ def _profile(pool: Pool) -> str:
     return f"k{code.k}-m{code.m}" + (f"-{pool.device_class}" if pool.device_class else "")
 
 
+# Ceph's own default was jerasure, and is isa from 20 on. Said here, a pool is coded alike by every release,
+# and a profile that is there stays what it is.
+_CODING = ("plugin=jerasure", "technique=reed_sol_van")
+
+
 def _profile_of(pool: Pool) -> list[str]:
     code = pool.erasure_code
     assert code is not None
-    profile = [f"k={code.k}", f"m={code.m}", "crush-failure-domain=host"]
+    profile = [*_CODING, f"k={code.k}", f"m={code.m}", "crush-failure-domain=host"]
     return [*profile, f"crush-device-class={pool.device_class}"] if pool.device_class else profile
 
 

@@ -19,9 +19,10 @@ from pathlib import Path
 from rookery.apps.app import Secret, SecretKind
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, DaemonKind, Design
-from rookery.drivers.ceph.session import build_cephx_key
+from rookery.drivers.ceph.session import build_cephx_key, key_bytes
 from rookery.drivers.clients.tls import issue_certificate, make_authority, make_key
 from rookery.drivers.machine.files import write_whole
+from rookery.releases import RELEASES, KeyType
 
 VERIFY_USER = "verify"
 LOAD_USER = "load"
@@ -140,7 +141,7 @@ def _fill(table: dict[str, str], design: Design) -> None:
             _fill_certificate(table, secret, now)
     for name in needed_names(design):
         if name not in table:
-            table[name] = _make(name)
+            table[name] = _make(name, RELEASES[design.ceph].key_type)
 
 
 def _fill_certificate(table: dict[str, str], secret: Secret, now: dt.datetime) -> None:
@@ -159,9 +160,9 @@ def _fill_certificate(table: dict[str, str], secret: Secret, now: dt.datetime) -
     )
 
 
-def _make(name: str) -> str:
+def _make(name: str, key_type: KeyType) -> str:
     if name == "fsid" or name.endswith(".uuid"):
         return str(uuid.UUID(bytes=os.urandom(16), version=4))
     if name.startswith("cephx."):
-        return build_cephx_key(os.urandom(16), created=int(time.time()))
+        return build_cephx_key(os.urandom(key_bytes(key_type)), kind=key_type, created=int(time.time()))
     return secrets.token_urlsafe(24)

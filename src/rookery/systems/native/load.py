@@ -55,7 +55,7 @@ class LoadContainer:
         """Start a generator in its container."""
         paths, place = self.lab.paths, self._place
         ensure_namespace(paths.namespace(NAME), (load_cable(self.lab.design, paths),))
-        lay_root(place, self._files(job), image=image_root())
+        lay_root(place, self._files(job), image=image_root(self.lab.design.ceph))
         self.lab.runc.start(
             Container(
                 id=self._container,

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from rookery.apps.app import Making
@@ -24,7 +25,6 @@ from rookery.files import File
 from rookery.systems.home import home
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.lab.roots import lay_root
-from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report
 from rookery.units import GIB
 
@@ -32,6 +32,15 @@ _LIMIT = 6 * 3600.0  # seconds: a user's folder may hold many long films
 _MEMORY = 3 * GIB
 _PROGRAM, _OUT, _SOURCE = "opt/making", "/srv/out", "/srv/source"
 _INDEX = "index.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """Where content is made for a lab: in a container of its, over the root `image` of its servers."""
+
+    paths: LabPaths
+    runc: Runc
+    image: Path
 
 
 def made_root() -> Path:
@@ -75,7 +84,7 @@ def made_index(app: AppDesign) -> str:
         ) from None
 
 
-def ensure_made(making: Making, paths: LabPaths, runc: Runc, report: Report) -> None:
+def ensure_made(making: Making, workshop: Workshop, report: Report) -> None:
     """Make the content if it is not there. Another that makes the same is waited for."""
     folder = made_folder(making)
     if folder.is_dir():
@@ -83,15 +92,15 @@ def ensure_made(making: Making, paths: LabPaths, runc: Runc, report: Report) -> 
     made_root().mkdir(parents=True, exist_ok=True)
     with alone(folder.with_name(f".{folder.name}.lock")):
         if not folder.is_dir():
-            _make(making, folder, paths, runc, report)
+            _make(making, folder, workshop, report)
 
 
-def look_at(making: Making, paths: LabPaths, runc: Runc, report: Report) -> None:
+def look_at(making: Making, workshop: Workshop, report: Report) -> None:
     """Look at what it would be made from; raises InputError with everything that cannot be published."""
     assert making.source is not None
     said: list[str] = []
     report(f"looking at {making.source}")
-    _run(making, making.look, paths, runc, said.append)
+    _run(making, making.look, workshop, said.append)
     told = next((json.loads(line) for line in reversed(said) if line.startswith("{")), {"problems": said})
     if told["problems"]:
         raise InputError(
@@ -101,38 +110,37 @@ def look_at(making: Making, paths: LabPaths, runc: Runc, report: Report) -> None
         )
 
 
-def _make(making: Making, folder: Path, paths: LabPaths, runc: Runc, report: Report) -> None:
+def _make(making: Making, folder: Path, workshop: Workshop, report: Report) -> None:
     building = folder.with_name(f".{folder.name}.building")
     remove_tree(building)
     building.mkdir()
-    _run(making, making.argv, paths, runc, report, out=building)
+    _run(making, making.argv, workshop, report, out=building)
     building.replace(folder)
 
 
 def _run(
     making: Making,
     argv: tuple[str, ...],
-    paths: LabPaths,
-    runc: Runc,
+    workshop: Workshop,
     report: Report,
     *,
     out: Path | None = None,
 ) -> None:
     """Run a program of the content in a container that may read the source, and write to `out` alone."""
     name = f"making-{making.bucket}" if out is not None else f"looking-{making.bucket}"
-    place = paths.volume(name)
+    place = workshop.paths.volume(name)
     program = (
         File(path=f"{_PROGRAM}/{file.path}", content=file.content, mode=file.mode) for file in making.files
     )
-    lay_root(place, program, image=image_root())
+    lay_root(place, program, image=workshop.image)
     container = Container(
-        id=paths.volume_container(name),
+        id=workshop.paths.volume_container(name),
         hostname="making",
         root=place.root,
         namespace=NO_NETWORK,
         argv=tuple(word.format(out=_OUT, source=_SOURCE) for word in argv),
         cwd=f"/{_PROGRAM}",
-        cgroup=paths.cgroup(name.replace("-", ".")),
+        cgroup=workshop.paths.cgroup(name.replace("-", ".")),
         memory=_MEMORY,
         cpus=os.cpu_count() or 1,
         binds=() if out is None else ((_OUT, str(out)),),
@@ -140,7 +148,7 @@ def _run(
         fuse=False,
     )
     try:
-        runc.run(container, bundle=place.folder, report=report, timeout=_LIMIT)
+        workshop.runc.run(container, bundle=place.folder, report=report, timeout=_LIMIT)
     finally:
         mounts.unmount(place.root)
         remove_tree(place.folder)

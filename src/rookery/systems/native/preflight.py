@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rookery.design.model import Design
 from rookery.drivers.machine import krbd
+from rookery.releases import DEFAULT_RELEASE
 from rookery.systems.lab.preflight import require_device, require_lab
 from rookery.systems.native.root import image_root
 from rookery.systems.preflight import BUILD_TOOLS
@@ -13,7 +14,8 @@ from rookery.systems.preflight import BUILD_TOOLS
 
 def require_native_lab(design: Design | None = None) -> None:
     """Raise NotPossibleError where a lab cannot run here, or not all that its design has."""
-    require_lab(tools=() if image_root().is_dir() else BUILD_TOOLS)
+    release = DEFAULT_RELEASE if design is None else design.ceph
+    require_lab(tools=() if image_root(release).is_dir() else BUILD_TOOLS)
     if design is not None:
         _require_attachment(design)
 

@@ -50,7 +50,7 @@ def refresh_server(
     files = server_files(design, host, identity)
     before, after = read_laid(place), digests(files)
     changed = {path for path, digest in after.items() if before.get(path) != digest}
-    users = read_users(image_root())
+    users = read_users(image_root(design.ceph))
     for drive in _missing_drives(host, pid):
         report(f"{drive.name} attached")
         file = place.drives / drive.name

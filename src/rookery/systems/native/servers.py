@@ -20,6 +20,9 @@ from rookery.systems.native.identity import Identity, cephx_entities
 from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report
 
+TLS_FOLDER = "etc/rookery/tls"
+"""Where a server has its own certificate, below its root."""
+
 _WAKE_LIMIT = 60.0  # seconds; a busy machine may take several
 _INIT = ("/usr/bin/supervisord", "--configuration", "/etc/supervisor/supervisord.conf")
 # What each kind of daemon may ask of the cluster, as Ceph's own deployment tools grant it.
@@ -47,7 +50,7 @@ def start_server(
     container_id = paths.container(host.name)
     runc.delete(container_id)
     laid = server_files(design, host, identity)
-    users = lay_root(server, laid, image=image_root())
+    users = lay_root(server, laid, image=image_root(design.ceph))
     for drive in host.drives:
         ensure_drive(server.drives / drive.name, drive.size, users["ceph"])
     runc.start(
@@ -108,12 +111,11 @@ def secret_files(design: Design, host: Host, identity: Identity) -> tuple[File, 
 def _tls_files(host: Host, identity: Identity) -> tuple[File, ...]:
     certificate, key = identity[f"tls.{host.name}.crt"], identity[f"tls.{host.name}.key"]
     owner = "ceph" if host.daemons else "root"
-    folder = "etc/rookery/tls"
     return (
-        File.text(f"{folder}/ca.crt", identity["ca.crt"]),
-        File.text(f"{folder}/server.crt", certificate),
-        File.text(f"{folder}/server.key", key, mode=0o400, owner=owner),
-        File.text(f"{folder}/server.pem", key + certificate, mode=0o400, owner=owner),
+        File.text(f"{TLS_FOLDER}/ca.crt", identity["ca.crt"]),
+        File.text(f"{TLS_FOLDER}/server.crt", certificate),
+        File.text(f"{TLS_FOLDER}/server.key", key, mode=0o400, owner=owner),
+        File.text(f"{TLS_FOLDER}/server.pem", key + certificate, mode=0o400, owner=owner),
     )
 
 

@@ -63,7 +63,7 @@ class NativeSystem:
         self.lab = lab = Lab(design)
         self.applications = Applications(lab, pages)
         self._actions: dict[str, Callable[[Step, Report], None]] = {
-            "image": lambda _, report: _ignore(ensure_image(report)),
+            "image": lambda _, report: _ignore(ensure_image(design.ceph, report)),
             "identity": lambda _, __: self._ensure_identity(),
             "network": lambda _, __: ensure_network(design, lab.paths),
             "server": lambda step, report: self._start(step.target, report),
@@ -249,7 +249,7 @@ class NativeSystem:
         gateways = [(host, daemon) for host, daemon in every if only in ("", host.name)]
         if not gateways:
             return
-        users = read_users(image_root())
+        users = read_users(image_root(self.design.ceph))
         pids = self.lab.pids()
         for host, daemon in gateways:
             write_files(

@@ -184,7 +184,7 @@ class Volumes:
             File.text("etc/ceph/ceph.conf", render_ceph_conf(self._design, fsid=identity["fsid"])),
             File.text(f"etc/ceph/ceph.client.{USER}.keyring", key, mode=0o600),
         )
-        lay_root(place, files, image=image_root())
+        lay_root(place, files, image=image_root(self._design.ceph))
         self._runc.start(
             Container(
                 id=container,
@@ -215,7 +215,7 @@ class Volumes:
         point = root / volume.path.lstrip("/")
         point.mkdir(parents=True, exist_ok=True)
         run(_in_server(pid, "mount", "-t", "xfs", "-o", _OPTIONS, inside, volume.path), timeout=60)
-        os.chown(point, *read_users(image_root())[volume.owner])
+        os.chown(point, *read_users(image_root(self._design.ceph))[volume.owner])
 
     def _grow(self, volume: Volume, ceph: CephSession, identity: Identity, pid: int) -> None:
         """Grow image, device and file system, in this order, under whoever uses them."""
