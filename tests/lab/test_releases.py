@@ -1,0 +1,52 @@
+"""Each release of Ceph in a whole lab: every check passes on both, and a running one takes no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rookery.releases import RELEASES
+from rookery.run.workspace import open_running, open_spec
+from rookery.systems.native.system import NativeSystem
+from tests.kit.labs import Lab, rookery
+
+pytestmark = pytest.mark.on("former")
+
+
+def test_every_check_passes_with_the_former_release(lab: Lab) -> None:
+    checks = lab.arrival["verify"]["checks"]
+    assert {check["name"]: check["outcome"] for check in checks if check["outcome"] != "pass"} == {}
+    assert len(checks) >= 15
+
+
+def test_status_says_which_ceph_runs(lab: Lab) -> None:
+    done = rookery("status", lab.name, "--output", "json")
+    assert done.code == 0, done.err
+    (version,) = done.data["ceph"]
+    assert version.startswith(f"{RELEASES['18'].line}.")
+    assert (
+        f"HEALTH_OK, {done.data['health'].partition(', ')[2]}, Ceph {version}"
+        in rookery("status", lab.name).out
+    )
+
+
+def test_monitors_were_made_for_the_release(lab: Lab) -> None:
+    system = NativeSystem(open_running(lab.name).design)
+    try:
+        told = system.ceph().mon("mon dump")
+        assert told["min_mon_release_name"] == RELEASES["18"].code_name
+    finally:
+        system.close()
+
+
+def test_another_release_is_refused_and_nothing_changes(lab: Lab, tmp_path: Path) -> None:
+    spec = tmp_path / "demo.yaml"
+    text = lab.spec.read_text(encoding="utf-8")
+    spec.write_text(text.replace('ceph: "18"', 'ceph: "20"'), encoding="utf-8")
+    done = rookery("up", str(spec))
+    assert done.code == 3
+    assert "ceph: 18 becomes 20: a running lab is not upgraded" in done.err
+    assert open_running(lab.name).design.ceph == "18"
+    spec.write_text(text.replace('ceph: "18"', ""), encoding="utf-8")
+    assert open_spec(str(spec)).design.ceph == "18"
