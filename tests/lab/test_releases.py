@@ -25,10 +25,8 @@ def test_status_says_which_ceph_runs(lab: Lab) -> None:
     assert done.code == 0, done.err
     (version,) = done.data["ceph"]
     assert version.startswith(f"{RELEASES['18'].line}.")
-    assert (
-        f"HEALTH_OK, {done.data['health'].partition(', ')[2]}, Ceph {version}"
-        in rookery("status", lab.name).out
-    )
+    line = f"HEALTH_OK, {done.data['health'].partition(', ')[2]}, Ceph {version}"
+    assert line in rookery("status", lab.name).out
 
 
 def test_monitors_were_made_for_the_release(lab: Lab) -> None:

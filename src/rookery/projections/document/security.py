@@ -97,7 +97,7 @@ def _native_transit(design: Design) -> Iterator[Words]:
         whole = RELEASES[design.ceph].python_is_whole
         yield _point(
             "Dashboard.",
-            "TLS 1.2 or newer ends at the managers; they have no port without it."
+            "TLS 1.3 ends at the managers; they have no port without it."
             if whole
             else "TLS 1.2 or newer ends at a HAProxy on each manager's host; the dashboard itself answers on "
             "that host only.",

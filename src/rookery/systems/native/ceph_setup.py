@@ -45,10 +45,12 @@ def wait_quorum(ceph: CephSession, design: Design, report: Report) -> None:
 def last_setting(design: Design) -> tuple[str, str]:
     """Return the setting that comes last, and shows by being there that the others are.
 
-    Until it is told whether it has TLS, the dashboard waits for a certificate; told before its address, it
-    would listen on all of them. Which of both it has is decision 0005.
+    Until it has a key, or is told that it needs none, the dashboard waits; told before its address, it would
+    listen on all of them. Which of both it is, is decision 0005.
     """
-    return "mgr/dashboard/ssl", "false" if speaks_for_dashboard(design) else "true"
+    if speaks_for_dashboard(design):
+        return "mgr/dashboard/ssl", "false"
+    return "mgr/dashboard/key_file", f"/{TLS_FOLDER}/server.key"
 
 
 def apply_settings(ceph: CephSession, design: Design) -> None:
@@ -79,9 +81,9 @@ def _dashboard_options(design: Design) -> dict[str, str]:
         }
         return options | local
     options |= {
+        "mgr/dashboard/ssl": "true",
         "mgr/dashboard/ssl_server_port": str(DASHBOARD_PORT),
         "mgr/dashboard/crt_file": f"/{TLS_FOLDER}/server.crt",
-        "mgr/dashboard/key_file": f"/{TLS_FOLDER}/server.key",
     }
     managers = design.with_daemon(DaemonKind.MGR)
     return options | {f"mgr/dashboard/{mgr.id}/server_addr": host.address for host, mgr in managers}
