@@ -25,8 +25,8 @@ class Release:
 
     `key_type` is that of the cephx keys that its monitors take for secure. `unused_modules` of ceph-mgr are
     not loaded (decision 0006). `python_is_whole` tells whether Debian's Python modules work in a manager:
-    without, bcrypt is ours and the dashboard's TLS is HAProxy's (decision 0005). `cautions` are what its
-    users should know, a sentence each.
+    without, bcrypt is ours and the dashboard's TLS is HAProxy's (decision 0005). `cautions` and
+    `s3_cautions` are what its users, and those of its gateways, should know, a sentence each.
     """
 
     name: ReleaseName
@@ -38,6 +38,7 @@ class Release:
     unused_modules: tuple[str, ...]
     python_is_whole: bool
     cautions: tuple[str, ...] = ()
+    s3_cautions: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -76,6 +77,8 @@ RELEASES: Mapping[str, Release] = {
         python_is_whole=True,
         cautions=(
             "Its keys (aes256k) are read by tools of 20.2 and newer only; older ones end with an I/O error.",
+        ),
+        s3_cautions=(
             "A full cluster answers S3 writes with 507 and takes deletions; radosgw-admin gives no answer.",
         ),
     ),
@@ -87,7 +90,7 @@ RELEASES: Mapping[str, Release] = {
         key_type="aes",
         unused_modules=tuple(sorted((*_UNUSED, "restful", "zabbix"))),
         python_is_whole=False,
-        cautions=(
+        s3_cautions=(
             "A lifecycle rule with NewerNoncurrentVersions keeps no noncurrent version at all.",
             "Conditional completions of multipart uploads (If-None-Match) overwrite what is there.",
             "A full cluster gives S3 writes no answer.",

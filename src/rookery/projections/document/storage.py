@@ -52,8 +52,10 @@ def _cautions(design: Design) -> tuple[Section, ...]:
     """Return what to know of the release of Ceph, where the lab chose it."""
     if design.platform != "native":
         return ()
-    bullets = Bullets(items=RELEASES[design.ceph].cautions)
-    return (Section(id="release", title=f"What to know of {design.ceph_title}", blocks=(bullets,)),)
+    row = RELEASES[design.ceph]
+    items = (*row.cautions, *(row.s3_cautions if design.object_store is not None else ()))
+    title = f"What to know of {design.ceph_title}"
+    return (Section(id="release", title=title, blocks=(Bullets(items=items),)),) if items else ()
 
 
 _RULE = (
