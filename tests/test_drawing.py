@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 from rookery.design.model import DaemonKind
 from rookery.projections.drawing.contents import target_key
 from rookery.projections.drawing.picture import Box, Picture, Point, Text
+from rookery.releases import DEFAULT_RELEASE, RELEASES
 from tests.kit.drawings import design, each_design, each_picture, picture, words
 
 
@@ -241,5 +242,8 @@ def test_a_long_description_is_shortened() -> None:
             "servers, and a small media site that uses each: a database"
         ),
         "with failover, films and a live channel, a CDN.",
-        "native on lab · 7 servers · 1 control plane · 2 workers · 4 storage nodes · 8 OSDs on 160 GB raw",
+        (
+            f"native on lab · {RELEASES[DEFAULT_RELEASE].title} · 7 servers · 1 control plane · 2 workers"
+            " · 4 storage nodes · 8 OSDs on 160 GB raw"
+        ),
     ]

@@ -252,4 +252,11 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
         {"platform": "kubernetes", "kubernetes": {"bootstrap": "kubeone"}},
         None,
     ),
+    (
+        "RK811",
+        "error",
+        "storage.ceph",
+        {**CLUSTER, "storage": {"ceph": "18"}},
+        None,
+    ),
 ]

@@ -28,15 +28,6 @@ KUBERNETES_CHECKS: tuple[Check, ...] = (
         function=cluster.unproven_version,
     ),
     Check(
-        code="RK811",
-        severities=_ERROR,
-        title="A release of Ceph that the distribution does not run",
-        why="On Kubernetes the operator runs Ceph's own images, and refuses releases that it was not made "
-        "for: Rook 1.20 takes nothing below 19.2, KSD comes with 17.2. Only the lab, which takes Ceph from "
-        "Debian, has a choice.",
-        function=cluster.unfit_release,
-    ),
-    Check(
         code="RK803",
         severities=_ERROR,
         title="Networks of the cluster that overlap",
@@ -103,6 +94,15 @@ KUBERNETES_CHECKS: tuple[Check, ...] = (
         why="On the lab everything comes from a mirror, and servers have no way out: KubeOne fetches what it "
         "installs by itself, and wants containerd. A cluster that is there already has servers already.",
         function=cluster.other_bootstrap_on_a_lab,
+    ),
+    Check(
+        code="RK811",
+        severities=_ERROR,
+        title="A release of Ceph that the distribution does not run",
+        why="On Kubernetes the operator runs Ceph's own images, and refuses releases that it was not made "
+        "for: Rook 1.20 takes nothing below 19.2, KSD comes with 17.2. Only the lab, which takes Ceph from "
+        "Debian, has a choice.",
+        function=cluster.unfit_release,
     ),
     Check(
         code="RK815",

@@ -42,6 +42,7 @@ _PACKAGES = (
     "iproute2",
     "iputils-ping",
     "less",
+    "mount",
     "openssl",
     "procps",
     "python3-aiohttp",
