@@ -132,7 +132,7 @@ def test_every_command_that_a_document_names_exists(document: Path) -> None:
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
-    linked = set(re.findall(r"\]\((docs/[a-z]+\.md)\)", README))
+    linked = set(re.findall(r"\]\((docs/[a-z0-9-]+\.md)\)", README))
     assert linked == {name(path) for path in (ROOT / "docs").glob("*.md")}
 
 
