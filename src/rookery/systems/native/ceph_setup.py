@@ -50,7 +50,7 @@ def last_setting(design: Design) -> tuple[str, str]:
     """
     if speaks_for_dashboard(design):
         return "mgr/dashboard/ssl", "false"
-    return "mgr/dashboard/key_file", f"/{TLS_FOLDER}/server.key"
+    return "mgr/dashboard/key_file", f"/{TLS_FOLDER}/dashboard.key"
 
 
 def apply_settings(ceph: CephSession, design: Design) -> None:
@@ -83,7 +83,7 @@ def _dashboard_options(design: Design) -> dict[str, str]:
     options |= {
         "mgr/dashboard/ssl": "true",
         "mgr/dashboard/ssl_server_port": str(DASHBOARD_PORT),
-        "mgr/dashboard/crt_file": f"/{TLS_FOLDER}/server.crt",
+        "mgr/dashboard/crt_file": f"/{TLS_FOLDER}/dashboard.crt",
     }
     managers = design.with_daemon(DaemonKind.MGR)
     return options | {f"mgr/dashboard/{mgr.id}/server_addr": host.address for host, mgr in managers}
