@@ -288,9 +288,7 @@ def test_files_of_a_server_follow_from_the_release(release: str) -> None:
     host = found.with_daemon(DaemonKind.MGR)[0][0]
     files = {file.path: file.content.decode() for file in render_server(found, host, fsid="f")}
     assert files["etc/rookery/ceph-release"] == f"{row.code_name}\n"
-    assert ("etc/rookery/dashboard-tls.cfg" in files) is (not row.python_is_whole)
-    programs = {program.name for program in server_programs(found, host)}
-    assert ("dashboard-tls" in programs) is (not row.python_is_whole)
+    assert "dashboard-tls" in {program.name for program in server_programs(found, host)}
     disabled = re.search(r"mgr_disabled_modules = (.*)", render_ceph_conf(found, fsid="f"))
     assert disabled is not None
     assert disabled[1].split() == sorted(disabled[1].split())

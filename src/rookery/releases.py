@@ -24,9 +24,9 @@ class Release:
     no longer has; empty where that is nothing.
 
     `key_type` is that of the cephx keys that its monitors take for secure. `unused_modules` of ceph-mgr are
-    not loaded (decision 0006). `python_is_whole` tells whether Debian's Python modules work in a manager:
-    without, bcrypt is ours and the dashboard's TLS is HAProxy's (decision 0005). `cautions` and
-    `s3_cautions` are what its users, and those of its gateways, should know, a sentence each.
+    not loaded (decision 0006). With `own_bcrypt` its managers load a bcrypt of ours, as Debian's does not
+    work there (decision 0005). `cautions` and `s3_cautions` are what its users, and those of its gateways,
+    should know, a sentence each.
     """
 
     name: ReleaseName
@@ -36,7 +36,7 @@ class Release:
     beside: str = ""
     key_type: KeyType
     unused_modules: tuple[str, ...]
-    python_is_whole: bool
+    own_bcrypt: bool
     cautions: tuple[str, ...] = ()
     s3_cautions: tuple[str, ...] = ()
 
@@ -74,7 +74,7 @@ RELEASES: Mapping[str, Release] = {
         beside="trixie",
         key_type="aes256k",
         unused_modules=_UNUSED,
-        python_is_whole=True,
+        own_bcrypt=False,
         cautions=(
             "Its keys (aes256k) are read by tools of 20.2 and newer only; older ones end with an I/O error.",
         ),
@@ -89,7 +89,7 @@ RELEASES: Mapping[str, Release] = {
         suite="trixie",
         key_type="aes",
         unused_modules=tuple(sorted((*_UNUSED, "restful", "zabbix"))),
-        python_is_whole=False,
+        own_bcrypt=True,
         s3_cautions=(
             "A lifecycle rule with NewerNoncurrentVersions keeps no noncurrent version at all.",
             "Conditional completions of multipart uploads (If-None-Match) overwrite what is there.",

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-_Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 _LIFE = dt.timedelta(days=397)  # the longest that browsers accept for a server
 _BACKDATE = dt.timedelta(hours=1)
@@ -19,15 +17,7 @@ _BACKDATE = dt.timedelta(hours=1)
 
 def make_key() -> str:
     """Return a new private key (EC P-256) as PEM."""
-    return _pem(ec.generate_private_key(ec.SECP256R1()))
-
-
-def make_rsa_key() -> str:
-    """Return a new private key (RSA, 2048 bits) as PEM, for what takes no other kind."""
-    return _pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
-
-
-def _pem(key: _Key) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
@@ -79,7 +69,7 @@ def issue_certificate(
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey, now: dt.datetime
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, now: dt.datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -100,7 +90,7 @@ def _alternative(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _load(pem: str) -> _Key:
+def _load(pem: str) -> ec.EllipticCurvePrivateKey:
     key = serialization.load_pem_private_key(pem.encode(), password=None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
     return key

@@ -25,7 +25,6 @@ from rookery.projections.document.blocks import (
 )
 from rookery.projections.document.listeners import listeners_table, ports_table
 from rookery.projections.document.source import names
-from rookery.releases import RELEASES
 
 _BALANCER = "The load balancer passes TCP through and holds no key: TLS ends behind it."
 
@@ -94,12 +93,9 @@ def _native_transit(design: Design) -> Iterator[Words]:
     if design.object_store is not None:
         yield _point("S3.", "TLS ends at the gateways; they have no port without it.")
     if design.dashboard:
-        whole = RELEASES[design.ceph].python_is_whole
         yield _point(
             "Dashboard.",
-            "TLS 1.3 ends at the managers; they have no port without it."
-            if whole
-            else "TLS 1.2 or newer ends at a HAProxy on each manager's host; the dashboard itself answers on "
+            "TLS 1.2 or newer ends at a HAProxy on each manager's host; the dashboard itself answers on "
             "that host only.",
         )
     yield from _apps_transit(app for app in design.apps if not app.buckets)

@@ -221,7 +221,7 @@ def target_key(frontend: Frontend, host: Host) -> str:
     for daemon in host.daemons:
         if frontend.backend_port in daemon.ports:
             return str(daemon.kind)
-    # The managers' dashboard, which a proxy may serve that is no daemon of the design.
+    # The managers' dashboard is served by the proxy before it, which is no daemon of the design.
     return str(DaemonKind.MGR) if host.daemons_of(DaemonKind.MGR) else ""
 
 

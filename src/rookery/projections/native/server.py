@@ -78,7 +78,7 @@ def _pieces(design: Design, host: Host) -> Iterator[_Piece]:
         programs=tuple(daemon_program(daemon) for daemon in host.daemons),
         files=lambda fsid: _ceph_files(design, host, fsid),
     )
-    if speaks_for_dashboard(design) and host.daemons_of(DaemonKind.MGR):
+    if design.dashboard and host.daemons_of(DaemonKind.MGR):
         yield _Piece(
             programs=(_haproxy("dashboard-tls", _DASHBOARD_TLS),),
             files=lambda _: (File.text(_DASHBOARD_TLS, render_dashboard_tls(host)),),
@@ -88,11 +88,6 @@ def _pieces(design: Design, host: Host) -> Iterator[_Piece]:
         for instance in host.instances:
             if instance.app == app.name:
                 yield from _app_piece(design, app, host, instance)
-
-
-def speaks_for_dashboard(design: Design) -> bool:
-    """Whether HAProxy speaks TLS for the dashboard, whose own does not work (decision 0005)."""
-    return design.dashboard and not RELEASES[design.ceph].python_is_whole
 
 
 def _ceph_files(design: Design, host: Host, fsid: str) -> tuple[File, ...]:

@@ -11,18 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from rookery.design.model import DaemonKind, Design
-from rookery.design.placement import DASHBOARD_PORT
 from rookery.design.stored import FileSystem, Pool
 from rookery.drivers.ceph.health import health_of
 from rookery.drivers.ceph.session import CephError, CephSession
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.projections.native.haproxy import DASHBOARD_LOCAL_PORT
-from rookery.projections.native.server import speaks_for_dashboard
 from rookery.systems.native.identity import Identity
-from rookery.systems.native.servers import TLS_FOLDER, cluster_keyring
+from rookery.systems.native.servers import cluster_keyring
 from rookery.systems.protocol import Report
 
 DASHBOARD_USER = "admin"
+# The dashboard is behind the TLS of its own host (docs/decisions/0005-mgr-on-debian.md). Until it is told
+# so it waits for a certificate; told before its address, it would listen on all of them. So this comes last,
+# and is what shows that the others are set.
+LAST_SETTING = ("mgr/dashboard/ssl", "false")
 _QUORUM_LIMIT = 120.0
 _OSDS_LIMIT = 300.0
 _HEALTH_LIMIT = 300.0
@@ -42,51 +44,25 @@ def wait_quorum(ceph: CephSession, design: Design, report: Report) -> None:
     wait_for("the monitors' quorum", look, limit=_QUORUM_LIMIT, report=report)
 
 
-def last_setting(design: Design) -> tuple[str, str]:
-    """Return the setting that comes last, and shows by being there that the others are.
-
-    Until it has a key, or is told that it needs none, the dashboard waits; told before its address, it would
-    listen on all of them. Which of both it is, is decision 0005.
-    """
-    if speaks_for_dashboard(design):
-        return "mgr/dashboard/ssl", "false"
-    return "mgr/dashboard/key_file", f"/{TLS_FOLDER}/dashboard.key"
-
-
 def apply_settings(ceph: CephSession, design: Design) -> None:
     """Put into the cluster's own configuration what ceph.conf cannot hold: the modules' options."""
     if not design.dashboard:
         return
-    # The modules may not be loaded yet, and only they know their options: hence `force`.
-    _together(
-        lambda item: ceph.mon("config set", who="mgr", name=item[0], value=item[1], force=True),
-        _dashboard_options(design).items(),
-    )
-    if "dashboard" not in ceph.mon("mgr dump")["modules"]:
-        ceph.mon("mgr module enable", module="dashboard")
-    name, value = last_setting(design)
-    ceph.mon("config set", who="mgr", name=name, value=value, force=True)
-
-
-def _dashboard_options(design: Design) -> dict[str, str]:
-    # A standby says that it is none, so that the load balancer finds the active one.
     options = {
+        "mgr/dashboard/server_addr": "127.0.0.1",
+        "mgr/dashboard/server_port": str(DASHBOARD_LOCAL_PORT),
+        # A standby says that it is none, so that the load balancer finds the active one.
         "mgr/dashboard/standby_behaviour": "error",
         "mgr/dashboard/standby_error_status_code": "503",
     }
-    if speaks_for_dashboard(design):
-        local = {
-            "mgr/dashboard/server_addr": "127.0.0.1",
-            "mgr/dashboard/server_port": str(DASHBOARD_LOCAL_PORT),
-        }
-        return options | local
-    options |= {
-        "mgr/dashboard/ssl": "true",
-        "mgr/dashboard/ssl_server_port": str(DASHBOARD_PORT),
-        "mgr/dashboard/crt_file": f"/{TLS_FOLDER}/dashboard.crt",
-    }
-    managers = design.with_daemon(DaemonKind.MGR)
-    return options | {f"mgr/dashboard/{mgr.id}/server_addr": host.address for host, mgr in managers}
+    # The modules may not be loaded yet, and only they know their options: hence `force`.
+    _together(
+        lambda item: ceph.mon("config set", who="mgr", name=item[0], value=item[1], force=True),
+        options.items(),
+    )
+    if "dashboard" not in ceph.mon("mgr dump")["modules"]:
+        ceph.mon("mgr module enable", module="dashboard")
+    ceph.mon("config set", who="mgr", name=LAST_SETTING[0], value=LAST_SETTING[1], force=True)
 
 
 def register(ceph: CephSession, design: Design, identity: Identity, report: Report) -> None:

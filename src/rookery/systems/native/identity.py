@@ -18,11 +18,10 @@ from pathlib import Path
 
 from rookery.apps.app import Secret, SecretKind
 from rookery.apps.table import APPS
-from rookery.design.model import AppDesign, DaemonKind, Design, Host
+from rookery.design.model import AppDesign, DaemonKind, Design
 from rookery.drivers.ceph.session import build_cephx_key, key_bytes
-from rookery.drivers.clients.tls import issue_certificate, make_authority, make_key, make_rsa_key
+from rookery.drivers.clients.tls import issue_certificate, make_authority, make_key
 from rookery.drivers.machine.files import write_whole
-from rookery.projections.native.server import speaks_for_dashboard
 from rookery.releases import RELEASES, KeyType
 
 VERIFY_USER = "verify"
@@ -33,9 +32,9 @@ LOAD_USER = "load"
 class Identity:
     """Everything secret or random of one lab, by name in one flat table.
 
-    Names: `fsid`, `ca.crt`, `ca.key`, `tls.HOST.crt|key`, `dashboard.HOST.crt|key`, `cephx.ENTITY`,
-    `osd.N.uuid`, `dashboard.password`, those that the applications ask for, and `s3.USER.access|secret`,
-    which the gateways choose when the user is made.
+    Names: `fsid`, `ca.crt`, `ca.key`, `tls.HOST.crt|key`, `cephx.ENTITY`, `osd.N.uuid`,
+    `dashboard.password`, those that the applications ask for, and `s3.USER.access|secret`, which the
+    gateways choose when the user is made.
     """
 
     table: Mapping[str, str]
@@ -82,7 +81,6 @@ def needed_names(design: Design) -> tuple[str, ...]:
     """Return the names of the secrets that are made before anything runs."""
     names = ["fsid", "ca.key", "ca.crt", "dashboard.password"]
     names += [f"tls.{host.name}.{part}" for host in design.servers for part in ("key", "crt")]
-    names += [f"dashboard.{host.name}.{part}" for host in dashboard_hosts(design) for part in ("key", "crt")]
     names += [f"cephx.{entity}" for entity in cephx_entities(design)]
     names += [f"osd.{daemon.id}.uuid" for _, daemon in design.with_daemon(DaemonKind.OSD)]
     for secret in app_secrets(design):
@@ -92,13 +90,6 @@ def needed_names(design: Design) -> tuple[str, ...]:
             else [f"{secret.name}.crt", f"{secret.name}.key"]
         )
     return tuple(names)
-
-
-def dashboard_hosts(design: Design) -> tuple[Host, ...]:
-    """Return the hosts whose managers speak TLS for the dashboard themselves, each with a key for it."""
-    if not design.dashboard or speaks_for_dashboard(design):
-        return ()
-    return tuple(host for host, _ in design.with_daemon(DaemonKind.MGR))
 
 
 def app_secrets(design: Design) -> tuple[Secret, ...]:
@@ -136,30 +127,21 @@ def _fill(table: dict[str, str], design: Design) -> None:
     if "ca.crt" not in table:
         table["ca.key"] = make_key()
         table["ca.crt"] = make_authority(f"{design.name} lab authority", table["ca.key"], now=now)
+    balancer = [design.load_balancer.address] if design.load_balancer else []
     for host in design.servers:
-        _fill_server(table, design, host, "tls", now=now)
-    for host in dashboard_hosts(design):
-        _fill_server(table, design, host, "dashboard", now=now)
+        if f"tls.{host.name}.crt" not in table:
+            key = make_key()
+            names = (host.name, host.address, *balancer, f"{design.name}.lab")
+            table[f"tls.{host.name}.key"] = key
+            table[f"tls.{host.name}.crt"] = issue_certificate(
+                table["ca.crt"], table["ca.key"], key, names=names, now=now
+            )
     for secret in app_secrets(design):
         if secret.kind is not SecretKind.PASSWORD and f"{secret.name}.crt" not in table:
             _fill_certificate(table, secret, now)
     for name in needed_names(design):
         if name not in table:
             table[name] = _make(name, RELEASES[design.ceph].key_type)
-
-
-def _fill_server(table: dict[str, str], design: Design, host: Host, use: str, *, now: dt.datetime) -> None:
-    """Make a server's key for a use, and its certificate, where it has none.
-
-    Ceph's dashboard looks its key over with pyOpenSSL, which does that for RSA alone.
-    """
-    name = f"{use}.{host.name}"
-    if f"{name}.crt" in table:
-        return
-    balancer = [design.load_balancer.address] if design.load_balancer else []
-    names = (host.name, host.address, *balancer, f"{design.name}.lab")
-    table[f"{name}.key"] = key = make_rsa_key() if use == "dashboard" else make_key()
-    table[f"{name}.crt"] = issue_certificate(table["ca.crt"], table["ca.key"], key, names=names, now=now)
 
 
 def _fill_certificate(table: dict[str, str], secret: Secret, now: dt.datetime) -> None:

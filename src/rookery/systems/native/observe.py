@@ -13,11 +13,11 @@ from rookery.plan.step import Observation
 from rookery.systems.lab.networks import host_cables
 from rookery.systems.native.applications import Applications
 from rookery.systems.native.ceph_setup import (
+    LAST_SETTING,
     have_classes,
     have_their_pgs,
     is_dashboard_announced,
     is_dashboard_user_there,
-    last_setting,
 )
 from rookery.systems.native.identity import cephx_entities, has_s3_keys, is_complete, s3_users
 from rookery.systems.native.lab import Lab
@@ -78,8 +78,7 @@ def _ceph_facts(lab: Lab, ceph: CephSession, hosts: Sequence[HostStatus]) -> set
     monitors = {daemon.id for _, daemon in design.with_daemon(DaemonKind.MON)}
     if monitors <= set(status["quorum_names"]):
         facts.add("quorum")
-    name, value = last_setting(design)
-    if not design.dashboard or _option(ceph, name) == value:
+    if not design.dashboard or _option(ceph, LAST_SETTING[0]) == LAST_SETTING[1]:
         facts.add("settings")
     osds = {daemon.id for _, daemon in design.with_daemon(DaemonKind.OSD)}
     dump = {str(osd["osd"]): osd for osd in ceph.mon("osd dump")["osds"]}

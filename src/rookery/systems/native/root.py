@@ -191,7 +191,7 @@ def _finish(release: Release, building: Path) -> None:
 
 def _overlay_files(release: Release) -> Iterator[tuple[str, bytes]]:
     """Yield what we add to the image, as path and content, in a fixed order."""
-    if not release.python_is_whole:
+    if release.own_bcrypt:
         yield from _walk(files("rookery.systems.native") / "root_files", "usr/share/ceph/mgr")
 
 

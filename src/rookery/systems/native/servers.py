@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,12 +16,9 @@ from rookery.projections.native.server import SCRIPTS, render_server
 from rookery.systems.lab.drives import ensure_drive
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.lab.roots import digests, lay_root, note_laid
-from rookery.systems.native.identity import Identity, cephx_entities, dashboard_hosts
+from rookery.systems.native.identity import Identity, cephx_entities
 from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report
-
-TLS_FOLDER = "etc/rookery/tls"
-"""Where a server has its own certificate, below its root."""
 
 _WAKE_LIMIT = 60.0  # seconds; a busy machine may take several
 _INIT = ("/usr/bin/supervisord", "--configuration", "/etc/supervisor/supervisord.conf")
@@ -97,11 +93,7 @@ def secret_files(design: Design, host: Host, identity: Identity) -> tuple[File, 
     """Return the keys and certificates of one server; each is readable by its user alone."""
     if Role.LOAD_BALANCER in host.roles:
         return ()
-    found = [
-        *_tls_files(host, identity),
-        *_dashboard_files(design, host, identity),
-        *_user_keyrings(design, host, identity),
-    ]
+    found = [*_tls_files(host, identity), *_user_keyrings(design, host, identity)]
     for daemon in host.daemons:
         found += _daemon_files(design, daemon, identity)
     for app in design.apps:
@@ -116,22 +108,16 @@ def secret_files(design: Design, host: Host, identity: Identity) -> tuple[File, 
 def _tls_files(host: Host, identity: Identity) -> tuple[File, ...]:
     certificate, key = identity[f"tls.{host.name}.crt"], identity[f"tls.{host.name}.key"]
     owner = "ceph" if host.daemons else "root"
+    folder = "etc/rookery/tls"
     return (
-        File.text(f"{TLS_FOLDER}/ca.crt", identity["ca.crt"]),
+        File.text(f"{folder}/ca.crt", identity["ca.crt"]),
         # What all programs of a server trust: it reaches nobody else. ffmpeg 9 verifies whom it fetches
         # segments from, by this file alone, whatever it was told for the playlist.
         File.text("etc/ssl/certs/ca-certificates.crt", identity["ca.crt"]),
-        File.text(f"{TLS_FOLDER}/server.crt", certificate),
-        File.text(f"{TLS_FOLDER}/server.key", key, mode=0o400, owner=owner),
-        File.text(f"{TLS_FOLDER}/server.pem", key + certificate, mode=0o400, owner=owner),
+        File.text(f"{folder}/server.crt", certificate),
+        File.text(f"{folder}/server.key", key, mode=0o400, owner=owner),
+        File.text(f"{folder}/server.pem", key + certificate, mode=0o400, owner=owner),
     )
-
-
-def _dashboard_files(design: Design, host: Host, identity: Identity) -> Iterator[File]:
-    if host in dashboard_hosts(design):
-        for part in ("crt", "key"):
-            text = identity[f"dashboard.{host.name}.{part}"]
-            yield File.text(f"{TLS_FOLDER}/dashboard.{part}", text, mode=0o400, owner="ceph")
 
 
 def _user_keyrings(design: Design, host: Host, identity: Identity) -> tuple[File, ...]:
