@@ -21,7 +21,7 @@ from rookery.design.kept import Kept, keep, kept_data, parse_kept
 from rookery.design.model import DaemonKind, Design
 from rookery.drivers.ceph.health import versions_of
 from rookery.drivers.ceph.session import build_cephx_key, key_bytes, render_keyring
-from rookery.drivers.containers.debian import find_mirror, root_argv
+from rookery.drivers.containers.debian import RootError, find_mirror, root_argv
 from rookery.errors import NotPossibleError
 from rookery.projections.native.ceph_conf import render_ceph_conf
 from rookery.projections.native.server import render_server, server_programs
@@ -196,7 +196,9 @@ def test_a_suite_that_has_moved_on_is_said_with_the_day_on_which_it_had_the_rele
     line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise NotPossibleError("it could not be built", details=("Reading package lists...", line))
+        raise RootError(
+            "it could not be built", hint="", details=(), output=f"Reading lists...\n{line}\nE: no"
+        )
 
     monkeypatch.setattr(root, "make_root", fail)
     monkeypatch.setattr(root, "image_folder", lambda: tmp_path)
@@ -215,7 +217,9 @@ def test_another_failure_of_the_build_stays_what_it_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise NotPossibleError("it could not be built", details=("E: Unable to fetch some archives",))
+        raise RootError(
+            "it could not be built", hint="", details=(), output="E: Unable to fetch some archives"
+        )
 
     monkeypatch.setattr(root, "make_root", fail)
     monkeypatch.setattr(root, "image_folder", lambda: tmp_path)

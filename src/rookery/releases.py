@@ -98,7 +98,7 @@ RELEASES: Mapping[str, Release] = {
     ),
 }
 
-DEFAULT_RELEASE: ReleaseName = "18"
+DEFAULT_RELEASE: ReleaseName = "20"
 """What a new lab runs where its spec does not say."""
 
 FIRST_RELEASE: ReleaseName = "18"

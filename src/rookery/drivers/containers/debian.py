@@ -50,8 +50,16 @@ class DebianRoot:
     preferences: str = ""
 
 
+class RootError(NotPossibleError):
+    """A root that could not be made; `output` is all that its making said."""
+
+    def __init__(self, what: str, *, hint: str, details: tuple[str, ...], output: str) -> None:
+        super().__init__(what, hint=hint, details=details)
+        self.output = output
+
+
 def make_root(wanted: DebianRoot, root: Path, *, mirror: str, what: str) -> None:
-    """Make `root`, whose remains are removed first; raises NotPossibleError, which names it as `what`."""
+    """Make `root`, whose remains are removed first; raises RootError, which names it as `what`."""
     remove_tree(root)
     with tempfile.TemporaryDirectory(prefix="rookery-apt-") as folder:
         preferences = Path(folder) / "preferences"
@@ -61,11 +69,12 @@ def make_root(wanted: DebianRoot, root: Path, *, mirror: str, what: str) -> None
             run(argv, timeout=_BUILD_LIMIT)
         except CommandError as error:
             remove_tree(root)
-            raise NotPossibleError(
+            raise RootError(
                 f"{what} could not be built from {mirror}",
                 hint="Check that this machine reaches its own apt's mirror (`apt-get update`), then run"
                 " again.",
                 details=error.details,
+                output=error.output,
             ) from None
 
 
@@ -74,7 +83,7 @@ def root_argv(wanted: DebianRoot, root: Path, *, mirror: str, preferences: Path)
     date = () if wanted.epoch is None else ("env", f"SOURCE_DATE_EPOCH={wanted.epoch}")
     return (
         *date,
-        *("mmdebstrap", "--quiet", f"--variant={wanted.variant}", "--mode=root", "--components=main"),
+        *("mmdebstrap", f"--variant={wanted.variant}", "--mode=root", "--components=main"),
         f"--include={','.join(wanted.packages)}",
         '--aptopt=Acquire::Retries "3"',
         '--aptopt=Acquire::Check-Valid-Until "false"',

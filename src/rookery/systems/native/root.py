@@ -16,7 +16,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from rookery.apps.table import APPS
-from rookery.drivers.containers.debian import MIRROR_VARIABLE, DebianRoot, find_mirror, make_root
+from rookery.drivers.containers.debian import MIRROR_VARIABLE, DebianRoot, RootError, find_mirror, make_root
 from rookery.drivers.machine.files import alone, remove_tree
 from rookery.drivers.machine.process import run
 from rookery.errors import NotPossibleError
@@ -145,15 +145,15 @@ def _build(release: Release, root: Path, report: Report) -> None:
     report(f"building {release.title} from {mirror}; this happens once and takes about a minute")
     try:
         make_root(wanted_root(release), building, mirror=mirror, what="the servers' root image")
-    except NotPossibleError as error:
+    except RootError as error:
         raise _without_release(release, mirror, error) from None
     _finish(release, building)
     building.replace(root)
 
 
-def _without_release(release: Release, mirror: str, error: NotPossibleError) -> NotPossibleError:
+def _without_release(release: Release, mirror: str, error: RootError) -> NotPossibleError:
     """Return what to say where a suite has moved on to another line of Ceph; else the error as it is."""
-    if not any(_GONE.search(line) for line in error.details):
+    if not _GONE.search(error.output):
         return error
     seen = CEPH_SEEN[release.name]
     date = f"{seen[:4]}-{seen[4:6]}-{seen[6:8]}"
