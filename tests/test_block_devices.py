@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import errno
 import json
 import os
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rookery.drivers.machine import krbd, loop, qmp
+from rookery.drivers.ceph.session import build_cephx_key
+from rookery.drivers.machine import keyrings, krbd, loop, qmp
 from rookery.errors import RookeryError
 
 IMAGE = krbd.Image(fsid="f-1", pool="block", name="database-worker-a")
@@ -55,6 +59,85 @@ def test_mapping_tells_the_kernel_monitors_user_key_mode_and_what_an_object_is(b
         "10.0.0.1:3300,10.0.0.2:3300 name=block,secret=k==,ms_mode=secure,alloc_size=4194304 "
         "block database-worker-a -"
     )
+
+
+AES = build_cephx_key(b"s" * 16, kind="aes", created=7)
+AES256K = build_cephx_key(b"s" * 32, kind="aes256k", created=7)
+
+
+class Kernel:
+    """A kernel that has rbd, and answers keys as it is told; remembers what it was asked."""
+
+    def __init__(self, answer: int) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str, bytes]] = []
+
+    def refusal_of(self, kind: str, payload: bytes) -> int:
+        self.asked.append((kind, payload))
+        return self.answer
+
+
+def kernel(monkeypatch: pytest.MonkeyPatch, answer: int) -> Kernel:
+    found = Kernel(answer)
+    monkeypatch.setattr(krbd, "is_available", lambda: True)
+    monkeypatch.setattr(krbd, "refusal_of", found.refusal_of)
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "m", "6.1.176", "1", "x86_64")))
+    krbd._refusal.cache_clear()
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    yield
+    krbd._refusal.cache_clear()
+
+
+def test_a_kernel_without_rbd_maps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = kernel(monkeypatch, 0)
+    monkeypatch.setattr(krbd, "is_available", lambda: False)
+    assert [krbd.obstacle(key) for key in (AES, AES256K)] == ["this machine's kernel has no rbd"] * 2
+    assert found.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [(errno.EINVAL, "EINVAL"), (524, "524"), (errno.EPERM, "EPERM"), (errno.ENODEV, "ENODEV")],
+)
+def test_a_kernel_that_takes_no_new_key_is_told_from_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, answer: int, name: str
+) -> None:
+    """Debian 12's says EINVAL; 524 is the kernel's own ENOTSUPP, which no table of user space has."""
+    kernel(monkeypatch, answer)
+    assert krbd.obstacle(AES256K) == (
+        f"this machine's kernel, 6.1.176, takes no cephx key of this kind for rbd ({name})"
+    )
+
+
+def test_keys_of_the_old_type_are_asked_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = kernel(monkeypatch, errno.EPERM)
+    assert (krbd.obstacle(AES), found.asked) == ("", [])
+
+
+def test_a_kernel_is_asked_once_and_never_told_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = kernel(monkeypatch, 0)
+    assert [krbd.obstacle(AES256K) for _ in range(3)] == [""] * 3
+    question = build_cephx_key(bytes(32), kind="aes256k", created=0)
+    assert found.asked == [("ceph", base64.b64decode(question))]
+
+
+@pytest.mark.skipif(not Path("/proc/keys").exists(), reason="this machine's kernel has no keyrings")
+def test_a_key_that_was_asked_about_is_gone() -> None:
+    """The kernel forgets it in the background, a moment after it was taken out of the last keyring."""
+    assert keyrings.refusal_of("user", b"payload") == 0
+    deadline = time.monotonic() + 20
+    while "rookery:question" in Path("/proc/keys").read_text():
+        assert time.monotonic() < deadline, "the key is there still"
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(not Path("/proc/keys").exists(), reason="this machine's kernel has no keyrings")
+def test_a_type_that_the_kernel_has_not_is_refused() -> None:
+    assert keyrings.refusal_of("rookery-none", b"payload") == errno.ENODEV
 
 
 def test_unmapping_is_a_process_of_its_own(bus: Path) -> None:

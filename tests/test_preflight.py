@@ -162,7 +162,8 @@ def test_a_missing_device_is_named(
     monkeypatch.setattr(krbd, "is_available", lambda: False)
     exists = Path.exists
     monkeypatch.setattr(Path, "exists", lambda path: path.name != device and exists(path))
-    with pytest.raises(NotPossibleError, match=f"there is no /dev/{device}, and {why}"):
+    said = f"there is no /dev/{device}, and {why}: this machine's kernel has no rbd"
+    with pytest.raises(NotPossibleError, match=said):
         _require_attachment(open_spec("production-minimum", as_new=True).design)
 
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rookery.drivers.containers.debian import DebianRoot, find_mirror, make_root
 from rookery.drivers.machine.files import alone, remove_tree
 from rookery.drivers.machine.process import run
-from rookery.releases import DEFAULT_RELEASE
+from rookery.releases import RELEASES
 from rookery.systems.home import home
 from rookery.systems.native.root import ensure_image
 
@@ -65,19 +65,19 @@ def _lock() -> Path:
 
 
 def prepare(report: Callable[[str], None]) -> tuple[Places, Path]:
-    """Return where the machine is and the disk with the servers' image, made now where they are not there."""
-    image = ensure_image(DEFAULT_RELEASE, report)
+    """Return where the machine is and the disk with the servers' images, made now where they are not."""
+    images = [ensure_image(name, report) for name in sorted(RELEASES)]
     places = Places()
     places.folder.mkdir(parents=True, exist_ok=True)
     with alone(places.folder / ".lock"):
         if not places.whole.is_dir():
             _build(places, report)
-        shelf = places.folder / f"image-{image.name}.ext4"
+        shelf = places.folder / f"image-{'-'.join(image.name for image in images)}.ext4"
         if not shelf.exists():
-            report("putting the servers' image on a disk")
+            report("putting the servers' images on a disk")
             for old in places.folder.glob("image-*"):
                 old.unlink()
-            _make_disk(image, shelf, size="8G", below=image.name)
+            _make_disk({image.name: image for image in images}, shelf, size="8G")
     return places, shelf
 
 
@@ -97,7 +97,7 @@ def _build(places: Places, report: Callable[[str], None]) -> None:
     run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(building / "key")))
     _finish(root, kernel, building / "key.pub")
     report("making its disk")
-    _make_disk(root, building / "disk.ext4", size=_DISK)
+    _make_disk({"": root}, building / "disk.ext4", size=_DISK)
     remove_tree(root)
     building.replace(places.whole)
 
@@ -131,21 +131,20 @@ def _lay(path: Path, text: str, mode: int = 0o644) -> None:
     path.chmod(mode)
 
 
-def _make_disk(content: Path, disk: Path, *, size: str, below: str = "") -> None:
-    """Make a file into a disk with a folder's content, in its root or in one folder of it."""
+def _make_disk(contents: Mapping[str, Path], disk: Path, *, size: str) -> None:
+    """Make a file into a disk with the content of folders, each at its own place below the disk's root."""
     building = disk.with_suffix(".building")
     building.unlink(missing_ok=True)
     script = (
-        'mount -t tmpfs none "$1" && mkdir -p "$1/$3" && mount --bind "$2" "$1/$3" && shift 3 && exec "$@"'
+        'stage=$1; shift; mount -t tmpfs none "$stage"; while [ "$1" != -- ]; do'
+        ' mkdir -p "$stage/$1" && mount --bind "$2" "$stage/$1" && shift 2 || exit; done; shift; exec "$@"'
     )
     stage = disk.with_suffix(".stage")
     stage.mkdir(exist_ok=True)
     argv = ("mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=1", "-d", str(stage), str(building), size)
+    places = (word for below, content in contents.items() for word in (below, str(content)))
     try:
-        run(
-            ("unshare", "--mount", "sh", "-c", script, "sh", str(stage), str(content), below, *argv),
-            timeout=600,
-        )
+        run(("unshare", "--mount", "sh", "-ec", script, "sh", str(stage), *places, "--", *argv), timeout=600)
     finally:
         stage.rmdir()
     building.replace(disk)

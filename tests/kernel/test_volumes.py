@@ -6,85 +6,18 @@ One lab goes through everything in turn; each test begins with a lab that runs, 
 from __future__ import annotations
 
 import json
-import re
 import time
 
 import pytest
 
 from rookery.units import GIB
 from tests.kernel.guest import Guest
+from tests.kernel.labs import DATA, NAME, down, inside, remains, up, verified, volume_host
 
 pytestmark = pytest.mark.kernel
 
-NAME = "kernel"
-SPEC = """
-name: kernel
-pattern: PATTERN
-hosts:
-  storage:
-    drives: [{count: 1, size: 20GB, class: ssd}]
-storage:
-  file: {enabled: false}
-  object: {enabled: false}
-  dashboard: false
-apps:
-  cdn: null
-  streaming: null
-  catalogue: null
-  database: {instances: 2, volume: VOLUME}
-"""
-_DATA = "/var/lib/postgresql"
 # Seconds. What volumes may add to a `down`; the machine is one slow CPU, and the rest of it takes 3 to 6.
 _DOWN = 12
-
-
-def up(guest: Guest, pattern: str = "compact", *, volume: str = "10GB") -> None:
-    """Bring the lab up; where that fails, with what its databases said last."""
-    guest.write("/root/spec.yaml", SPEC.replace("PATTERN", pattern).replace("VOLUME", volume))
-    try:
-        guest.rookery("up", "/root/spec.yaml", "--no-journal")
-    except AssertionError as error:
-        logs = f"/var/lib/rookery/labs/{NAME}/servers/*/upper/var/log/supervisor/database-*.log"
-        error.add_note(guest.run(f"tail -n 60 {logs} 2>&1 || true").stdout)
-        raise
-
-
-def down(guest: Guest) -> float:
-    """Take the lab down; return how long it took by its own account, having looked that nothing is left."""
-    said = guest.rookery("down", NAME, "--no-journal", timeout=200).stdout
-    found = re.fullmatch(rf"{NAME}: \d+ things removed, nothing left, ([\d.]+) s\n", said)
-    assert found is not None, said
-    assert remains(guest) == []
-    return float(found[1])
-
-
-def remains(guest: Guest) -> list[str]:
-    """Return what the guest has of a lab, asked of the kernel and not of the program."""
-    looks = (
-        *("ls /sys/bus/rbd/devices", "grep -h /dev/rbd /proc/*/mountinfo", "mount | grep /labs/"),
-        *(
-            "ip -o link | grep ' rk'",
-            "ls /run/netns",
-            "ls /var/lib/rookery/labs",
-            "pgrep -l '^(ceph-|postgres)'",
-        ),
-        "find /sys/fs/cgroup/rookery -name kernel",
-    )
-    return guest.run(f"({'; '.join(looks)}) 2> /dev/null || true").stdout.splitlines()
-
-
-def inside(guest: Guest, host: str) -> str:
-    """Return the process of a server, as the guest sees it."""
-    state = guest.run(f"cat /run/rookery/labs/{NAME}/{NAME}.{host}/state.json").stdout
-    return str(json.loads(state)["init_process_pid"])
-
-
-def volume_host(guest: Guest) -> str:
-    return guest.run("cat /sys/bus/rbd/devices/*/name").stdout.split()[0].removeprefix("database-")
-
-
-def verified(guest: Guest) -> None:
-    guest.rookery("verify", NAME, timeout=300)
 
 
 def test_a_volume_is_mapped_so_that_an_outage_is_a_pause_and_what_is_freed_is_freed(guest: Guest) -> None:
@@ -100,7 +33,7 @@ def test_a_server_has_the_memory_and_cpus_of_the_design(guest: Guest) -> None:
 
 
 def test_an_outage_longer_than_any_limit_was_is_a_pause(guest: Guest) -> None:
-    root = f"/proc/{inside(guest, volume_host(guest))}/root{_DATA}"
+    root = f"/proc/{inside(guest, volume_host(guest))}/root{DATA}"
     script = f"""
 import os, subprocess, time
 pids = subprocess.run(("pgrep", "ceph-osd"), capture_output=True, text=True).stdout.split()
@@ -120,7 +53,7 @@ os.unlink("{root}/probe")
 def test_what_is_freed_is_freed(guest: Guest) -> None:
     host = volume_host(guest)
     pid = inside(guest, host)
-    file = f"/proc/{pid}/root{_DATA}/big"
+    file = f"/proc/{pid}/root{DATA}/big"
 
     def used() -> int:
         argv = f"rbd --id block du --format json block/database-{host}"
@@ -131,7 +64,7 @@ def test_what_is_freed_is_freed(guest: Guest) -> None:
     guest.run(f"dd if=/dev/urandom of={file} bs=1M count=100 conv=fsync", timeout=200)
     full = used()
     assert full - before >= 100 << 20
-    guest.run(f"rm {file} && sync -f /proc/{pid}/root{_DATA}", timeout=120)
+    guest.run(f"rm {file} && sync -f /proc/{pid}/root{DATA}", timeout=120)
     # The file system discards what is free by itself, after its log; the database writes meanwhile, at most
     # some segments of its log are new.
     deadline = time.monotonic() + 120
@@ -151,7 +84,7 @@ def test_a_lost_server_comes_back_with_its_volume(guest: Guest) -> None:
 def test_a_file_system_that_was_shut_down_is_mounted_anew(guest: Guest) -> None:
     pid = inside(guest, volume_host(guest))
     going_down = (
-        f"import fcntl, os; fcntl.ioctl(os.open('/proc/{pid}/root{_DATA}', 0), 0x8004587D, b'\\2\\0\\0\\0')"
+        f"import fcntl, os; fcntl.ioctl(os.open('/proc/{pid}/root{DATA}', 0), 0x8004587D, b'\\2\\0\\0\\0')"
     )
     guest.run(f'python3 -c "{going_down}"')
     up(guest)
@@ -177,7 +110,7 @@ def test_a_volume_grows_while_it_is_used(guest: Guest) -> None:
         ["10000000000"] * 2,
         ["12000000000"] * 2,
     )
-    root = f"/proc/{inside(guest, volume_host(guest))}/root{_DATA}"
+    root = f"/proc/{inside(guest, volume_host(guest))}/root{DATA}"
     blocks, size = guest.run(f"stat --file-system --format='%b %S' {root}").stdout.split()
     assert int(blocks) * int(size) > 11_000_000_000
     verified(guest)
@@ -205,7 +138,7 @@ def test_down_takes_no_longer_for_its_volumes(guest: Guest) -> None:
 def test_down_where_ceph_is_dead_already(guest: Guest, how: str) -> None:
     """With something written and not answered in the kernel, which no kill ends."""
     up(guest)
-    root = f"/proc/{inside(guest, volume_host(guest))}/root{_DATA}"
+    root = f"/proc/{inside(guest, volume_host(guest))}/root{DATA}"
     guest.run("kill -STOP $(pgrep -x ceph-osd)")
     # Nobody waits for it: no kill ends it, and what it holds open would hold the shell.
     guest.run(

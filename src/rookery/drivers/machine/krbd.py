@@ -5,18 +5,26 @@ https://docs.kernel.org/admin-guide/abi-testing.html (sysfs-bus-rbd) says what i
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import errno
+import functools
 import os
+import struct
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rookery.drivers.machine.keyrings import refusal_of
 from rookery.drivers.machine.loop import BlockDevice
 from rookery.drivers.machine.modules import has_or_loads
 from rookery.drivers.machine.process import ENDS_WITH_US
 
 BUS = Path("/sys/bus/rbd")
+# CryptoKey in Ceph's src/auth/Crypto.h: type, seconds, nanoseconds, length; the secret follows.
+_KEY_HEAD = struct.Struct("<HIIH")
+_AES = 1  # a type that every kernel takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +51,32 @@ class Mapping:
 def is_available(bus: Path = BUS) -> bool:
     """Tell whether this kernel has RBD, loading its module where there is one."""
     return has_or_loads(bus.is_dir, "rbd")
+
+
+def obstacle(key: str) -> str:
+    """Return why this kernel maps no image for a user with a cephx secret, in a few words; nothing where it
+    does.
+
+    Secrets of type 2 (aes256k) are taken from Linux 7.0 on, and by older kernels that had it put in. The
+    kernel is asked by a key of its type `ceph`, whose payload net/ceph/crypto.c decodes as it does the secret
+    of an image that is to be mapped: older ones refuse the type (set_secret: ENOTSUPP) or, since they check
+    for it (CEPH_MAX_KEY_LEN, CVE-2026-43304), the length first (EINVAL); from b7cc142dbafe on (libceph: add
+    support for CEPH_CRYPTO_AES256KRB5, merged for 7.0-rc1) it is taken. Neither a cluster nor the real secret
+    is needed for that. A machine where nobody may ask has said no.
+    """
+    if not is_available():
+        return "this machine's kernel has no rbd"
+    kind, _, _, length = _KEY_HEAD.unpack_from(base64.b64decode(key))
+    refused = 0 if kind == _AES else _refusal(kind, length)
+    if not refused:
+        return ""
+    name = errno.errorcode.get(refused, str(refused))
+    return f"this machine's kernel, {os.uname().release}, takes no cephx key of this kind for rbd ({name})"
+
+
+@functools.cache
+def _refusal(kind: int, length: int) -> int:
+    return refusal_of("ceph", _KEY_HEAD.pack(kind, 0, 0, length) + bytes(length))
 
 
 def mappings(fsid: str, bus: Path = BUS) -> tuple[Mapping, ...]:

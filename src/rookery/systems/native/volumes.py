@@ -1,9 +1,10 @@
 """Block volumes, attached to servers from outside as a hypervisor attaches a disk.
 
-Where the kernel speaks RBD it maps the image. Elsewhere qemu's storage daemon shows the image as a file, and
-a loop device makes a block device of that; the daemon runs in a container of its own, so that it outlives
-the server that uses the volume. Either way the file system is mounted in the server's own mount namespace
-and nowhere else: a server that is lost lets go of its volume by itself.
+Where the kernel has RBD and takes the cluster's keys it maps the image (decision 0058). Elsewhere qemu's
+storage daemon shows the image as a file, and a loop device makes a block device of that; the daemon runs in a
+container of its own, so that it outlives the server that uses the volume. Either way the file system is
+mounted in the server's own mount namespace and nowhere else: a server that is lost lets go of its volume by
+itself.
 """
 
 from __future__ import annotations
@@ -110,13 +111,15 @@ class Volumes:
         self, volume: Volume, identity: Identity, object_size: int, report: Report
     ) -> Iterator[BlockDevice]:
         """Attach the image to this machine; the device lasts inside the `with`, and while it is mounted."""
-        if krbd.is_available():
+        why = krbd.obstacle(identity[f"cephx.client.{USER}"])
+        if not why:
             yield krbd.block_device(
                 krbd.ensure_mapped(
                     self._image(volume, identity), way=self._way(identity), object_size=object_size
                 )
             )
             return
+        report(f"attaching by a storage daemon: {why}")
         pid = self._ensure_daemon(volume, identity, report)
         file = os.open(f"/proc/{pid}/root{self._file(volume)}", os.O_RDWR | os.O_CLOEXEC)
         try:

@@ -1,0 +1,115 @@
+"""By which way volumes are attached: by the kernel where it takes the cluster's keys, else by a program.
+
+The guest's kernel takes keys of both releases. One that does not know the new ones is the same kernel below a
+filter, which answers `add_key` as net/ceph/crypto.c of older ones does. The whole program runs under it, and
+what it starts.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+
+import pytest
+
+from tests.kernel.guest import Guest
+from tests.kernel.labs import DATA, NAME, down, inside, up, verified
+
+pytestmark = pytest.mark.kernel
+
+_REFUSING = "/usr/local/bin/refusing"
+# prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ...): call 248 (add_key) fails, all others go on.
+_FILTER = f"""#!/usr/bin/python3
+import ctypes, os, struct, sys
+code = b"".join(struct.pack("HBBI", *line) for line in (
+    (0x20, 0, 0, 0), (0x15, 0, 1, 248), (0x06, 0, 0, 0x00050000 | {errno.EINVAL}), (0x06, 0, 0, 0x7FFF0000)))
+text = ctypes.create_string_buffer(code)
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", 4, ctypes.addressof(text)))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(22, 2, ctypes.c_void_p(ctypes.addressof(program)), 0, 0) != 0:
+    sys.exit(f"no filter: {{os.strerror(ctypes.get_errno())}}")
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+_ASK = """
+import os
+from rookery.drivers.ceph.session import build_cephx_key, key_bytes
+from rookery.drivers.machine import krbd
+for kind in ("aes", "aes256k"):
+    key = build_cephx_key(bytes(key_bytes(kind)), kind=kind, created=0)
+    print(krbd.obstacle(key).replace(os.uname().release, "N"))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs(guest: Guest) -> None:
+    guest.write(_REFUSING, _FILTER)
+    guest.write("/root/ask.py", _ASK)
+    guest.run(f"chmod +x {_REFUSING}")
+
+
+def answers(guest: Guest, before: str = "") -> list[str]:
+    """Return what stands against mapping, by keys of the old and of the new type."""
+    home = "/opt/rookery"
+    said = guest.run(f"PYTHONPATH={home}/src:{home}/packages {before} python3 /root/ask.py").stdout
+    return said.split("\n")[:2]
+
+
+def mapped(guest: Guest) -> list[str]:
+    return sorted(guest.run("cat /sys/bus/rbd/devices/*/name 2> /dev/null || true").stdout.split())
+
+
+def served(guest: Guest) -> list[str]:
+    """Return the volumes that a storage daemon serves below a loop device."""
+    files = guest.run("losetup --list --noheadings --output BACK-FILE").stdout.split()
+    ours = [file.removesuffix("/export/image") for file in files if file.endswith("/export/image")]
+    assert len(guest.run("pgrep qemu-storage || true").stdout.split()) == len(ours)
+    return sorted(file.rpartition("/")[2] for file in ours)
+
+
+def size(guest: Guest, host: str) -> int:
+    """Return the bytes of the file system of a host's volume."""
+    said = guest.run(f"stat --file-system --format='%b %S' /proc/{inside(guest, host)}/root{DATA}").stdout
+    blocks, each = said.split()
+    return int(blocks) * int(each)
+
+
+def key(guest: Guest) -> str:
+    secrets = json.loads(guest.run(f"cat /var/lib/rookery/labs/{NAME}/secrets.json").stdout)
+    return str(secrets["cephx.client.block"])
+
+
+def test_the_kernel_says_which_keys_it_takes(guest: Guest) -> None:
+    assert answers(guest) == ["", ""]
+    assert answers(guest, _REFUSING) == [
+        "",
+        "this machine's kernel, N, takes no cephx key of this kind for rbd (EINVAL)",
+    ]
+    assert "rookery:question" not in guest.run("sleep 1; cat /proc/keys").stdout
+
+
+@pytest.mark.parametrize(
+    ("ceph", "program", "begins", "by_kernel"),
+    [
+        ("20", f"{_REFUSING} rookery", "Ag", False),
+        ("20", "rookery", "Ag", True),
+        ("18", f"{_REFUSING} rookery", "AQ", True),
+    ],
+    ids=["20-without", "20-with", "18-without"],
+)
+def test_volumes_are_mapped_where_the_kernel_takes_the_key(
+    guest: Guest, ceph: str, program: str, begins: str, by_kernel: bool
+) -> None:
+    up(guest, ceph=ceph, program=program)
+    assert key(guest)[:2] == begins
+    found, other = (mapped, served) if by_kernel else (served, mapped)
+    volumes = found(guest)
+    assert (len(volumes), other(guest)) == (2, [])
+    verified(guest)
+    host = volumes[0].removeprefix("database-")
+    guest.run(f"touch /proc/{inside(guest, host)}/root{DATA}/probe; kill -KILL {inside(guest, host)}")
+    up(guest, ceph=ceph, program=program, volume="12GB")
+    assert (found(guest), other(guest)) == (volumes, [])
+    guest.run(f"rm /proc/{inside(guest, host)}/root{DATA}/probe")
+    assert size(guest, host) > 11_000_000_000
+    verified(guest)
+    down(guest)
