@@ -122,18 +122,26 @@ http {{
             try_files /live/live.m3u8 @unwell;
         }}
         location @unwell {{ default_type text/plain; return 503 "{name} has no channel\\n"; }}
+        # What is missing where nothing is mounted another origin may have: an edge asks it after a 503.
+        location @missing {{
+            root /srv;
+            if (!-f /srv/live/live.m3u8) {{ return 503; }}
+            return 404;
+        }}
 
         # What CephFS has not finished has a name that begins with a dot.
         location ~ /\\. {{ return 404; }}
 
         location ~ ^/live/[^/]+\\.m3u8$ {{
             root /srv;
+            try_files $uri @missing;
             add_header Cache-Control "public, max-age=1" always;
             add_header X-Served-By {name} always;
             add_header Access-Control-Allow-Origin "*" always;
         }}
         location ~ ^/live/[^/]+\\.(ts|m4s|mp4)$ {{
             root /srv;
+            try_files $uri @missing;
             add_header Cache-Control "public, max-age=3600, immutable";
             add_header X-Served-By {name} always;
             add_header Access-Control-Allow-Origin "*" always;
