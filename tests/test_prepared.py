@@ -51,6 +51,7 @@ class Standing:
         self.design = design
         self.asked: list[str] = []
         self.hung = self.reachable = False
+        self.way: Any = None
 
     def steps(self) -> tuple[Step, ...]:
         return tuple(Step(id=name, phase="p", title=name) for name in ("a", "b", BOOTSTRAP))
@@ -58,6 +59,9 @@ class Standing:
     def observe(self) -> Observation:
         self.asked.append("observe")
         return Observation(facts=frozenset({"a", "b"}))
+
+    def upgrade(self, running: str) -> Any:
+        return self.way if running == "18" else None
 
     def is_reachable(self) -> bool:
         return self.reachable
@@ -103,12 +107,77 @@ def standing(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin
     monkeypatch.setattr(prepared, "findings_here", lambda _: ())
     monkeypatch.setattr(prepared, "require_installer", lambda _: None)
     yield made
-    assert made.asked.count("close") == made.asked.count("observe")
+    if made.way is None:
+        assert made.asked.count("close") == made.asked.count("observe")
 
 
 def run(found: Workspace) -> Arrival:
     with prepared.prepared(found) as ready:
         return ready.run(Silent())
+
+
+# --- An upgrade
+
+
+class Moving:
+    """A system's way to another release, of two steps; `asked` is shared with the system."""
+
+    notices = ("there is no way back",)
+
+    def __init__(self, before: Standing, asked: list[str]) -> None:
+        self.before = before
+        self.asked = asked
+        self.breaks = False
+
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(Step(id=name, phase="upgrade", title=name) for name in ("moved", "settled"))
+
+    def observe(self) -> Observation:
+        return Observation()
+
+    def apply(self, step: Step, report: object) -> None:
+        self.asked.append(f"{step.id} with {workspace.read_kept('once').ceph} noted")
+        if self.breaks:
+            raise RookeryError("a daemon does not start")
+
+
+@pytest.fixture
+def moving(machine: Path, standing: Standing) -> Moving:
+    """A lab of Ceph 18 that is to have 20: `standing` is what it becomes."""
+    note_system(opened(machine, 'storage: {ceph: "18"}\n'))
+    before = Standing(standing.design)
+    before.asked = standing.asked
+    standing.way = way = Moving(before, standing.asked)
+    return way
+
+
+def test_an_upgrade_begins_with_what_is_and_ends_with_what_is_to_be(
+    machine: Path, standing: Standing, moving: Moving
+) -> None:
+    arrival = run(opened(machine, 'storage: {ceph: "20"}\n'))
+    looked, applied = "observe", f"apply {BOOTSTRAP}"
+    assert standing.asked == [
+        *(looked, looked, applied, "moved with 18 noted", "settled with 18 noted", looked, applied),
+        *("close", "close"),
+    ]
+    assert workspace.read_kept("once").ceph == "20"
+    began = [timing.began for timing in arrival.timings]
+    assert began == sorted(began)
+    standing.asked.clear()
+    run(opened(machine, 'storage: {ceph: "20"}\n'))
+    assert standing.asked == ["observe", f"apply {BOOTSTRAP}", "close"]
+
+
+def test_an_upgrade_that_failed_is_taken_up_again(machine: Path, standing: Standing, moving: Moving) -> None:
+    wished = opened(machine, 'storage: {ceph: "20"}\n')
+    moving.breaks = True
+    with pytest.raises(RookeryError, match="a daemon does not start"):
+        run(wished)
+    assert workspace.read_kept("once").ceph == "18"
+    assert open_running("once").design.ceph == "20"
+    moving.breaks = False
+    run(opened(machine, 'storage: {ceph: "20"}\n'))
+    assert workspace.read_kept("once").ceph == "20"
 
 
 # --- Once

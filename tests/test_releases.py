@@ -90,15 +90,10 @@ def test_a_lab_of_which_no_release_was_noted_runs_18() -> None:
     assert designed(kept=old).ceph == "18"
 
 
-def test_a_running_lab_takes_no_other_release() -> None:
+def test_a_running_lab_takes_the_next_release_and_none_before_its_own() -> None:
     forward = changes(designed("18"), designed("20", kept=keep(designed("18"))), OBSTACLES)
     back = changes(designed("20"), designed("18"), OBSTACLES)
-    assert [(str(change), change.obstacle) for change in forward] == [
-        (
-            "ceph: 18 becomes 20",
-            "a running lab is not upgraded; leave storage.ceph out, and it keeps the release that it has",
-        )
-    ]
+    assert [(str(change), change.obstacle) for change in forward] == [("ceph: 18 becomes 20", "")]
     assert [(str(change), change.obstacle) for change in back] == [
         (
             "ceph: 20 becomes 18",
@@ -308,3 +303,21 @@ def test_versions_that_run_are_told_oldest_first() -> None:
         },
     }
     assert versions_of(said) == ("18.2.7", "20.2.4")
+
+
+def test_users_of_the_next_image_have_the_numbers_of_the_first(tmp_path: Path) -> None:
+    wanted = root.wanted_root(RELEASES["20"])
+    argv = root_argv(wanted, tmp_path / "root", mirror="http://mirror", preferences=tmp_path / "preferences")
+    hooks = [word.removeprefix("--essential-hook=") for word in argv if word.startswith("--essential-hook=")]
+    folder = tmp_path / "made"
+    (folder / "etc").mkdir(parents=True)
+    for hook in hooks:
+        subprocess.run(("sh", "-euc", hook, "sh", str(folder)), check=True, timeout=10)
+    lines = (folder / "etc/passwd").read_text().splitlines()
+    assert [tuple(line.split(":")[:6]) for line in lines] == [
+        ("etcd", "x", "101", "104", "", "/var/lib/etcd"),
+        ("haproxy", "x", "102", "105", "", "/var/lib/haproxy"),
+        ("postgres", "x", "103", "106", "", "/var/lib/postgresql"),
+    ]
+    assert "postgres:x:106:" in (folder / "etc/group").read_text()
+    assert root.wanted_root(RELEASES["18"]).users == ()

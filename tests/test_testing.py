@@ -71,6 +71,6 @@ def test_one_worker_has_most_labs_and_another_the_rest() -> None:
         *("test_bootstrap", "test_cluster_servers", "test_image")
     }
     assert {name for name, worker in named.items() if worker == "other labs"} == {
-        *("test_kill", "test_other_designs", "test_releases")
+        *("test_kill", "test_other_designs", "test_releases", "test_upgrade")
     }
     assert {"test_default", "test_database"} < {name for name, worker in named.items() if worker == "labs"}

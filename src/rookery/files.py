@@ -51,6 +51,8 @@ class Program:
     `priority` orders starts within one server, lowest first. A `gated` program does not start with its
     server: it waits until what it needs (a pool, a volume, a database) is there, and is started then.
 
+    One that `uses_ceph` loads Ceph's libraries, or is one of its daemons: it follows Ceph's release.
+
     `told` is the signal that makes it read its files anew (`HUP`) where they change while it runs; without
     one it is started again. `NOT_TOLD` is for one that goes on as it began.
     """
@@ -62,6 +64,7 @@ class Program:
     priority: int = 500
     gated: bool = False
     told: str = ""
+    uses_ceph: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

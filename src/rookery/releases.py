@@ -23,9 +23,14 @@ class Release:
     call it. `suite` is the suite of Debian that has it, `beside` another one, from which comes what `suite`
     no longer has; empty where that is nothing.
 
+    `users` are made with these numbers (of user and group) and homes before their packages would make them
+    with others: volumes and servers' disks outlive an image, and what they hold is to be the same user's in
+    the next one.
+
     `key_type` is that of the cephx keys that its monitors take for secure. `unused_modules` of ceph-mgr are
     not loaded (decision 0006). With `own_bcrypt` its managers load a bcrypt of ours, as Debian's does not
-    work there (decision 0005). `cautions` and `s3_cautions` are what its users, and those of its gateways,
+    work there (decision 0005). `on_the_way` are the beginnings of health codes that a cluster has while it is
+    upgraded to this release. `cautions` and `s3_cautions` are what its users, and those of its gateways,
     should know, a sentence each.
     """
 
@@ -34,9 +39,11 @@ class Release:
     code_name: str
     suite: str
     beside: str = ""
+    users: tuple[tuple[str, int, int, str], ...] = ()
     key_type: KeyType
     unused_modules: tuple[str, ...]
     own_bcrypt: bool
+    on_the_way: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
     s3_cautions: tuple[str, ...] = ()
 
@@ -60,6 +67,13 @@ _UNUSED = (
     "test_orchestrator",
 )
 
+# The numbers that these users have in the image of the first release, as its packages happen to make them.
+_FIRST_USERS = (
+    ("etcd", 101, 104, "/var/lib/etcd"),
+    ("haproxy", 102, 105, "/var/lib/haproxy"),
+    ("postgres", 103, 106, "/var/lib/postgresql"),
+)
+
 # Sources. Key types: CryptoKey in Ceph's src/auth/Crypto.h, and `ceph mon dump` of a new cluster of 20.2.4
 # (auth_allowed_ciphers aes256k; creating an aes key is refused). Modules: `ceph mgr module ls`; restful and
 # zabbix are gone in 20.2. Python: decision 0005; ceph pull request 62951 is in 20.2. S3: requests against
@@ -72,9 +86,11 @@ RELEASES: Mapping[str, Release] = {
         code_name="tentacle",
         suite="forky",
         beside="trixie",
+        users=_FIRST_USERS,
         key_type="aes256k",
         unused_modules=_UNUSED,
         own_bcrypt=False,
+        on_the_way=("AUTH_INSECURE_", "OSD_UPGRADE_FINISHED"),
         cautions=(
             "Its keys (aes256k) are read by tools of 20.2 and newer only; older ones end with an I/O error.",
         ),

@@ -99,6 +99,7 @@ def _bring_up(ready: Prepared, record: Record) -> Arrival:
         talk,
         ("", views.design_view(ready.design)),
         ("What the checks say", views.findings_view(ready.findings)),
+        *((("An upgrade", views.notices_view(ready.upgrade.notices)),) if ready.upgrade else ()),
         (f"{len(steps)} steps", views.steps_view(steps)),
     )
     talk.print()

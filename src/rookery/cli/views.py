@@ -111,6 +111,11 @@ def findings_view(findings: Sequence[Finding]) -> RenderableType:
     return Group(*lines) if lines else Text("no findings", style="green")
 
 
+def notices_view(notices: Sequence[str]) -> RenderableType:
+    """Return what is to be known before something begins, a paragraph each."""
+    return Group(*(Padding(Text(notice), _INDENT) for notice in notices))
+
+
 def steps_view(steps: Sequence[Step] | None, *, errors: int = 0) -> RenderableType:
     """Return what is left to do, by phase; `steps` is None where this version cannot bring the system up."""
     if errors:

@@ -20,7 +20,6 @@ Obstacle = Callable[[AppDesign, AppDesign], str]
 Obstacles = Mapping[str, Obstacle]
 
 _NO_WAY_BACK = "monitors and OSDs of an older release do not read what a newer one has written"
-_NO_UPGRADE = "a running lab is not upgraded; leave storage.ceph out, and it keeps the release that it has"
 _AWAY_FIRST = "what it holds would have to move away first; take the system down and bring it up anew"
 
 
@@ -63,7 +62,7 @@ def _whole(before: Design, after: Design) -> Iterator[Change]:
         yield Change(
             subject="ceph",
             what=f"{before.ceph} becomes {after.ceph}",
-            obstacle=_NO_WAY_BACK if back else _NO_UPGRADE,
+            obstacle=_NO_WAY_BACK if back else "",
         )
     network_obstacle = "every server's address and keys depend on it"
     for name in ("public", "cluster", "mtu", "encryption"):

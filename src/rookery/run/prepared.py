@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rookery.apps.table import OBSTACLES
@@ -16,7 +16,7 @@ from rookery.design.model import Design
 from rookery.errors import InputError, NotPossibleError, RookeryError
 from rookery.plan.kubernetes import BOOTSTRAP
 from rookery.plan.step import Step, plan_rest
-from rookery.run.engine import Progress, Timing, apply_steps
+from rookery.run.engine import Apply, Progress, Timing, apply_steps
 from rookery.run.findings import findings_here
 from rookery.run.homes import refuse_other_home
 from rookery.run.lock import hold
@@ -33,7 +33,7 @@ from rookery.run.workspace import (
 )
 from rookery.systems.home import home
 from rookery.systems.kubernetes.preflight import require_installer
-from rookery.systems.protocol import System
+from rookery.systems.protocol import System, Upgrade
 from rookery.units import MIB, format_size
 
 # Free bytes below which nothing more is begun: what is under way still has some room to end in.
@@ -53,10 +53,15 @@ class Arrival:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A system that is to come up: what the checks say of it, and the steps that are not done, as they were
-    seen when it was opened. `began` is when that was (`time.monotonic`)."""
+    seen when it was opened. `began` is when that was (`time.monotonic`).
+
+    Where there is an `upgrade`, the system is brought up as it is first, then moved to the next release of
+    Ceph, then made what its spec says; the steps are those of the first two.
+    """
 
     workspace: Workspace
     system: System
+    upgrade: Upgrade | None
     findings: tuple[Finding, ...]
     steps: tuple[Step, ...]
     mirror: Path | None
@@ -74,19 +79,36 @@ class Prepared:
         a system that cannot become what its spec says.
         """
         self._refuse()
-        note_system(self.workspace, mirror=self.mirror, mirror_url=self.mirror_url)
-        timings = apply_steps(
-            self.steps,
-            self.system.apply,
-            progress,
-            hindrance=_disk_is_full if self.design.traits.here else None,
-        )
+        running = "" if self.upgrade is None else self.workspace.kept.ceph
+        note_system(self.workspace, mirror=self.mirror, mirror_url=self.mirror_url, running=running)
+        if self.upgrade is None:
+            timings = self._apply(self.steps, self.system.apply, progress)
+        else:
+            timings = self._move(self.upgrade, progress)
         looking = time.monotonic()
         results = verify(self.system, mark=new_mark())
         ended = time.monotonic()
         return Arrival(
             timings=timings, results=results, verify_seconds=ended - looking, seconds=ended - self.began
         )
+
+    def _move(self, upgrade: Upgrade, progress: Progress) -> tuple[Timing, ...]:
+        """Carry an upgrade out. That it is done is noted at its end: until then the same command goes on."""
+        origin = time.monotonic()
+
+        def apply(steps: Sequence[Step], carry_out: Apply) -> tuple[Timing, ...]:
+            since = time.monotonic() - origin
+            timings = self._apply(steps, carry_out, progress)
+            return tuple(replace(t, began=t.began + since, ended=t.ended + since) for t in timings)
+
+        timings = apply(steps_left(upgrade.before), upgrade.before.apply)
+        timings += apply(_moves_left(upgrade), upgrade.apply)
+        note_system(self.workspace, mirror=self.mirror, mirror_url=self.mirror_url)
+        return (*timings, *apply(steps_left(self.system), self.system.apply))
+
+    def _apply(self, steps: Sequence[Step], apply: Apply, progress: Progress) -> tuple[Timing, ...]:
+        hindrance = _disk_is_full if self.design.traits.here else None
+        return apply_steps(steps, apply, progress, hindrance=hindrance)
 
     def _refuse(self) -> None:
         """Raise for whatever is in the way, before anything is made."""
@@ -111,11 +133,15 @@ def prepared(workspace: Workspace, *, mirror: Path | None = None, mirror_url: st
         workspace = opened_again(workspace)
         system = find_system(workspace.design, mirror=mirror, mirror_url=mirror_url)
         stack.callback(system.close)
+        upgrade = system.upgrade(workspace.kept.ceph)
+        if upgrade is not None:
+            stack.callback(upgrade.before.close)
         yield Prepared(
             workspace=workspace,
             system=system,
+            upgrade=upgrade,
             findings=findings_here(workspace.design),
-            steps=steps_left(system),
+            steps=steps_left(system) if upgrade is None else _all_left(upgrade),
             mirror=mirror,
             mirror_url=mirror_url,
             began=began,
@@ -125,6 +151,15 @@ def prepared(workspace: Workspace, *, mirror: Path | None = None, mirror_url: st
 def steps_left(system: System) -> tuple[Step, ...]:
     """Return the steps that are not done, looking at what runs."""
     return plan_rest(system.steps(), system.observe())
+
+
+def _moves_left(upgrade: Upgrade) -> tuple[Step, ...]:
+    return plan_rest(upgrade.steps(), upgrade.observe())
+
+
+def _all_left(upgrade: Upgrade) -> tuple[Step, ...]:
+    """Return the steps that bring a system up as it is, and those that move it."""
+    return (*steps_left(upgrade.before), *_moves_left(upgrade))
 
 
 def _disk_is_full() -> RookeryError | None:

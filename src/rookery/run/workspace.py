@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -175,9 +175,11 @@ def noted_mirror_url(name: str) -> str:
         return ""
 
 
-def note_system(workspace: Workspace, *, mirror: Path | None = None, mirror_url: str = "") -> None:
+def note_system(
+    workspace: Workspace, *, mirror: Path | None = None, mirror_url: str = "", running: str = ""
+) -> None:
     """Note what a system is asked to be, where its daemons stand, and what it is made of, for all later
-    commands."""
+    commands. `running` is the release of Ceph that it still has, where it is on its way to another."""
     name = workspace.design.name
     spec = workspace.spec.model_dump_json(by_alias=True, indent=1, exclude_unset=True)
     if workspace.design.platform == "kubernetes":
@@ -197,8 +199,9 @@ def note_system(workspace: Workspace, *, mirror: Path | None = None, mirror_url:
     paths = LabPaths(name=name)
     paths.folder.mkdir(parents=True, exist_ok=True)
     paths.folder.chmod(0o711)
-    kept = json.dumps(kept_data(keep(workspace.design)), indent=1)
-    write_whole(paths.kept, kept.encode())
+    kept = keep(workspace.design)
+    data = kept_data(replace(kept, ceph=running or kept.ceph))
+    write_whole(paths.kept, json.dumps(data, indent=1).encode())
     write_whole(paths.spec, spec.encode())
 
 

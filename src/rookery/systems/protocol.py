@@ -201,6 +201,26 @@ class Removal(Protocol):
         ...
 
 
+class Upgrade(Protocol):
+    """A system's way from one release of Ceph to the next, while it serves."""
+
+    @property
+    def before(self) -> System:
+        """The system by the release that it has: it is brought up first."""
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What happens, what cannot be undone, and from when: for people, before it begins."""
+        ...
+
+    def steps(self) -> tuple[Step, ...]: ...
+
+    def observe(self) -> Observation: ...
+
+    def apply(self, step: Step, report: Report) -> None: ...
+
+
 class System(Protocol):
     """A demo system that runs, or is to run."""
 
@@ -244,6 +264,11 @@ class System(Protocol):
 
     def apply(self, step: Step, report: Report) -> None:
         """Carry one step out; it may have been half done before."""
+        ...
+
+    def upgrade(self, running: str) -> Upgrade | None:
+        """Return the way to the design's release of Ceph from the one that runs; None where that is the same,
+        or an operator of the system's own does it."""
         ...
 
     def hosts(self) -> tuple[HostStatus, ...]: ...

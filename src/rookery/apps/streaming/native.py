@@ -40,7 +40,7 @@ def server_programs(design: Design, _app: AppDesign, host: Host, instance: Insta
     }
     options = tuple(word for name, value in words.items() for word in (f"--{name}", value))
     argv = ("python3", f"/{PROGRAM_FOLDER}/channel.py", *options)
-    return (Program(name=instance.name, argv=argv, gated=True, priority=650),)
+    return (Program(name=instance.name, argv=argv, gated=True, priority=650, uses_ceph=True),)
 
 
 def making(app: AppDesign) -> Making:

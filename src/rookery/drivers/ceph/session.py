@@ -70,7 +70,7 @@ def render_keyring(entries: Iterable[tuple[str, str, Sequence[tuple[str, str]]]]
 # gone.
 _AGAIN = frozenset(
     (
-        *("mon", "mgr", "rbd-ensure", "rbd-resize", "cephfs-write", "cephfs-read", "cephfs-folder"),
+        *("mon", "mgr", "tell", "rbd-ensure", "rbd-resize", "cephfs-write", "cephfs-read", "cephfs-folder"),
         *("cephfs-layout", "cephfs-layout-pool"),
     )
 )
@@ -99,6 +99,10 @@ class CephSession:
         """Send a command to the active manager."""
         return self._command("mgr", prefix, arguments, stdin=stdin, accept=accept)
 
+    def tell(self, daemon: str, prefix: str, *, stdin: str = "", **arguments: Any) -> Any:
+        """Send a command to a daemon itself (`osd.3`, `mgr.storage-k`, `mds.storage-l`)."""
+        return self._command("tell", prefix, arguments, stdin=stdin, accept=(), daemon=daemon)
+
     def operation(self, name: str, **arguments: Any) -> dict[str, Any]:
         """Do one of the agent's own operations (see the agent); raises CephError."""
         answer = self._ask({"op": name, **arguments})
@@ -115,10 +119,17 @@ class CephSession:
         self._agent.close()
 
     def _command(
-        self, target: str, prefix: str, arguments: Mapping[str, Any], *, stdin: str, accept: Iterable[int]
+        self,
+        target: str,
+        prefix: str,
+        arguments: Mapping[str, Any],
+        *,
+        stdin: str,
+        accept: Iterable[int],
+        **more: str,
     ) -> Any:
         command = {"prefix": prefix, "format": "json", **arguments}
-        answer = self._ask({"op": target, "command": command, "input": stdin})
+        answer = self._ask({"op": target, "command": command, "input": stdin, **more})
         code = int(answer["code"])
         if code and code not in tuple(accept):
             raise CephError(f"`{prefix}`", code=code, status=str(answer.get("status", "")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,8 @@ class DebianRoot:
     it takes all the same. With an `epoch` (seconds since 1970), what is made is meant to come out the same
     each time: byte code then goes by what its source says, not by when that was written. Packages also come
     from the `sources`, and from the suite `beside` on the same mirror; `preferences` are apt's, which say
-    what of it. Units of systemd in `masked` never start.
+    what of it. Units of systemd in `masked` never start. `users` are there before the packages that would
+    make them: name, numbers of user and group, home.
     """
 
     suite: str
@@ -48,6 +50,7 @@ class DebianRoot:
     masked: tuple[str, ...] = ()
     beside: str = ""
     preferences: str = ""
+    users: tuple[tuple[str, int, int, str], ...] = ()
 
 
 class RootError(NotPossibleError):
@@ -93,12 +96,23 @@ def root_argv(wanted: DebianRoot, root: Path, *, mirror: str, preferences: Path)
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in wanted.excluded),
         *(f"--dpkgopt=path-include={pattern}" for pattern in wanted.included),
         *(f'--customize-hook=chroot "$1" systemctl mask {unit}' for unit in wanted.masked),
+        *(hook for user in wanted.users for hook in _user_hooks(*user)),
         *((f"--setup-hook=upload {preferences} {_PREFERENCES}",) if wanted.preferences else ()),
         *(wanted.suite, str(root), mirror),
         *((f"deb {mirror} {wanted.beside} main",) if wanted.beside else ()),
         # Copied into the root and installed from there: its apt does not see this machine's folders.
         *(f"deb [signed-by={one.key}] copy:{one.folder} ./" for one in wanted.sources),
     )
+
+
+def _user_hooks(name: str, uid: int, gid: int, home: str) -> Iterator[str]:
+    lines = {
+        "passwd": f"{name}:x:{uid}:{gid}::{home}:/usr/sbin/nologin",
+        "group": f"{name}:x:{gid}:",
+        "shadow": f"{name}:!*:::::::",
+    }
+    for file, line in lines.items():
+        yield f"--essential-hook=echo '{line}' >> \"$1/etc/{file}\""
 
 
 def find_mirror() -> str:

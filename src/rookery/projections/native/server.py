@@ -143,6 +143,7 @@ def share_programs(design: Design, host: Host) -> tuple[Program, ...]:
             priority=550,
             gated=True,
             told=NOT_TOLD,
+            uses_ceph=True,
         )
         for app in design.apps
         for share in app.shares
@@ -165,6 +166,7 @@ def daemon_program(daemon: Daemon) -> Program:
         priority=_PRIORITY[daemon.kind],
         gated=daemon.kind is DaemonKind.RGW,
         told=NOT_TOLD,
+        uses_ceph=True,
     )
 
 

@@ -211,6 +211,9 @@ class KubernetesSystem:
     def require_answers(self) -> None:
         """Nothing: of a node that hangs the cluster moves its pods elsewhere, and nothing waits for it."""
 
+    def upgrade(self, running: str) -> None:  # noqa: ARG002 - Rook moves daemons by itself (docs/kubernetes.md)
+        return None
+
     def hosts(self) -> tuple[HostStatus, ...]:
         if not self.is_reachable():
             return host_statuses(self._design, (), ())

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from rookery.apps.table import APPS
-from rookery.design.model import AppDesign, Share
+from rookery.design.model import AppDesign, Share, Volume
 from rookery.drivers.clients.http import Browser
 from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.files import read_users
@@ -109,6 +109,23 @@ class Applications:
     def _workshop(self) -> Workshop:
         lab = self._lab
         return Workshop(paths=lab.paths, runc=lab.runc, image=image_root(lab.design.ceph))
+
+    def users_of(self, volume: Volume) -> tuple[str, ...]:
+        """Return the programs of a volume's host that keep their data on it."""
+        found = []
+        for app in self._design.apps:
+            if volume in app.volumes:
+                found += [program.name for host, program in self._gated(app) if host == volume.host]
+        return tuple(found)
+
+    def unmounted(self, host: str) -> list[str]:
+        """Return the shares of a host that are not mounted there."""
+        return [
+            f"share {share.name}"
+            for app in self._design.apps
+            for share in app.shares
+            if host in share.hosts and not self._is_mounted(host, share.path)
+        ]
 
     def _apply_schema(self, app: AppDesign, report: Report) -> None:
         row = APPS[app.name].on_servers

@@ -216,12 +216,12 @@ def create_file_system(ceph: CephSession, design: Design, report: Report) -> Non
     for name, value in settings.items():
         if int(there[name]) != value:
             ceph.mon("fs set", fs_name=wanted.name, var=name, val=str(value))
-    _wait_mds(ceph, wanted, len(design.with_daemon(DaemonKind.MDS)), report)
+    wait_mds(ceph, wanted, len(design.with_daemon(DaemonKind.MDS)), report)
     if len(wanted.data_pools) > 1:
         ceph.operation("cephfs-layout", file_system=wanted.name, pool=wanted.data_pools[-1])
 
 
-def _wait_mds(ceph: CephSession, wanted: FileSystem, daemons: int, report: Report) -> None:
+def wait_mds(ceph: CephSession, wanted: FileSystem, daemons: int, report: Report) -> None:
     def look() -> Look[bool]:
         state = ceph.mon("fs dump")
         standby = len(state["standbys"])
@@ -260,8 +260,10 @@ def create_dashboard_user(ceph: CephSession, password: str) -> None:
     )
 
 
-def wait_healthy(ceph: CephSession, design: Design, report: Report) -> None:
-    """Wait for HEALTH_OK with every PG of the design's pools active+clean.
+def wait_healthy(
+    ceph: CephSession, design: Design, report: Report, *, expected: tuple[str, ...] = ()
+) -> None:
+    """Wait for HEALTH_OK, but for health codes that are `expected`, with every PG active+clean.
 
     What the managers say of PGs lags behind the OSD map, where PGs are split and moved: it counts once they
     have reported twice since the map has been as designed.
@@ -270,19 +272,19 @@ def wait_healthy(ceph: CephSession, design: Design, report: Report) -> None:
 
     def look() -> Look[bool]:
         nonlocal since
-        reports = _reports(ceph)
+        reports = report_count(ceph)
         if not have_their_pgs(ceph, design):
             since = None
             return Look(seen="PGs are being split")
         since = reports if since is None else since
-        health, clean, total = health_of(ceph.mon("status"))
+        health, clean, total = health_of(ceph.mon("status"), expected=expected)
         done = health == "HEALTH_OK" and clean == total and reports >= since + 2
         return Look(seen=f"{health}, {clean} of {total} PGs active+clean", value=True if done else None)
 
     wait_for("HEALTH_OK", look, limit=_HEALTH_LIMIT, report=report)
 
 
-def _reports(ceph: CephSession) -> int:
+def report_count(ceph: CephSession) -> int:
     """Return how many times the managers have put together what the OSDs say of their PGs."""
     try:
         return int(ceph.mgr("pg dump", dumpcontents=["summary"])["pg_map"]["version"])

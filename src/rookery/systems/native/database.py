@@ -81,6 +81,28 @@ def wait_replicas(
     wait_for("the replicas", look, limit=_REPLICAS_LIMIT, report=report)
 
 
+def hand_over(design: Design, browser: Browser, exec_argv: Exec, host: str, report: Report) -> None:
+    """Let another instance be the primary, where that of `host` is and another follows it; wait until one is.
+
+    Patroni does it in order: the primary ends what it was doing, and its successor has all of it.
+    """
+    seen = members(design, browser)
+    followers = [member for member in seen if member.name != host and member.follows]
+    if not followers or not any(member.name == host and member.is_primary for member in seen):
+        return
+    successor = min(followers, key=lambda member: member.role != "sync_standby").name
+    report(f"{host} hands over to {successor}")
+    options = ("switchover", "--primary", host, "--candidate", successor, "--force")
+    run(exec_argv(host, ("patronictl", *options)), timeout=60)
+
+    def look() -> Look[bool]:
+        now = members(design, browser)
+        done = any(member.name == successor and member.is_primary for member in now)
+        return Look(seen=_in_words(now, {}), value=done or None)
+
+    wait_for(f"{successor} to be the primary", look, limit=_PRIMARY_LIMIT, report=report)
+
+
 def _in_words(seen: Iterable[Member], written: Mapping[str, int]) -> str:
     """Say what instances say of themselves, and how much those have that do not run yet."""
     seen = tuple(seen)

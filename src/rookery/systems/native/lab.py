@@ -21,6 +21,7 @@ from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native import database, objects
 from rookery.systems.native.identity import Identity, load_identity
 from rookery.systems.native.looks import Seen, look_at, volume_uses
+from rookery.systems.native.next_release import COMMANDS, read_moved
 from rookery.systems.native.servers import start_server
 from rookery.systems.protocol import HostStatus, Member, ProgramStatus, Report, VolumeUse
 
@@ -28,10 +29,14 @@ _MEMBER_LIMIT = 2.0  # seconds
 
 
 class Lab:
-    """One lab, whole or in part; nothing of it is made by looking at it."""
+    """One lab, whole or in part; nothing of it is made by looking at it.
 
-    def __init__(self, design: Design) -> None:
+    `next_release` is the release of Ceph that it is on its way to, empty where it is on none.
+    """
+
+    def __init__(self, design: Design, *, next_release: str = "") -> None:
         self.design = design
+        self._next_release = next_release
         self.paths = LabPaths(name=design.name)
         self.runc = Runc(self.paths.runc_state)
         self._sessions: dict[tuple[str, str], CephSession] = {}
@@ -89,6 +94,9 @@ class Lab:
         known = [known.name for known in self.design.hosts]
         if host not in known:
             raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
+        pid = self.pids().get(host)
+        if pid is not None and COMMANDS in read_moved(pid):
+            argv = (f"{SCRIPTS}/in-release", *argv)
         return self.runc.exec_argv(self.paths.container(host), argv, terminal=terminal)
 
     def execute(self, host: str, argv: Sequence[str], *, timeout: float = 60.0) -> str:
@@ -111,6 +119,7 @@ class Lab:
                 identity=self.identity,
                 runc=self.runc,
                 report=report,
+                next_release=self._next_release,
             )
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ from rookery.systems.home import image_folder
 from rookery.systems.protocol import Report
 from rookery.versions import CEPH_SEEN, DEBIAN_SNAPSHOTS
 
-_RECIPE = 4  # raise it when the recipe below changes what comes out
+_RECIPE = 5  # raise it when the recipe below changes what comes out
 
 # What every server has. No package recommends another in: an image is what it names.
 _PACKAGES = (
@@ -69,7 +69,7 @@ def packages() -> tuple[str, ...]:
 def image_digest(release: str) -> str:
     """Return the name of a release's image: a hash over all that goes into it."""
     row = RELEASES[release]
-    parts = (_RECIPE, row.name, row.suite, row.beside, _preferences(row), *packages(), *_DROP)
+    parts = (_RECIPE, row.name, row.suite, row.beside, _preferences(row), *packages(), *row.users, *_DROP)
     digest = hashlib.sha256(" ".join(map(str, parts)).encode())
     for path, content in _overlay_files(row):
         digest.update(path.encode() + b"\0" + content + b"\0")
@@ -112,6 +112,7 @@ def wanted_root(release: Release) -> DebianRoot:
         packages=packages(),
         beside=release.beside,
         preferences=_preferences(release),
+        users=release.users,
     )
 
 
@@ -181,7 +182,8 @@ def _finish(release: Release, building: Path) -> None:
         target.write_bytes(content)
     for name in _DROP:
         remove_tree(building / name)
-    for folder in ("dev", "proc", "sys", "run", "tmp"):
+    # The last is where a server that is upgraded shows its own programs in the next release's image.
+    for folder in ("dev", "proc", "sys", "run", "tmp", "usr/lib/rookery"):
         (building / folder).mkdir(exist_ok=True)
     run(
         ("chroot", str(building), "python3", "-W", "ignore", "-m", "compileall", "-q", "/usr/share/ceph/mgr"),

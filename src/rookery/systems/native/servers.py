@@ -17,6 +17,7 @@ from rookery.systems.lab.drives import ensure_drive
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.lab.roots import digests, lay_root, note_laid
 from rookery.systems.native.identity import Identity, cephx_entities
+from rookery.systems.native.next_release import NEXT
 from rookery.systems.native.root import image_root
 from rookery.systems.protocol import Report
 
@@ -37,11 +38,19 @@ _DAEMON_CAPS: dict[DaemonKind, tuple[tuple[str, str], ...]] = {
 
 
 def start_server(
-    design: Design, host: Host, paths: LabPaths, *, identity: Identity, runc: Runc, report: Report
+    design: Design,
+    host: Host,
+    paths: LabPaths,
+    *,
+    identity: Identity,
+    runc: Runc,
+    report: Report,
+    next_release: str = "",
 ) -> None:
     """Start one server, on what it kept of an earlier life where there was one.
 
     The drives and the server's changes to its root outlive it; its configuration is laid anew each time.
+    Where the lab is on its way to `next_release`, programs that had moved to that do so again.
     """
     server = paths.server(host.name)
     container_id = paths.container(host.name)
@@ -61,6 +70,7 @@ def start_server(
             memory=host.memory,
             cpus=host.cpus,
             binds=tuple((f"/dev/{drive.name}", str(server.drives / drive.name)) for drive in host.drives),
+            shared=_beside(next_release),
             fuse=Path("/dev/fuse").exists(),
         ),
         bundle=server.folder,
@@ -68,6 +78,12 @@ def start_server(
     )
     wait_awake(host.name, runc.running()[container_id], report)
     note_laid(server, digests(laid))
+
+
+def _beside(release: str) -> tuple[tuple[str, str], ...]:
+    """Return what a server has of a release that it is on its way to, once there is an image."""
+    there = release and image_root(release).is_dir()
+    return ((NEXT, str(image_root(release))),) if there else ()
 
 
 def server_files(design: Design, host: Host, identity: Identity) -> tuple[File, ...]:
@@ -153,6 +169,16 @@ def gateway_keyring(daemon: Daemon, identity: Identity) -> File:
     return File.text(
         f"var/lib/ceph/radosgw/ceph-rgw.{daemon.id}/keyring",
         render_keyring([(entity, identity[f"cephx.{entity}"], ())]),
+        mode=0o600,
+        owner="ceph",
+    )
+
+
+def monitor_keyring(daemon: Daemon, identity: Identity) -> File:
+    """Return the monitors' own key, as a monitor has it that was away when the others took it."""
+    return File.text(
+        f"var/lib/ceph/mon/ceph-{daemon.id}/keyring",
+        render_keyring([("mon.", identity["cephx.mon."], (("mon", "allow *"),))]),
         mode=0o600,
         owner="ceph",
     )

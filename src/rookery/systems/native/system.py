@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rookery.design.model import DaemonKind, Design
@@ -19,6 +20,7 @@ from rookery.errors import RookeryError
 from rookery.plan.native import plan_native
 from rookery.plan.step import Observation, Step
 from rookery.projections.native.server import program_name
+from rookery.releases import RELEASES
 from rookery.systems.faults import Faults
 from rookery.systems.lab.faults import lab_breakers
 from rookery.systems.lab.networks import ensure_network
@@ -39,6 +41,7 @@ from rookery.systems.native.preflight import require_native_lab
 from rookery.systems.native.refresh import refresh_server
 from rookery.systems.native.root import ensure_image, image_root
 from rookery.systems.native.servers import gateway_keyring
+from rookery.systems.native.upgrade.upgrade import NativeUpgrade
 from rookery.systems.protocol import (
     ClusterView,
     Credentials,
@@ -59,8 +62,9 @@ _ANSWER_LIMIT = 60.0
 class NativeSystem:
     """A lab: implements `System` with runc, supervisord and librados."""
 
-    def __init__(self, design: Design, *, pages: Pages = tuple) -> None:
-        self.lab = lab = Lab(design)
+    def __init__(self, design: Design, *, pages: Pages = tuple, next_release: str = "") -> None:
+        self.lab = lab = Lab(design, next_release=next_release)
+        self._pages = pages
         self.applications = Applications(lab, pages)
         self._actions: dict[str, Callable[[Step, Report], None]] = {
             "image": lambda _, report: _ignore(ensure_image(design.ceph, report)),
@@ -78,7 +82,9 @@ class NativeSystem:
             "dashboard-user": lambda _, __: ceph_setup.create_dashboard_user(
                 lab.ceph(), lab.identity["dashboard.password"]
             ),
-            "healthy": lambda _, report: ceph_setup.wait_healthy(lab.ceph(), design, report),
+            "healthy": lambda _, report: ceph_setup.wait_healthy(
+                lab.ceph(), design, report, expected=_expected(next_release)
+            ),
             "s3-users": lambda _, __: keep_secrets(
                 lab.paths.secrets, objects.create_users(lab.admin_argv(), design)
             ),
@@ -131,6 +137,16 @@ class NativeSystem:
 
     def apply(self, step: Step, report: Report) -> None:
         self._actions[step.id.partition(":")[0]](step, report)
+
+    def upgrade(self, running: str) -> NativeUpgrade | None:
+        if running in ("", self.design.ceph):
+            return None
+        before = replace(self.design, ceph=running)
+        return NativeUpgrade(
+            before=NativeSystem(before, pages=self._pages, next_release=self.design.ceph),
+            lab=self.lab,
+            applications=self.applications,
+        )
 
     def drift(self) -> tuple[Deviation, ...]:
         return find_drift(self.lab)
@@ -307,6 +323,11 @@ class NativeSystem:
             # Where people may try things: a database of its own, not the applications'.
             return Credentials(user="load", password=self.lab.identity["database.user.load"])
         return None
+
+
+def _expected(next_release: str) -> tuple[str, ...]:
+    """Return the beginnings of health codes that a lab has on its way to a release."""
+    return RELEASES[next_release].on_the_way if next_release else ()
 
 
 def _ignore(_: object) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from rookery.design.model import DaemonKind, Volume
 from rookery.drivers.ceph.session import CephSession, render_keyring
 from rookery.drivers.containers.runc import HOST_NETWORK, Container
 from rookery.drivers.machine import krbd, loop, qmp
-from rookery.drivers.machine.files import read_users
+from rookery.drivers.machine.files import read_users, write_whole
 from rookery.drivers.machine.loop import BlockDevice
 from rookery.drivers.machine.process import run
 from rookery.drivers.machine.waiting import Look, wait_for
@@ -99,9 +100,59 @@ class Volumes:
             report("attaching")
             with self._device(volume, identity, int(there["object_size"]), report) as device:
                 self._mount(volume, device, pid)
+            write_whole(self._client_note(volume), self._client(identity).encode())
         if int(there["size"]) < volume.size or not self.is_ready(volume):
             report("growing")
             self._grow(volume, ceph, identity, pid)
+
+    def is_current(self, volume: Volume) -> bool:
+        """Tell whether a volume is attached by a client of the lab's release, with its present key."""
+        try:
+            noted = self._client_note(volume).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return False
+        return noted == self._client(self._lab.identity) and self.is_ready(volume)
+
+    def detach(self, volume: Volume, report: Report) -> None:
+        """Take a volume that nobody uses any more from its server: written out, unmounted, let go of."""
+        pid = self._server(volume)
+        assert pid is not None, "a volume is taken from a server that runs"
+        if is_mount_point(Path(f"/proc/{pid}/root{volume.path}")):
+            report("unmounting")
+            run(_in_server(pid, "umount", volume.path), timeout=_LETTING_GO_LIMIT)
+        image = self._image(volume, self._lab.identity)
+        folder = self._file(volume).parent
+
+        def look() -> Look[bool]:
+            for mapping in krbd.mappings(image.fsid):
+                if mapping.image == image:
+                    krbd.start_unmap(mapping).wait(timeout=_LETTING_GO_LIMIT)
+                    return Look(seen="the kernel has it still")
+            left = loop.devices_of(folder)
+            return Look(seen=f"{', '.join(left)} has it still", value=None if left else True)
+
+        wait_for(f"{volume.name} to be let go of", look, limit=_LETTING_GO_LIMIT, report=report)
+        self._end_daemon(self._paths.volume_container(volume.name), report)
+
+    def _end_daemon(self, container: str, report: Report) -> None:
+        """End a storage daemon as one that may give back its image's lock; killed, it would be waited for."""
+
+        def look() -> Look[bool]:
+            there = container in self._runc.running()
+            return Look(seen="it is there still", value=None if there else True)
+
+        if not look().value:
+            self._runc.kill(container, "TERM")
+            wait_for(f"the end of {container}", look, limit=_DAEMON_LIMIT, report=report)
+        self._runc.delete(container)
+
+    def _client(self, identity: Identity) -> str:
+        """Return what a client of a volume is: of which release, and with which key."""
+        key = identity[f"cephx.client.{USER}"]
+        return f"{self._design.ceph} {hashlib.sha256(key.encode()).hexdigest()}"
+
+    def _client_note(self, volume: Volume) -> Path:
+        return self._paths.volume(volume.name).folder / "client"
 
     def _server(self, volume: Volume) -> int | None:
         return self._lab.pids().get(volume.host)

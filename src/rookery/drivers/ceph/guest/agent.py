@@ -37,6 +37,7 @@ class Agent:
         self._operations: dict[str, Callable[[dict[str, Any]], Answer]] = {
             "mon": self._mon,
             "mgr": self._mgr,
+            "tell": self._tell,
             "rbd-round-trip": self._rbd_round_trip,
             "rbd-ensure": self._rbd_ensure,
             "rbd-resize": self._rbd_resize,
@@ -85,6 +86,25 @@ class Agent:
     def _mgr(self, request: dict[str, Any]) -> Answer:
         command = json.dumps(request["command"])
         code, out, status = self.cluster().mgr_command(command, request.get("input", "").encode())
+        return {"code": -code, "out": out.decode(), "status": status}
+
+    def _tell(self, request: dict[str, Any]) -> Answer:
+        """Ask a daemon itself (`osd.3`, `mgr.storage-k`, `mds.storage-l`), as `ceph tell` does."""
+        kind, _, name = request["daemon"].partition(".")
+        command, given = json.dumps(request["command"]), request.get("input", "").encode()
+        if kind == "osd":
+            code, out, status = self.cluster().osd_command(int(name), command, given)
+        elif kind == "mgr":
+            code, out, status = self.cluster().mgr_command(command, given, target=name)
+        else:
+            import cephfs
+
+            client = cephfs.LibCephFS(conffile="/etc/ceph/ceph.conf", auth_id=self._user)
+            try:
+                client.init()
+                code, out, status = client.mds_command(name, command, given)
+            finally:
+                client.shutdown()
         return {"code": -code, "out": out.decode(), "status": status}
 
     def _rbd_round_trip(self, request: dict[str, Any]) -> Answer:

@@ -1,0 +1,1 @@
+"""A running lab brought to the next release of Ceph, daemon by daemon, while it serves."""
