@@ -130,7 +130,8 @@ class Moving:
         self.breaks = False
 
     def steps(self) -> tuple[Step, ...]:
-        return tuple(Step(id=name, phase="upgrade", title=name) for name in ("moved", "settled"))
+        first = Step(id="moved", phase="upgrade", title="moved")
+        return first, Step(id="settled", phase="upgrade", title="settled", needs=("moved",))
 
     def observe(self) -> Observation:
         return Observation()

@@ -16,6 +16,7 @@ import pytest
 
 from rookery.design.model import Design
 from rookery.drivers.ceph.health import health_of
+from rookery.plan.change import plan_change
 from rookery.plan.step import Observation, plan_rest
 from rookery.plan.upgrade import plan_upgrade
 from rookery.projections.native.server import server_programs
@@ -24,7 +25,7 @@ from rookery.spec.load import pattern_names
 from rookery.systems.native.identity import Identity, cephx_entities, ensure_identity
 from rookery.systems.native.upgrade import keys as keys_module
 from rookery.systems.native.upgrade.keys import Keys
-from tests.kit.designs import design_of
+from tests.kit.designs import design_of, designed
 from tests.kit.namespaces import APART
 
 GUEST = files("rookery.systems.native") / "guest"
@@ -317,3 +318,15 @@ cat /var/lib/ceph/osd/ceph-3/.release
         assert said[-2] == "/mnt/bin/ceph-osd -f --id 3 --setuser ceph --setgroup ceph"
     else:
         assert said[-2] == "osd.3: Ceph 21 wrote /dev/vdb, and Ceph 20 would damage it: it is not started"
+
+
+# What a change shows
+
+
+def test_a_change_of_release_shows_its_steps_before_what_servers_get() -> None:
+    old, new = (designed(f'storage: {{ceph: "{name}"}}\n') for name in ("18", "20"))
+    steps = [step.id for step in plan_change(old, new)]
+    moves = ids(new)
+    assert steps[: len(moves)] == moves
+    assert "server:storage-k" in steps[len(moves) :]
+    assert [step.id for step in plan_change(new, new)] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -42,7 +43,7 @@ def plan(spec: str | None, *, simulate: bool, output: str) -> int:
     workspace = open_spec(spec)
     design = workspace.design
     findings = findings_here(design)
-    steps = _steps_left(workspace)
+    steps, notices = _left(workspace)
     simulation = _simulation(design) if simulate else None
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     if output == "json":
@@ -57,6 +58,7 @@ def plan(spec: str | None, *, simulate: bool, output: str) -> int:
             ("What it survives", views.survival_view(design)),
             *([] if errors else [said]),
             *([("How data is placed", simulation_view(simulation))] if simulation is not None else []),
+            *([("An upgrade", views.notices_view(notices))] if notices else []),
             ("What `rookery up` will do", views.steps_view(steps, errors=errors)),
         )
     return ExitCode.INPUT_WRONG if errors else ExitCode.DONE
@@ -69,27 +71,31 @@ def _simulation(design: Design) -> Simulation:
     return simulate(design, lambda text: click.echo(click.style(f"  {text}", dim=True), err=True))
 
 
-def _steps_left(workspace: Workspace) -> tuple[Step, ...] | None:
-    """Return the steps left; where no look at the system is allowed, those of one that is not there.
+def _left(workspace: Workspace) -> tuple[tuple[Step, ...] | None, tuple[str, ...]]:
+    """Return the steps left, and what an upgrade's user is to know where there is one; where no look at the
+    system is allowed, the steps of one that is not there.
 
     None means that this version cannot bring such a system up.
     """
     from rookery.errors import NotPossibleError
-    from rookery.run.prepared import steps_left
+    from rookery.run.prepared import steps_left, steps_of
     from rookery.run.systems import find_system
 
     try:
         system = find_system(workspace.design)
     except NotPossibleError:
-        return None
+        return None, ()
     try:
         system.require_access()
     except NotPossibleError:
-        return system.steps()
-    try:
-        return steps_left(system)
-    finally:
-        system.close()
+        return system.steps(), ()
+    with contextlib.ExitStack() as stack:
+        stack.callback(system.close)
+        upgrade = system.upgrade(workspace.kept.ceph)
+        if upgrade is None:
+            return steps_left(system), ()
+        stack.callback(upgrade.before.close)
+        return steps_of(upgrade), upgrade.notices
 
 
 @click.group(invoke_without_command=True, short_help="List the patterns to start from, or print one.")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from rookery.design.model import DaemonKind, Design
 from rookery.plan.native import plan_native
 from rookery.plan.step import Step
+from rookery.plan.upgrade import plan_upgrade
 from rookery.projections.native.server import render_server
 
 
@@ -17,15 +18,17 @@ def plan_change(before: Design, after: Design) -> tuple[Step, ...]:
     Running `up` looks at the system as well and does again what something else broke; and it asks every
     service, whatever changed.
     """
+    moves = plan_upgrade(after) if before.ceph != after.ceph else ()
     affected = set(_affected(before, after))
     known = {step.id for step in plan_native(before)}
     steps = (step for step in plan_native(after) if step.id not in known or step.id in affected)
-    return tuple(
+    changed = (
         replace(step, title=f"change {step.target}")
         if step.id.startswith("server:") and step.id in known
         else step
         for step in steps
     )
+    return (*moves, *changed)
 
 
 def _affected(before: Design, after: Design) -> Iterator[str]:

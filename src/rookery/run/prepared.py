@@ -141,7 +141,7 @@ def prepared(workspace: Workspace, *, mirror: Path | None = None, mirror_url: st
             system=system,
             upgrade=upgrade,
             findings=findings_here(workspace.design),
-            steps=steps_left(system) if upgrade is None else _all_left(upgrade),
+            steps=steps_left(system) if upgrade is None else steps_of(upgrade),
             mirror=mirror,
             mirror_url=mirror_url,
             began=began,
@@ -157,8 +157,8 @@ def _moves_left(upgrade: Upgrade) -> tuple[Step, ...]:
     return plan_rest(upgrade.steps(), upgrade.observe())
 
 
-def _all_left(upgrade: Upgrade) -> tuple[Step, ...]:
-    """Return the steps that bring a system up as it is, and those that move it."""
+def steps_of(upgrade: Upgrade) -> tuple[Step, ...]:
+    """Return the steps left that bring a system up as it is, and those that move it."""
     return (*steps_left(upgrade.before), *_moves_left(upgrade))
 
 
