@@ -73,6 +73,11 @@ def size(guest: Guest, host: str) -> int:
     return int(blocks) * int(each)
 
 
+def status(guest: Guest, program: str) -> str:
+    """Return what `status` says, without its line breaks."""
+    return " ".join(guest.run(f"{program} status {NAME}").stdout.split())
+
+
 def key(guest: Guest) -> str:
     secrets = json.loads(guest.run(f"cat /var/lib/rookery/labs/{NAME}/secrets.json").stdout)
     return str(secrets["cephx.client.block"])
@@ -104,6 +109,8 @@ def test_volumes_are_mapped_where_the_kernel_takes_the_key(
     found, other = (mapped, served) if by_kernel else (served, mapped)
     volumes = found(guest)
     assert (len(volumes), other(guest)) == (2, [])
+    way = "by this machine's kernel." if by_kernel else "by a storage daemon: this machine's kernel, "
+    assert f"Volumes are attached {way}" in status(guest, program)
     verified(guest)
     host = volumes[0].removeprefix("database-")
     guest.run(f"touch /proc/{inside(guest, host)}/root{DATA}/probe; kill -KILL {inside(guest, host)}")

@@ -192,7 +192,8 @@ def health_line(state: State) -> str:
 
 
 def fullness_view(look: Look) -> RenderableType:
-    """Return how full volumes, drives and the disk are, the fullest first; red where writes stop soon."""
+    """Return how full volumes, drives and the disk are, the fullest first, red where writes stop soon; and by
+    what volumes are attached."""
     table = _table("what", "name", "used", "of", "full")
     for one in sorted(look.seen, key=lambda one: -one.part):
         full = Text(f"{one.part:.0%}", style="bold red" if one.part >= NEARLY_FULL else "")
@@ -200,7 +201,9 @@ def fullness_view(look: Look) -> RenderableType:
         table.add_row(one.kind, one.name, used, size, full)
     for name in look.unseen:
         table.add_row("", name, "", "", Text("not seen", style="dim"))
-    return table
+    if not look.ways:
+        return table
+    return Group(table, *(Text(f"Volumes are attached {way}.") for way in look.ways))
 
 
 def endpoints_view(endpoints: Sequence[Endpoint]) -> RenderableType:

@@ -32,10 +32,11 @@ class Fullness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What was seen, and what could not be looked at, in words."""
+    """What was seen, and what could not be looked at, in words; `ways` says by what volumes are attached."""
 
     seen: tuple[Fullness, ...]
     unseen: tuple[str, ...]
+    ways: tuple[str, ...] = ()
 
 
 class Reading:
@@ -54,6 +55,7 @@ class Reading:
         return Look(
             seen=(*volumes.seen, *(one for _, seen in found for one in seen or ())),
             unseen=(*volumes.unseen, *(what for what, seen in found if seen is None)),
+            ways=volumes.ways,
         )
 
 
@@ -71,6 +73,7 @@ def _volumes(system: System) -> Look:
             if one.used is not None and one.size is not None
         ),
         unseen=tuple(one.name for one in uses if one.used is None),
+        ways=tuple(sorted({one.way for one in uses if one.way})),
     )
 
 

@@ -135,11 +135,15 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeUse:
-    """How full a volume is, in bytes used and usable; both None where it cannot be looked at."""
+    """How full a volume is, in bytes used and usable; both None where it cannot be looked at.
+
+    `way` says by what it is attached, and why so where that has a reason; empty where it is not known.
+    """
 
     name: str
     used: int | None
     size: int | None
+    way: str = ""
 
 
 class ClusterView(Protocol):

@@ -160,6 +160,12 @@ def _fill_certificate(table: dict[str, str], secret: Secret, now: dt.datetime) -
     )
 
 
+def blank_key(release: str) -> str:
+    """Return a cephx secret of a release's type, all zeros: to ask by, not to be let in."""
+    kind = RELEASES[release].key_type
+    return build_cephx_key(bytes(key_bytes(kind)), kind=kind, created=0)
+
+
 def _make(name: str, key_type: KeyType) -> str:
     if name == "fsid" or name.endswith(".uuid"):
         return str(uuid.UUID(bytes=os.urandom(16), version=4))

@@ -19,7 +19,7 @@ from rookery.projections.native.server import SCRIPTS, server_programs
 from rookery.systems.lab.memory import cgroup_memory
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native import database, objects
-from rookery.systems.native.identity import Identity, load_identity
+from rookery.systems.native.identity import Identity, blank_key, load_identity
 from rookery.systems.native.looks import Seen, look_at, volume_uses
 from rookery.systems.native.next_release import COMMANDS, read_moved
 from rookery.systems.native.servers import start_server
@@ -62,8 +62,8 @@ class Lab:
         return tuple(self._host_status(host, seen.get(host.name)) for host in self.design.hosts)
 
     def volumes(self) -> tuple[VolumeUse, ...]:
-        """Return how full each volume is, as its server has it mounted."""
-        return volume_uses(self.design.volumes, self.pids())
+        """Return how full each volume is, as its server has it mounted, and by what."""
+        return volume_uses(self.design.volumes, self.pids(), blank_key(self.design.ceph))
 
     def members(self) -> tuple[Member, ...]:
         # An instance that hangs is not waited for: another tells of all.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.client
+import os
 import shutil
 import socket
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from rookery.design.model import Host, Volume
 from rookery.drivers.containers.supervisor import ProgramState, Supervisor
+from rookery.drivers.machine import krbd
 from rookery.drivers.machine.asked import Asked
 from rookery.systems.protocol import VolumeUse
 
@@ -47,8 +49,9 @@ def look_at(hosts: Mapping[Host, int]) -> dict[str, Seen]:
         return found
 
 
-def volume_uses(volumes: Iterable[Volume], pids: Mapping[str, int | None]) -> tuple[VolumeUse, ...]:
-    """Look how full volumes are where their servers, by the ids of their first processes, have them mounted.
+def volume_uses(volumes: Iterable[Volume], pids: Mapping[str, int | None], key: str) -> tuple[VolumeUse, ...]:
+    """Look how full volumes are where their servers, by the ids of their first processes, have them mounted;
+    `key` is a cephx secret of their cluster's type.
 
     A file system whose device hangs may never answer: none is waited for beyond a limit.
     """
@@ -57,17 +60,39 @@ def volume_uses(volumes: Iterable[Volume], pids: Mapping[str, int | None]) -> tu
         for volume in volumes
     ]
     uses = [(f"{volume.host}:{volume.path}", one.result(_VOLUME_LIMIT)) for volume, one in asked]
+    mapped = {krbd.device_number(mapping) for mapping in krbd.all_mappings()}
     return tuple(
-        VolumeUse(name=name, used=use[0] if use else None, size=use[1] if use else None) for name, use in uses
+        VolumeUse(name=name, used=use.used, size=use.size, way=_way(key, mapped=use.device in mapped))
+        if use
+        else VolumeUse(name=name, used=None, size=None)
+        for name, use in uses
     )
 
 
-def _use_of(place: Path) -> tuple[int, int] | None:
-    """Return used and usable bytes of the file system that is mounted at a place; None where none is."""
-    if place.stat().st_dev == place.parent.stat().st_dev:
+def _way(key: str, *, mapped: bool) -> str:
+    if mapped:
+        return "by this machine's kernel"
+    why = krbd.obstacle(key)
+    return f"by a storage daemon: {why}" if why else "by a storage daemon"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Use:
+    """Used and usable bytes of a file system, and its device's number as tables of mounts write it."""
+
+    used: int
+    size: int
+    device: str
+
+
+def _use_of(place: Path) -> _Use | None:
+    """Look at the file system that is mounted at a place; None where none is."""
+    device = place.stat().st_dev
+    if device == place.parent.stat().st_dev:
         return None
     found = shutil.disk_usage(place)
-    return found.used, found.used + found.free
+    number = f"{os.major(device)}:{os.minor(device)}"
+    return _Use(used=found.used, size=found.used + found.free, device=number)
 
 
 def is_reachable(address: str) -> bool:

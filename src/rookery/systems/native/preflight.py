@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rookery.design.model import Design
-from rookery.drivers.ceph.session import build_cephx_key, key_bytes
 from rookery.drivers.machine import krbd
-from rookery.releases import DEFAULT_RELEASE, RELEASES
+from rookery.releases import DEFAULT_RELEASE
 from rookery.systems.lab.preflight import require_device, require_lab
+from rookery.systems.native.identity import blank_key
 from rookery.systems.native.root import image_root
 from rookery.systems.preflight import BUILD_TOOLS
 
@@ -23,15 +23,8 @@ def require_native_lab(design: Design | None = None) -> None:
 
 def _require_attachment(design: Design) -> None:
     """Volumes are attached by the kernel's RBD, else by a FUSE file below a loop device; CephFS is FUSE."""
-    if design.volumes and (why := _mapping_obstacle(design)):
+    if design.volumes and (why := krbd.obstacle(blank_key(design.ceph))):
         require_device(Path("/dev/loop-control"), "loop", f"volumes are attached by loop devices: {why}")
         require_device(Path("/dev/fuse"), "fuse", f"volumes are attached by a program, through FUSE: {why}")
     if design.file_system is not None and design.apps:
         require_device(Path("/dev/fuse"), "fuse", "CephFS is mounted by a program, through FUSE")
-
-
-def _mapping_obstacle(design: Design) -> str:
-    """Return why the kernel's RBD maps no volume of a design; a lab that is not there yet has no key to ask
-    it with."""
-    kind = RELEASES[design.ceph].key_type
-    return krbd.obstacle(build_cephx_key(bytes(key_bytes(kind)), kind=kind, created=0))
