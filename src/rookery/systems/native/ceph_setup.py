@@ -30,6 +30,7 @@ _OSDS_LIMIT = 300.0
 _HEALTH_LIMIT = 300.0
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 def wait_quorum(ceph: CephSession, design: Design, report: Report) -> None:
@@ -56,7 +57,7 @@ def apply_settings(ceph: CephSession, design: Design) -> None:
         "mgr/dashboard/standby_error_status_code": "503",
     }
     # The modules may not be loaded yet, and only they know their options: hence `force`.
-    _together(
+    together(
         lambda item: ceph.mon("config set", who="mgr", name=item[0], value=item[1], force=True),
         options.items(),
     )
@@ -140,7 +141,7 @@ def create_pools(ceph: CephSession, design: Design) -> None:
     for pool in design.pools:
         if pool.erasure_code is not None:
             ceph.mon("osd erasure-code-profile set", name=_profile(pool), profile=_profile_of(pool))
-    _together(lambda pool: _create_pool(ceph, pool, exists=pool.name in there), design.pools)
+    together(lambda pool: _create_pool(ceph, pool, exists=pool.name in there), design.pools)
     for pool in design.pools:
         if pool.name in there and there[pool.name]["pg_num_target"] != pool.pg_num:
             _set_pgs(ceph, pool.name, pool.pg_num, seen=there[pool.name])
@@ -310,8 +311,9 @@ def is_dashboard_user_there(ceph: CephSession) -> bool:
         return False
 
 
-def _together(act: Callable[[T], Any], items: Iterable[T]) -> None:
-    """Do the same with every item side by side; the first error is raised once all have ended."""
+def together(act: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Do the same with every item side by side and return what comes of each; the first error is raised once
+    all have ended."""
     with ThreadPoolExecutor(max_workers=16) as pool:
-        for future in [pool.submit(act, item) for item in items]:
-            future.result()
+        futures = [pool.submit(act, item) for item in items]
+    return [future.result() for future in futures]

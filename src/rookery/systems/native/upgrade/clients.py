@@ -35,7 +35,7 @@ class Clients:
         """Have commands on servers, and the agents through which the cluster is asked, be of the next
         release: those of the old one cannot read a new key."""
         for host in self.lab.design.servers:
-            self.moves.list(host.name, COMMANDS)
+            self.moves.enlist(host.name, COMMANDS)
         self.lab.close()
 
     def have_commands_moved(self) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,13 +56,13 @@ class Keys:
         known = {name: pending[name] for name in cephx_entities(self.lab.design) if name in pending}
         keep_secrets(self.lab.paths.secrets, {f"cephx.{name}": key for name, key in known.items()})
         self._lay()
-        self.lab.close()  # the administrator's next session is by the new key
+        self.lab.close()  # the administrator's next session has the new key
         self._hand_out(pending, report)
 
     def narrow(self) -> None:
         """End the old keys, then take nothing but the new type."""
         old = [entry["entity"] for entry in self._entries() if not self._is_new(entry["key"])]
-        self._together(lambda name: self._ceph.mon("auth commit-pending", entity=name), old)
+        ceph_setup.together(lambda name: self._ceph.mon("auth commit-pending", entity=name), old)
         self._set(_SERVICE)
         self._ceph.mon("auth wipe-rotating-service-keys")
         self._set(_ALLOWED)
@@ -103,7 +102,7 @@ class Keys:
             told = self._ceph.mon("auth get-or-create-pending", entity=name)
             return str(told[0]["pending_key"])
 
-        return dict(zip(entries, self._together(new_key, entries), strict=True))
+        return dict(zip(entries, ceph_setup.together(new_key, entries), strict=True))
 
     def _lay(self) -> None:
         """Lay the keys that are kept now into every server."""
@@ -131,9 +130,4 @@ class Keys:
             else:
                 self._ceph.tell(daemon.name, "rotate-key", stdin=keys[daemon.name])
 
-        self._together(hand, daemons)
-
-    @staticmethod
-    def _together(act: Any, items: Any) -> list[Any]:
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            return list(pool.map(act, items))
+        ceph_setup.together(hand, daemons)

@@ -41,14 +41,14 @@ class Moves:
 
     def move(self, host: str, *programs: str) -> None:
         """Start programs of a server again, by the next release from now on."""
-        self.list(host, *programs)
+        self.enlist(host, *programs)
         supervisor = Supervisor(self._pid(host))
         for program in programs:
             supervisor.stop(program)
         for program in programs:
             supervisor.start(program)
 
-    def list(self, host: str, *names: str) -> None:
+    def enlist(self, host: str, *names: str) -> None:
         """Have programs, or commands, run by the next release from their next start on."""
         listed = self.listed(host)
         missing = [name for name in names if name not in listed]
