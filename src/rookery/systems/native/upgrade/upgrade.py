@@ -27,7 +27,7 @@ host by host, metadata servers; then new keys for all, gateways, and who uses Ce
 again by its client; the database's writes pause while its primary hands over.""",
     """There is no way back once the first OSD has moved: what one of Ceph {new} writes, one of Ceph {old} \
 damages; once all monitors have, none of Ceph {old} joins. Old programs cannot read new keys.""",
-    "A client that you made yourself gets a new key, too: `ceph auth get NAME` has it, before the old one ends.",
+    "Clients of your own making get new keys, too: `ceph auth get NAME` has them before the old ones end.",
     "Interrupted anywhere, the system serves with what has moved, and the same command goes on.",
 )
 
