@@ -41,7 +41,7 @@ def up(
     text = SPEC.replace("PATTERN", pattern).replace("VOLUME", volume).replace("CEPH", ceph)
     guest.write("/root/spec.yaml", text)
     try:
-        guest.run(f"{program} up /root/spec.yaml --no-journal", timeout=900)
+        guest.run(f"{program} up /root/spec.yaml --no-journal", timeout=1800)
     except AssertionError as error:
         logs = f"/var/lib/rookery/labs/{NAME}/servers/*/upper/var/log/supervisor/database-*.log"
         error.add_note(guest.run(f"tail -n 60 {logs} 2>&1 || true").stdout)

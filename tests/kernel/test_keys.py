@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -30,6 +31,7 @@ if libc.prctl(22, 2, ctypes.c_void_p(ctypes.addressof(program)), 0, 0) != 0:
     sys.exit(f"no filter: {{os.strerror(ctypes.get_errno())}}")
 os.execvp(sys.argv[1], sys.argv[1:])
 """
+_WITHOUT = f"{_REFUSING} rookery"
 _ASK = """
 import os
 from rookery.drivers.ceph.session import build_cephx_key, key_bytes
@@ -52,6 +54,9 @@ def answers(guest: Guest, before: str = "") -> list[str]:
     home = "/opt/rookery"
     said = guest.run(f"PYTHONPATH={home}/src:{home}/packages {before} python3 /root/ask.py").stdout
     return said.split("\n")[:2]
+
+
+Volumes = Callable[[Guest], list[str]]
 
 
 def mapped(guest: Guest) -> list[str]:
@@ -93,30 +98,40 @@ def test_the_kernel_says_which_keys_it_takes(guest: Guest) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ceph", "program", "begins", "by_kernel"),
+    ("program", "found", "other", "way"),
     [
-        ("20", f"{_REFUSING} rookery", "Ag", False),
-        ("20", "rookery", "Ag", True),
-        ("18", f"{_REFUSING} rookery", "AQ", True),
+        (_WITHOUT, served, mapped, "by a storage daemon: this machine's kernel, "),
+        ("rookery", mapped, served, "by this machine's kernel."),
     ],
-    ids=["20-without", "20-with", "18-without"],
+    ids=["without", "with"],
 )
-def test_volumes_are_mapped_where_the_kernel_takes_the_key(
-    guest: Guest, ceph: str, program: str, begins: str, by_kernel: bool
+def test_volumes_of_20_are_mapped_where_the_kernel_takes_the_key(
+    guest: Guest, program: str, found: Volumes, other: Volumes, way: str
 ) -> None:
-    up(guest, ceph=ceph, program=program)
-    assert key(guest)[:2] == begins
-    found, other = (mapped, served) if by_kernel else (served, mapped)
+    up(guest, ceph="20", program=program)
+    assert key(guest)[:2] == "Ag"
     volumes = found(guest)
     assert (len(volumes), other(guest)) == (2, [])
-    way = "by this machine's kernel." if by_kernel else "by a storage daemon: this machine's kernel, "
     assert f"Volumes are attached {way}" in status(guest, program)
     verified(guest)
     host = volumes[0].removeprefix("database-")
     guest.run(f"touch /proc/{inside(guest, host)}/root{DATA}/probe; kill -KILL {inside(guest, host)}")
-    up(guest, ceph=ceph, program=program, volume="12GB")
+    up(guest, ceph="20", program=program, volume="12GB")
     assert (found(guest), other(guest)) == (volumes, [])
     guest.run(f"rm /proc/{inside(guest, host)}/root{DATA}/probe")
     assert size(guest, host) > 11_000_000_000
+    verified(guest)
+    down(guest)
+
+
+def test_volumes_of_18_are_mapped_by_any_kernel_and_move_with_the_key(guest: Guest) -> None:
+    up(guest, ceph="18", program=_WITHOUT)
+    assert key(guest)[:2] == "AQ"
+    volumes = mapped(guest)
+    assert (len(volumes), served(guest)) == (2, [])
+    verified(guest)
+    up(guest, ceph="20", program=_WITHOUT)
+    assert key(guest)[:2] == "Ag"
+    assert (served(guest), mapped(guest)) == (volumes, [])
     verified(guest)
     down(guest)
