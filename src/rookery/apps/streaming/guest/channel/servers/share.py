@@ -51,7 +51,8 @@ class Session:
         unfinished = f"/.{name}.new"
         handle = self._mounted.open(unfinished, "w", 0o644)
         try:
-            self._mounted.write(handle, data, 0)
+            if data:  # libcephfs of 20.2 refuses a write of nothing (EINVAL, ceph pull request 54690)
+                self._mounted.write(handle, data, 0)
             self._mounted.fsync(handle, 0)
         finally:
             self._mounted.close(handle)
