@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -35,12 +36,11 @@ WELL_LIMIT = 240.0  # seconds; a storage node that was cut off may take its mana
 
 @pytest.fixture
 def system(lab: Lab) -> Iterator[NativeSystem]:
-    system = NativeSystem(open_running(lab.name).design)
-    yield system
-    for left in system.faults.begun():  # what a test that failed broke is whole for the next
-        left.heal()
-    until(lambda: rookery("status", lab.name).code == 0, "all to be well")
-    system.close()
+    with closing(NativeSystem(open_running(lab.name).design)) as system:
+        yield system
+        for left in system.faults.begun():  # what a test that failed broke is whole for the next
+            left.heal()
+        until(lambda: rookery("status", lab.name).code == 0, "all to be well")
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
