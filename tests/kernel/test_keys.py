@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -49,6 +49,13 @@ def programs(guest: Guest) -> None:
     guest.run(f"chmod +x {_REFUSING}")
 
 
+@pytest.fixture(autouse=True)
+def nothing_left(guest: Guest) -> Iterator[None]:
+    """Take down what a test that failed left, for the next one's sake."""
+    yield
+    guest.rookery("down", NAME, "--no-journal", timeout=300, check=False)
+
+
 def answers(guest: Guest, before: str = "") -> list[str]:
     """Return what stands against mapping, by keys of the old and of the new type."""
     home = "/opt/rookery"
@@ -76,6 +83,13 @@ def size(guest: Guest, host: str) -> int:
     said = guest.run(f"stat --file-system --format='%b %S' /proc/{inside(guest, host)}/root{DATA}").stdout
     blocks, each = said.split()
     return int(blocks) * int(each)
+
+
+def lose(guest: Guest, host: str) -> None:
+    """Kill a server and wait until it is gone: what it was writing ends when its cluster answers again, for
+    one of the OSDs died with it."""
+    pid = inside(guest, host)
+    guest.run(f"kill -KILL {pid}; while [ -e /proc/{pid} ]; do sleep 0.5; done", timeout=180)
 
 
 def status(guest: Guest, program: str) -> str:
@@ -115,7 +129,8 @@ def test_volumes_of_20_are_mapped_where_the_kernel_takes_the_key(
     assert f"Volumes are attached {way}" in status(guest, program)
     verified(guest)
     host = volumes[0].removeprefix("database-")
-    guest.run(f"touch /proc/{inside(guest, host)}/root{DATA}/probe; kill -KILL {inside(guest, host)}")
+    guest.run(f"touch /proc/{inside(guest, host)}/root{DATA}/probe")
+    lose(guest, host)
     up(guest, ceph="20", program=program, volume="12GB")
     assert (found(guest), other(guest)) == (volumes, [])
     guest.run(f"rm /proc/{inside(guest, host)}/root{DATA}/probe")
