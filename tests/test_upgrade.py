@@ -22,6 +22,7 @@ from rookery.plan.upgrade import plan_upgrade
 from rookery.projections.native.server import server_programs
 from rookery.releases import RELEASES
 from rookery.spec.load import pattern_names
+from rookery.systems.native import drift
 from rookery.systems.native.identity import Identity, cephx_entities, ensure_identity
 from rookery.systems.native.upgrade import keys as keys_module
 from rookery.systems.native.upgrade.keys import Keys
@@ -330,3 +331,18 @@ def test_a_change_of_release_shows_its_steps_before_what_servers_get() -> None:
     assert steps[: len(moves)] == moves
     assert "server:storage-k" in steps[len(moves) :]
     assert [step.id for step in plan_change(new, new)] == []
+
+
+def test_drift_names_what_has_not_moved() -> None:
+    def told(**counts: int) -> dict[str, int]:
+        return {
+            f"ceph version {name.replace('_', '.')[1:]} (0a) reef (stable)": n for name, n in counts.items()
+        }
+
+    half = {"mon": told(v20_2_4=3), "osd": told(v18_2_7=6, v20_2_4=2), "overall": told(v18_2_7=6, v20_2_4=5)}
+    found = list(drift._versions(designed('storage: {ceph: "20"}\n'), half))
+    assert [(one.subject, one.item, one.what) for one in found] == [
+        ("cluster", "Ceph", "6 osd daemons run 18.2.7 instead of 20.2")
+    ]
+    done = {"mon": told(v20_2_5=3), "overall": told(v20_2_5=3)}
+    assert list(drift._versions(designed('storage: {ceph: "20"}\n'), done)) == []

@@ -10,6 +10,7 @@ from rookery.design.model import DaemonKind, Design, Host
 from rookery.drivers.ceph.session import CephError, CephSession
 from rookery.drivers.machine import network
 from rookery.projections.native.server import server_programs
+from rookery.releases import RELEASES
 from rookery.systems.lab.networks import host_cables
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.ceph_setup import designed_classes
@@ -113,6 +114,7 @@ def _files(design: Design, host: Host, identity: Identity, root: Path) -> Iterat
 
 
 def _cluster(design: Design, ceph: CephSession) -> Iterator[Deviation]:
+    yield from _versions(design, ceph.mon("versions"))
     yield from _monitors(design, ceph)
     yield from _osds(design, ceph)
     yield from _pools(design, ceph)
@@ -121,6 +123,17 @@ def _cluster(design: Design, ceph: CephSession) -> Iterator[Deviation]:
     for entity in cephx_entities(design):
         if entity not in known and entity != "mon.":
             yield Deviation(kind=_MISSING, subject="cluster", item=entity, what="no such cephx user")
+
+
+def _versions(design: Design, told: dict[str, dict[str, int]]) -> Iterator[Deviation]:
+    """What runs by another release, as in the middle of an upgrade; `told` is what `ceph versions` says."""
+    line = RELEASES[design.ceph].line
+    for kind, texts in told.items():
+        others = {text.split()[2]: count for text, count in texts.items() if kind != "overall"}
+        for version, count in others.items():
+            if not version.startswith(f"{line}."):
+                what = f"{count} {kind} daemons run {version} instead of {line}"
+                yield Deviation(kind=_DIFFERENT, subject="cluster", item="Ceph", what=what)
 
 
 def _monitors(design: Design, ceph: CephSession) -> Iterator[Deviation]:
