@@ -321,6 +321,19 @@ cat /var/lib/ceph/osd/ceph-3/.release
         assert said[-2] == "osd.3: Ceph 21 wrote /dev/vdb, and Ceph 20 would damage it: it is not started"
 
 
+@needs_root
+def test_who_uses_a_volume_is_waited_for_and_then_ended() -> None:
+    text = f"""
+mkdir /mnt/volume /mnt/other; mount -t tmpfs tmpfs /mnt/volume; touch /mnt/volume/file
+(cd /mnt/volume && exec sleep 0.5) & sh {GUEST}/end-users /mnt/volume 10; wait; echo it left
+(cd /mnt/volume && exec sleep 60) & sleep 60 < /mnt/volume/file & (cd /mnt/other && exec sleep 60) &
+sleep 0.2
+sh {GUEST}/end-users /mnt/volume 1; umount /mnt/volume; echo they were ended
+sh {GUEST}/end-users /mnt/volume 1; pgrep -c sleep
+"""
+    assert begin(text).split("\n")[:-1] == ["it left", "they were ended", "1"]
+
+
 # What a change shows
 
 

@@ -12,7 +12,7 @@ from rookery.design.model import Host, Volume
 from rookery.drivers.clients.http import Browser
 from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.waiting import Look, wait_for
-from rookery.projections.native.server import server_programs
+from rookery.projections.native.server import SCRIPTS, server_programs
 from rookery.systems.native import database
 from rookery.systems.native.applications import Applications
 from rookery.systems.native.lab import Lab
@@ -21,6 +21,7 @@ from rookery.systems.native.upgrade.moves import Moves
 from rookery.systems.protocol import Report
 
 _LIMIT = 60.0  # seconds without anything new
+_PATIENCE = 20  # seconds for a program that was stopped to leave its volume; PostgreSQL writes a checkpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,8 @@ class Clients:
         for program in users:
             report(f"{program} stops")
             supervisor.stop(program)
+        ending = (f"{SCRIPTS}/end-users", volume.path, str(_PATIENCE))
+        self.lab.execute(volume.host, ending, timeout=3 * _PATIENCE)
         self.applications.volumes.detach(volume, report)
         self.applications.volumes.ensure(volume, report)
         for program in users:
