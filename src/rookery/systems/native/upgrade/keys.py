@@ -117,7 +117,7 @@ class Keys:
     def _hand_out(self, keys: dict[str, str], report: Report) -> None:
         """Have daemons use their new keys: told while they run, or started again where they cannot be told.
 
-        A manager that stands by is one of those: `rotate-key` reaches the active one alone.
+        A manager that stands by is one of those: librados reaches the active one alone.
         """
         daemons = [(host, d) for host in self.lab.design.hosts for d in host.daemons if d.kind in _TAKE_KEYS]
         active = self._ceph.mon("mgr dump")["active_name"]
