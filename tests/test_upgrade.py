@@ -26,6 +26,7 @@ from rookery.systems.native import drift
 from rookery.systems.native.identity import Identity, cephx_entities, ensure_identity
 from rookery.systems.native.upgrade import keys as keys_module
 from rookery.systems.native.upgrade.keys import Keys
+from rookery.systems.native.upgrade.upgrade import design_before
 from tests.kit.designs import design_of, designed
 from tests.kit.namespaces import APART
 
@@ -359,3 +360,13 @@ def test_drift_names_what_has_not_moved() -> None:
     ]
     done = {"mon": told(v20_2_5=3), "overall": told(v20_2_5=3)}
     assert list(drift._versions(designed('storage: {ceph: "20"}\n'), done)) == []
+
+
+def test_one_metadata_server_is_active_before_any_moves() -> None:
+    text = "storage: {file: {enabled: true, mds: {active: 2, standby: 1}}}\n"
+    design = designed(text)
+    before = design_before(design, "18")
+    assert design.file_system is not None
+    assert before.file_system is not None
+    assert (before.ceph, before.file_system.active_mds, design.file_system.active_mds) == ("18", 1, 2)
+    assert before.hosts == design.hosts

@@ -35,7 +35,7 @@ def _steps(design: Design) -> Iterator[Step]:
             yield _step(f"moved:osd:{host.name}", f"OSDs of {host.name}", target=host.name)
     yield _step("required", "OSDs of the new release required")
     if design.file_system is not None:
-        yield _step("moved:mds", "metadata servers, the active ones last")
+        yield _step("moved:mds", "metadata servers, the active one last")
     yield _step("commands", "commands on servers by the new release")
     yield _step("rotated", "new keys, entity by entity")
     if design.object_store is not None:

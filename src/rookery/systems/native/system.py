@@ -6,7 +6,6 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from rookery.design.model import DaemonKind, Design
@@ -41,7 +40,7 @@ from rookery.systems.native.preflight import require_native_lab
 from rookery.systems.native.refresh import refresh_server
 from rookery.systems.native.root import ensure_image, image_root
 from rookery.systems.native.servers import gateway_keyring
-from rookery.systems.native.upgrade.upgrade import NativeUpgrade
+from rookery.systems.native.upgrade.upgrade import NativeUpgrade, design_before
 from rookery.systems.protocol import (
     ClusterView,
     Credentials,
@@ -141,9 +140,10 @@ class NativeSystem:
     def upgrade(self, running: str) -> NativeUpgrade | None:
         if running in ("", self.design.ceph):
             return None
-        before = replace(self.design, ceph=running)
         return NativeUpgrade(
-            before=NativeSystem(before, pages=self._pages, next_release=self.design.ceph),
+            before=NativeSystem(
+                design_before(self.design, running), pages=self._pages, next_release=self.design.ceph
+            ),
             lab=self.lab,
             applications=self.applications,
         )

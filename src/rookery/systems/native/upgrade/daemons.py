@@ -6,7 +6,7 @@ Every function may run again where it was killed: what has moved is left alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rookery.design.model import Daemon, DaemonKind, Design, Host
 from rookery.drivers.ceph.health import health_of
@@ -80,7 +80,8 @@ class Daemons:
         self._wait_clean(report)
 
     def move_metadata_servers(self, report: Report) -> None:
-        """Those that stand by first; then each active one is succeeded by one of the new release."""
+        """Those that stand by first; then the active one, of which there is one now, is succeeded by one of
+        the new release."""
         left = self._left(DaemonKind.MDS)
         active = self._active_mds() if left else frozenset()
         for host, daemon in sorted(left, key=lambda one: one[1].id in active):
@@ -178,4 +179,5 @@ class Daemons:
     def _wait_file_system(self, report: Report) -> None:
         system = self._design.file_system
         assert system is not None
-        ceph_setup.wait_mds(self._ceph, system, len(self._design.with_daemon(DaemonKind.MDS)), report)
+        one = replace(system, active_mds=1)
+        ceph_setup.wait_mds(self._ceph, one, len(self._design.with_daemon(DaemonKind.MDS)), report)

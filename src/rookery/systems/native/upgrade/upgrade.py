@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from rookery.design.model import DaemonKind, Design, Volume
@@ -30,6 +30,17 @@ damages; once all monitors have, none of Ceph {old} joins. Old programs cannot r
     "Clients of your own making get new keys, too: `ceph auth get NAME` has them before the old ones end.",
     "Interrupted anywhere, the system serves with what has moved, and the same command goes on.",
 )
+
+
+def design_before(design: Design, running: str) -> Design:
+    """Return what a lab is brought up as before it moves: of its old release, one metadata server active.
+
+    One of the new release does not take over a rank while one of the old has another: the file system would
+    stay degraded. The other ranks come back with the design itself.
+    """
+    system = design.file_system
+    one = None if system is None else replace(system, active_mds=1)
+    return replace(design, ceph=running, file_system=one)
 
 
 @dataclass(frozen=True, kw_only=True)
