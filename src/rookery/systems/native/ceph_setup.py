@@ -206,8 +206,10 @@ def create_file_system(ceph: CephSession, design: Design, report: Report) -> Non
     assert wanted is not None
     if wanted.name not in {system["name"] for system in ceph.mon("fs ls")}:
         ceph.mon("fs new", fs_name=wanted.name, metadata=wanted.metadata_pool, data=wanted.data_pools[0])
+    has = next(system["data_pools"] for system in ceph.mon("fs ls") if system["name"] == wanted.name)
     for pool in wanted.data_pools[1:]:
-        ceph.mon("fs add_data_pool", fs_name=wanted.name, pool=pool, accept=(errno.EEXIST,))
+        if pool not in has:  # added twice, it is refused
+            ceph.mon("fs add_data_pool", fs_name=wanted.name, pool=pool)
     there = ceph.mon("fs get", fs_name=wanted.name)["mdsmap"]
     settings = {
         "max_mds": wanted.active_mds,
