@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import harness
-from harness import FailedError, Row
+from harness import Row
 
 LIMIT = 60.0  # seconds; past them something hangs
 LARGE = f"""\
@@ -70,14 +70,8 @@ def main() -> int:
     parser = harness.arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            rows = measure(max(1, options.rounds), Path(folder))
-    except FailedError as error:
-        print(error, file=sys.stderr)
-        return 1
-    harness.tell(rows, options, __file__)
-    return 0 if all(row.ok for row in rows) else 1
+    with tempfile.TemporaryDirectory() as folder:
+        return harness.conclude(lambda: measure(max(1, options.rounds), Path(folder)), options, __file__)
 
 
 if __name__ == "__main__":

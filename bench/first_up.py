@@ -53,15 +53,9 @@ def main() -> int:
     harness.prepare()
     folder = Path(tempfile.mkdtemp(prefix="rookery-first-up-", dir=options.folder))
     try:
-        try:
-            rows = measure(folder)
-        finally:
-            remove(folder)
-    except FailedError as error:
-        print(error, file=sys.stderr)
-        return 1
-    harness.tell(rows, options, __file__)
-    return 0 if all(row.ok for row in rows) else 1
+        return harness.conclude(lambda: measure(folder), options, __file__)
+    finally:
+        remove(folder)
 
 
 if __name__ == "__main__":

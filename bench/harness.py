@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,12 +149,19 @@ def prepare() -> None:
         raise SystemExit("a lab needs root: run it with sudo")
 
 
-def require_image() -> None:
-    """Build the servers' image where it is missing, so that what is measured later is warm."""
+def require_image(*releases: str) -> None:
+    """Build the servers' images of releases of Ceph, by default the default's, where they are missing, so
+    that what is measured later is warm."""
     from rookery.releases import DEFAULT_RELEASE
     from rookery.systems.native.root import ensure_image
 
-    ensure_image(DEFAULT_RELEASE, lambda text: print(text, file=sys.stderr))
+    for release in releases or (DEFAULT_RELEASE,):
+        ensure_image(release, lambda text: print(text, file=sys.stderr))
+
+
+def spec_with(release: str) -> str:
+    """Return the spec of the default seven servers with a release of Ceph."""
+    return f'{SPEC}storage: {{ceph: "{release}"}}\n'
 
 
 @contextlib.contextmanager
@@ -299,6 +306,17 @@ def tell(rows: Sequence[Row], options: argparse.Namespace, program: str) -> None
     """Print the figures as the options want them, and record them where these say so."""
     print(json.dumps(data(rows), indent=1) if options.json else table(rows))
     record(rows, options, program)
+
+
+def conclude(measure: Callable[[], Sequence[Row]], options: argparse.Namespace, program: str) -> int:
+    """Measure and tell the figures; return 1 where a limit is passed or something failed."""
+    try:
+        rows = measure()
+    except FailedError as error:
+        print(error, file=sys.stderr)
+        return 1
+    tell(rows, options, program)
+    return 0 if all(row.ok for row in rows) else 1
 
 
 def record(

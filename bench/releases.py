@@ -16,9 +16,8 @@ import time
 from collections import defaultdict
 
 import harness
-from harness import FailedError, Row
+from harness import Row
 from lab import lab_memory
-from rookery.systems.native.root import ensure_image
 from rookery.units import MIB
 
 OLD, NEW = "18", "20"
@@ -30,7 +29,7 @@ Sample = tuple[float, float, float]
 
 
 def one_up(release: str) -> Sample:
-    with harness.spec_file(f'{harness.SPEC}storage: {{ceph: "{release}"}}\n') as spec:
+    with harness.spec_file(harness.spec_with(release)) as spec:
         done, _ = harness.up(spec)
     time.sleep(REST)
     memory = lab_memory()
@@ -69,15 +68,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     harness.prepare()
-    for release in (OLD, NEW):
-        ensure_image(release, lambda text: print(text, file=sys.stderr))
-    try:
-        rows = measure(max(1, options.rounds))
-    except FailedError as error:
-        print(error, file=sys.stderr)
-        return 1
-    harness.tell(rows, options, __file__)
-    return 0 if all(row.ok for row in rows) else 1
+    harness.require_image(OLD, NEW)
+    return harness.conclude(lambda: measure(max(1, options.rounds)), options, __file__)
 
 
 if __name__ == "__main__":

@@ -24,17 +24,12 @@ from harness import FailedError, Row
 from rookery.drivers.clients.ledger import Account, Ledger
 from rookery.plan.upgrade import UPGRADE
 from rookery.run.workspace import open_running
-from rookery.systems.native.root import ensure_image
 from rookery.systems.native.system import NativeSystem
 
 OLD, NEW = "18", "20"
 AIM = 240.0  # seconds
 LIMIT = 900.0  # seconds; past them something hangs, which is no measurement
 QUIET = 15.0  # seconds of load before and after, so that figures have something to stand against
-
-
-def spec_text(release: str) -> str:
-    return f'{harness.SPEC}storage: {{ceph: "{release}"}}\n'
 
 
 def seconds_of(report: dict[str, Any]) -> float:
@@ -57,7 +52,7 @@ def upgrade_under_load(
     harness.require(load("start", *wishes, "--churn", str(options.churn)))
     with Ledger(system.database_door("load"), "bench-upgrade") as ledger:
         time.sleep(QUIET)
-        spec.write_text(spec_text(NEW), encoding="utf-8")
+        spec.write_text(harness.spec_with(NEW), encoding="utf-8")
         _, report = harness.up(spec, limit=LIMIT)
         time.sleep(QUIET)
     figures = json.loads(load("stop", "--output", "json").out)
@@ -65,7 +60,7 @@ def upgrade_under_load(
 
 
 def measure(options: argparse.Namespace) -> list[Row]:
-    with harness.spec_file(spec_text(OLD)) as spec, harness.lab_gone_after():
+    with harness.spec_file(harness.spec_with(OLD)) as spec, harness.lab_gone_after():
         harness.up(spec)
         system = NativeSystem(open_running(harness.NAME).design)
         try:
@@ -106,15 +101,8 @@ def main() -> int:
     parser.add_argument("--churn", type=float, default=2)
     options = parser.parse_args()
     harness.prepare()
-    for release in (OLD, NEW):
-        ensure_image(release, lambda text: print(text, file=sys.stderr))
-    try:
-        rows = measure(options)
-    except FailedError as error:
-        print(error, file=sys.stderr)
-        return 1
-    harness.tell(rows, options, __file__)
-    return 0 if all(row.ok for row in rows) else 1
+    harness.require_image(OLD, NEW)
+    return harness.conclude(lambda: measure(options), options, __file__)
 
 
 if __name__ == "__main__":
