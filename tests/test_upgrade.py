@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import os
 import shutil
-import struct
 import subprocess
 from importlib.resources import files
 from pathlib import Path
@@ -16,11 +14,12 @@ import pytest
 
 from rookery.design.model import Design
 from rookery.drivers.ceph.health import health_of
+from rookery.drivers.ceph.session import build_cephx_key, key_bytes, key_type
 from rookery.plan.change import plan_change
 from rookery.plan.step import Observation, plan_rest
 from rookery.plan.upgrade import plan_upgrade
 from rookery.projections.native.server import server_programs
-from rookery.releases import RELEASES
+from rookery.releases import RELEASES, KeyType
 from rookery.spec.load import pattern_names
 from rookery.systems.native import drift
 from rookery.systems.native.identity import Identity, cephx_entities, ensure_identity
@@ -106,9 +105,13 @@ def test_codes_of_the_way_are_expected_there_and_nowhere_else() -> None:
 # Keys
 
 
-def key(kind: int, number: int) -> str:
-    secret = bytes([number]) * (16 if kind == 1 else 32)
-    return base64.b64encode(struct.pack("<HIIH", kind, 0, 0, len(secret)) + secret).decode()
+def key(kind: KeyType, number: int) -> str:
+    return build_cephx_key(bytes([number]) * key_bytes(kind), kind=kind, created=0)
+
+
+def test_a_key_says_of_which_type_it_is() -> None:
+    assert [key_type(key(kind, 7)) for kind in ("aes", "aes256k")] == ["aes", "aes256k"]
+    assert key_type("AwAAAAAA") is None
 
 
 class Monitors:
@@ -128,7 +131,7 @@ class Monitors:
         return {"auth_dump": [{"entity": name, "key": one} for name, one in self.keys.items()]}
 
     def auth_get_or_create_pending(self, entity: str) -> Any:
-        self.pending.setdefault(entity, key(2, len(self.pending)))
+        self.pending.setdefault(entity, key("aes256k", len(self.pending)))
         return [{"entity": entity, "key": self.keys[entity], "pending_key": self.pending[entity]}]
 
     def auth_commit_pending(self, entity: str) -> None:
@@ -186,7 +189,7 @@ class MovesOfTest:
 def _lab(tmp_path: Path) -> LabOfTest:
     lab = LabOfTest(design_of("production-minimum"), tmp_path)
     names = cephx_entities(lab.design)
-    old = {name: key(1, number) for number, name in enumerate((*names, "client.bootstrap-osd"))}
+    old = {name: key("aes", number) for number, name in enumerate((*names, "client.bootstrap-osd"))}
     lab.monitors = Monitors(old)
     return lab
 

@@ -36,13 +36,19 @@ class CephError(RookeryError):
         self.status = status
 
 
-_KEY_TYPES = {"aes": (1, 16), "aes256k": (2, 32)}
+_KEY_TYPES: Mapping[KeyType, tuple[int, int]] = {"aes": (1, 16), "aes256k": (2, 32)}
 """CryptoKey in Ceph's src/auth/Crypto.h: what each type of key is numbered, and the bytes of its secret."""
 
 
 def key_bytes(kind: KeyType) -> int:
     """Return how many random bytes a cephx secret of a type has."""
     return _KEY_TYPES[kind][1]
+
+
+def key_type(key: str) -> KeyType | None:
+    """Return the type of a cephx secret as keyrings hold it; None for one that is not known here."""
+    (number,) = struct.unpack("<H", base64.b64decode(key)[:2])
+    return next((kind for kind, (known, _) in _KEY_TYPES.items() if known == number), None)
 
 
 def build_cephx_key(random: bytes, *, kind: KeyType, created: int) -> str:

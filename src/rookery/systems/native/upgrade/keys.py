@@ -7,14 +7,12 @@ with Ceph 20.2.4 (docs/upgrade-18-to-20.md).
 
 from __future__ import annotations
 
-import base64
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from rookery.design.model import Daemon, DaemonKind, Host
-from rookery.drivers.ceph.session import CephSession
+from rookery.drivers.ceph.session import CephSession, key_type
 from rookery.drivers.machine.files import read_users, write_files
 from rookery.releases import RELEASES
 from rookery.systems.native import ceph_setup
@@ -26,7 +24,6 @@ from rookery.systems.native.upgrade.moves import Moves
 from rookery.systems.protocol import Report
 
 _PREFERRED, _SERVICE, _ALLOWED = "auth_preferred_cipher", "auth_service_cipher", "auth_allowed_ciphers"
-_TYPES = {1: "aes", 2: "aes256k"}
 # Modules that Ceph 18 enables by itself and 20 does not have.
 _GONE = {"restful"}
 # Daemons that take a new key while they run; the others are started again.
@@ -82,8 +79,7 @@ class Keys:
         return RELEASES[self.lab.design.ceph].key_type
 
     def _is_new(self, key: str) -> bool:
-        (number,) = struct.unpack("<H", base64.b64decode(key)[:2])
-        return _TYPES.get(number) == self._type
+        return key_type(key) == self._type
 
     def _entries(self) -> list[dict[str, Any]]:
         return list(self._ceph.mon("auth ls")["auth_dump"])
