@@ -94,8 +94,7 @@ class Lab:
         known = [known.name for known in self.design.hosts]
         if host not in known:
             raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
-        pid = self.pids().get(host)
-        if pid is not None and COMMANDS in read_moved(pid):
+        if COMMANDS in read_moved(self.paths.server(host).root):
             argv = (f"{SCRIPTS}/in-release", *argv)
         return self.runc.exec_argv(self.paths.container(host), argv, terminal=terminal)
 

@@ -28,10 +28,13 @@ def sees_next(pid: int) -> bool:
     return (root_of(pid) / NEXT.lstrip("/") / "usr").is_dir()
 
 
-def read_moved(pid: int) -> tuple[str, ...]:
-    """Return the programs of a server that are to run by the next release, and `COMMANDS` where those are."""
+def read_moved(root: Path) -> tuple[str, ...]:
+    """Return the programs of a server that are to run by the next release, and `COMMANDS` where those are.
+
+    `root` is the server's, as it is mounted on the machine or as the server sees it.
+    """
     try:
-        return tuple((root_of(pid) / MOVED).read_text(encoding="utf-8").split())
+        return tuple((root / MOVED).read_text(encoding="utf-8").split())
     except OSError:
         return ()
 

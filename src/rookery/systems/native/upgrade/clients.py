@@ -56,14 +56,15 @@ class Clients:
 
     def _wait(self, host: Host, programs: tuple[str, ...], report: Report) -> None:
         def look() -> Look[bool]:
-            missing = [one for one in programs if not self.moves.has_moved(host.name, one)]
+            missing = sorted(set(programs) - self.moves.moved(host.name))
             missing += self.applications.unmounted(host.name)
             return Look(seen=f"{', '.join(missing)} not yet", value=None if missing else True)
 
         wait_for(f"programs of {host.name}", look, limit=_LIMIT, report=report)
 
     def _left(self, host: Host) -> tuple[str, ...]:
-        return tuple(name for name in self._programs(host) if not self.moves.has_moved(host.name, name))
+        moved = self.moves.moved(host.name)
+        return tuple(name for name in self._programs(host) if name not in moved)
 
     def _programs(self, host: Host) -> Iterator[str]:
         daemons = {daemon.name for daemon in host.daemons}

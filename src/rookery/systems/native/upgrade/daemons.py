@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 
 from rookery.design.model import Daemon, DaemonKind, Design, Host
 from rookery.drivers.ceph.health import health_of
@@ -107,18 +108,18 @@ class Daemons:
                 wait_for(f"{daemon.name} to serve", look, limit=_DAEMON_LIMIT, report=report)
 
     def _left(self, kind: DaemonKind, host: str = "") -> list[tuple[Host, Daemon]]:
-        every = self._design.with_daemon(kind)
+        moved = cache(self.moves.moved)  # each server is asked once
         return [
             (one, daemon)
-            for one, daemon in every
-            if host in ("", one.name) and not self.moves.has_moved(one.name, daemon.name)
+            for one, daemon in self._design.with_daemon(kind)
+            if host in ("", one.name) and daemon.name not in moved(one.name)
         ]
 
     def _wait_running(self, host: Host, daemons: Iterable[Daemon], report: Report) -> None:
-        names = [daemon.name for daemon in daemons]
+        names = {daemon.name for daemon in daemons}
 
         def look() -> Look[bool]:
-            missing = [name for name in names if not self.moves.has_moved(host.name, name)]
+            missing = sorted(names - self.moves.moved(host.name))
             return Look(seen=f"{', '.join(missing)} not yet", value=None if missing else True)
 
         wait_for(f"programs of {host.name}", look, limit=_DAEMON_LIMIT, report=report)

@@ -8,7 +8,7 @@ from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.attach import attach_folder
 from rookery.drivers.machine.files import write_whole
 from rookery.systems.native.lab import Lab
-from rookery.systems.native.next_release import MOVED, NEXT, began_by_next, read_moved, root_of, sees_next
+from rookery.systems.native.next_release import MOVED, NEXT, began_by_next, read_moved, sees_next
 
 
 class Moves:
@@ -28,16 +28,17 @@ class Moves:
         if not self.is_offered(host):
             attach_folder(self._image, self._pid(host), NEXT)
 
-    def has_moved(self, host: str, program: str) -> bool:
-        """Tell whether a program runs, and by the next release."""
+    def moved(self, host: str) -> frozenset[str]:
+        """Return the programs of a server that run, and by the next release."""
         pid = self._lab.pids().get(host)
-        if pid is None or not began_by_next(pid, program):
-            return False
+        if pid is None:
+            return frozenset()
         try:
             states = Supervisor(pid).programs()
         except OSError:
-            return False
-        return any(state.name == program and state.state == "RUNNING" for state in states)
+            return frozenset()
+        running = (state.name for state in states if state.state == "RUNNING")
+        return frozenset(name for name in running if began_by_next(pid, name))
 
     def move(self, host: str, *programs: str) -> None:
         """Start programs of a server again, by the next release from now on."""
@@ -54,11 +55,13 @@ class Moves:
         missing = [name for name in names if name not in listed]
         if missing:
             text = "".join(f"{name}\n" for name in (*listed, *missing))
-            write_whole(root_of(self._pid(host)) / MOVED, text.encode(), mode=0o644)
+            write_whole(self._root(host) / MOVED, text.encode(), mode=0o644)
 
     def listed(self, host: str) -> tuple[str, ...]:
-        pid = self._lab.pids().get(host)
-        return () if pid is None else read_moved(pid)
+        return read_moved(self._root(host))
+
+    def _root(self, host: str) -> Path:
+        return self._lab.paths.server(host).root
 
     def _pid(self, host: str) -> int:
         return self._lab.pids()[host]
