@@ -27,6 +27,7 @@ CHANNEL = Instance(
 
 _GUEST = files("rookery.apps.streaming") / "guest"
 _CHANNEL = _GUEST / "channel"
+_CEPH = files("rookery.drivers.ceph") / "guest"
 
 
 def packing_files(folder: str = "") -> tuple[File, ...]:
@@ -37,7 +38,7 @@ def packing_files(folder: str = "") -> tuple[File, ...]:
 
 def server_channel() -> tuple[File, ...]:
     """Return the live channel's program as servers have it: its lock and its folder are Ceph's own."""
-    return _channel("servers")
+    return (*_channel("servers"), *packaged(_CEPH, PROGRAM_FOLDER, names=("admin_socket.py",)))
 
 
 def pod_channel() -> tuple[File, ...]:

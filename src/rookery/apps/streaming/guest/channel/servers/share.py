@@ -11,21 +11,23 @@ them up: up to 2 s each time while it lives (the metadata server journals that a
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cephfs
+
+if TYPE_CHECKING:
+    from rookery.drivers.ceph.guest.admin_socket import ask
+else:  # on a server, these files lie side by side in a folder that is no package
+    from admin_socket import ask
 
 # Seconds until a metadata server must have answered: longer than one takes to be succeeded (6 s, and 5 more
 # where a monitor is lost with it), shorter than a publisher may stand still.
 _MOUNT_LIMIT = "13"
 _ADDRESS_LIMIT = 10.0  # seconds until a monitor must have answered
-_SOCKET_LIMIT = 2.0  # seconds for an answer of this process itself
 _LARGEST = 1 << 20  # bytes of a playlist; ours have two thousand
 
 
@@ -124,19 +126,8 @@ def _address(asked_at: Path) -> str:
     """
     limit = time.monotonic() + _ADDRESS_LIMIT
     while time.monotonic() < limit:
-        address = str(_status(asked_at)["addr_str"])
+        address = str(ask(asked_at, "status")["addr_str"])
         if address[0].isdigit() or address[0] == "[":
             return address
         time.sleep(0.005)
     raise TimeoutError(f"no monitor answered within {_ADDRESS_LIMIT:.0f} s")
-
-
-def _status(asked_at: Path) -> Any:
-    """Ask a client for its status: a line that ends with a zero byte; its answer begins with its length."""
-    with socket.socket(socket.AF_UNIX) as asking:
-        asking.settimeout(_SOCKET_LIMIT)
-        asking.connect(str(asked_at))
-        asking.sendall(json.dumps({"prefix": "status", "format": "json"}).encode() + b"\0")
-        with asking.makefile("rb") as answer:
-            length = int.from_bytes(answer.read(4), "big")
-            return json.loads(answer.read(length))
