@@ -123,6 +123,7 @@ class Monitors:
         self.options: dict[str, str] = {}
         self.wiped = 0
         self.told: list[tuple[str, str]] = []
+        self.asked: list[tuple[str, str]] = []
 
     def mon(self, prefix: str, **given: Any) -> Any:
         return getattr(self, prefix.replace(" ", "_").replace("-", "_"))(**given)
@@ -172,6 +173,9 @@ class LabOfTest:
     def close(self) -> None:
         self.closed += 1
 
+    def pids(self) -> dict[str, int]:
+        return {host.name: number for number, host in enumerate(self.design.hosts, start=1)}
+
     @property
     def identity(self) -> Identity:
         return ensure_identity(self.paths.secrets, self.design)
@@ -203,6 +207,7 @@ def _moves() -> MovesOfTest:
 def _keys(lab: LabOfTest, moves: MovesOfTest, monkeypatch: pytest.MonkeyPatch) -> Keys:
     # What lies on servers is seen in a whole lab (tests/lab/test_upgrade.py).
     monkeypatch.setattr(keys_module.Keys, "_lay", lambda _: None)
+    monkeypatch.setattr(keys_module, "ask", lambda path, asked: lab.monitors.asked.append((path.name, asked)))
     return Keys(lab=lab, moves=moves)  # type: ignore[arg-type]
 
 
@@ -210,13 +215,16 @@ def quiet(_: str) -> None:
     """Hears nothing."""
 
 
-def test_either_key_is_good_until_everybody_has_the_new_one(lab: LabOfTest, keys: Keys) -> None:
+def test_either_key_of_a_client_is_good_until_everybody_has_the_new_one(lab: LabOfTest, keys: Keys) -> None:
     before = dict(lab.monitors.keys)
     keys.rotate(quiet)
-    assert lab.monitors.keys == before
-    assert lab.monitors.pending.keys() == before.keys()
+    clients = {name for name in before if name.startswith("client.")}
+    assert {name: lab.monitors.keys[name] for name in clients} == {name: before[name] for name in clients}
+    assert lab.monitors.pending.keys() == clients
+    new = {**lab.monitors.keys, **lab.monitors.pending}
     kept = lab.identity
-    assert all(kept[f"cephx.{name}"] == lab.monitors.pending[name] for name in cephx_entities(lab.design))
+    assert all(kept[f"cephx.{name}"] == new[name] for name in cephx_entities(lab.design))
+    assert {one[:2] for one in new.values()} == {"Ag"}
     assert lab.closed == 1
     assert list(keys.facts()) == []
 
@@ -231,18 +239,26 @@ def test_daemons_are_told_and_a_manager_that_stands_by_starts_again(
         *(f"osd.{number}" for number in range(8)),
         *("mds.storage-l", "mds.storage-m"),
     }
-    assert all(given == lab.monitors.pending[name] for name, given in lab.monitors.told)
+    assert all(given == lab.monitors.keys[name] for name, given in lab.monitors.told)
     assert moves.moved == ["mgr.storage-n"]
+    # Each of them, and no more: who keeps wiped service keys refuses everybody.
+    wiped = {name.removeprefix("ceph-").removesuffix(".asok") for name, _ in lab.monitors.asked}
+    assert (wiped, {asked for _, asked in lab.monitors.asked}) == (told, {"wipe-rotating-secrets"})
 
 
 def test_it_goes_on_where_it_was_killed(lab: LabOfTest, keys: Keys) -> None:
     keys.rotate(quiet)
-    first = dict(lab.monitors.pending)
+    first = {**lab.monitors.keys, **lab.monitors.pending}
     # Whoever used its new key has ended its old one by that.
-    for name in ("osd.0", "client.admin"):
-        lab.monitors.auth_commit_pending(name)
+    lab.monitors.auth_commit_pending("client.admin")
     keys.rotate(quiet)
-    assert {**lab.monitors.pending, **{n: lab.monitors.keys[n] for n in ("osd.0", "client.admin")}} == first
+    assert {**lab.monitors.keys, **lab.monitors.pending} == first
+
+
+def test_tickets_are_of_the_new_kind_before_clients_start_again(lab: LabOfTest, keys: Keys) -> None:
+    keys.rotate(quiet)
+    assert lab.monitors.options == {"auth_preferred_cipher": "aes256k", "auth_service_cipher": "aes256k"}
+    assert lab.monitors.wiped == 1
 
 
 def test_old_ciphers_are_refused_once_no_old_key_is_left(lab: LabOfTest, keys: Keys) -> None:

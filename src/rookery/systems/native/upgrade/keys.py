@@ -7,17 +7,19 @@ with Ceph 20.2.4 (docs/upgrade-18-to-20.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rookery.design.model import Daemon, DaemonKind, Host
+from rookery.design.model import Daemon, DaemonKind
+from rookery.drivers.ceph.guest.admin_socket import ask
 from rookery.drivers.ceph.session import CephSession, key_type
 from rookery.drivers.machine.files import read_users, write_files
 from rookery.releases import RELEASES
 from rookery.systems.native import ceph_setup
 from rookery.systems.native.identity import cephx_entities, keep_secrets
 from rookery.systems.native.lab import Lab
+from rookery.systems.native.next_release import root_of
 from rookery.systems.native.root import image_root
 from rookery.systems.native.servers import gateway_keyring, monitor_keyring, secret_files
 from rookery.systems.native.upgrade.moves import Moves
@@ -28,6 +30,17 @@ _PREFERRED, _SERVICE, _ALLOWED = "auth_preferred_cipher", "auth_service_cipher",
 _GONE = {"restful"}
 # Daemons that take a new key while they run; the others are started again.
 _TAKE_KEYS = (DaemonKind.MGR, DaemonKind.OSD, DaemonKind.MDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Running:
+    """A daemon, and its server's first process. A manager that stands by cannot be `told` a key: librados
+    reaches the active one alone. It is started again instead."""
+
+    host: str
+    daemon: Daemon
+    pid: int
+    told: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +58,8 @@ class Keys:
             yield "narrowed"
 
     def rotate(self, report: Report) -> None:
-        """Give every entity a new key beside its own; daemons and whoever starts from now on use it."""
+        """Give every entity a new key beside its own; daemons and whoever starts from now on use it. Tickets
+        are of the new kind, too, before clients start again."""
         self._set(_PREFERRED)
         report("a second key for each entity")
         pending = self._pending()
@@ -54,14 +68,17 @@ class Keys:
         keep_secrets(self.lab.paths.secrets, {f"cephx.{name}": key for name, key in known.items()})
         self._lay()
         self.lab.close()  # the administrator's next session has the new key
-        self._hand_out(pending, report)
-
-    def narrow(self) -> None:
-        """End the old keys, then take nothing but the new type."""
-        old = [entry["entity"] for entry in self._entries() if not self._is_new(entry["key"])]
-        ceph_setup.together(lambda name: self._ceph.mon("auth commit-pending", entity=name), old)
+        daemons = self._daemons()
+        report(f"{len(daemons)} daemons take theirs")
+        ceph_setup.together(lambda one: self._hand(one, pending), daemons)
+        self._end_old(name for name in pending if not name.startswith("client."))
         self._set(_SERVICE)
         self._ceph.mon("auth wipe-rotating-service-keys")
+        ceph_setup.together(self._forget_service_keys, daemons)
+
+    def narrow(self) -> None:
+        """End the old keys that are left, then take nothing but the new type."""
+        self._end_old(entry["entity"] for entry in self._entries())
         self._set(_ALLOWED)
 
     def settle(self, report: Report) -> None:
@@ -87,6 +104,12 @@ class Keys:
     def _set(self, option: str) -> None:
         self._ceph.mon("mon set", name=option, value=self._type)
 
+    def _end_old(self, names: Iterable[str]) -> None:
+        """Let entities have their new key alone, those that have two still."""
+        keys = {entry["entity"]: entry["key"] for entry in self._entries()}
+        old = [name for name in names if not self._is_new(keys[name])]
+        ceph_setup.together(lambda name: self._ceph.mon("auth commit-pending", entity=name), old)
+
     def _pending(self) -> dict[str, str]:
         """Return the new key of each entity, made by the monitors where there is none yet."""
         entries = {entry["entity"]: entry for entry in self._entries()}
@@ -110,20 +133,34 @@ class Keys:
             files = (*secret_files(design, host, identity), *monitors, *gateways)
             write_files(self.lab.paths.server(host.name).root, files, users=users)
 
-    def _hand_out(self, keys: dict[str, str], report: Report) -> None:
-        """Have daemons use their new keys: told while they run, or started again where they cannot be told.
+    def _daemons(self) -> list[_Running]:
+        """Return the daemons that have keys of their own to take, as they run now."""
+        active, pids = self._ceph.mon("mgr dump")["active_name"], self.lab.pids()
+        return [
+            _Running(
+                host=host.name,
+                daemon=daemon,
+                pid=pids[host.name],
+                told=daemon.kind is not DaemonKind.MGR or daemon.id == active,
+            )
+            for host in self.lab.design.hosts
+            for daemon in host.daemons
+            if daemon.kind in _TAKE_KEYS
+        ]
 
-        A manager that stands by is one of those: librados reaches the active one alone.
+    def _hand(self, running: _Running, keys: dict[str, str]) -> None:
+        """Have a daemon use its new key from now on, where it can be told while it runs."""
+        if running.told:
+            self._ceph.tell(running.daemon.name, "rotate-key", stdin=keys[running.daemon.name])
+
+    def _forget_service_keys(self, running: _Running) -> None:
+        """Have a daemon fetch the renewed service keys now.
+
+        They have the numbers of those before them: a daemon that has these takes them for good, and refuses
+        whoever comes with a ticket by the renewed ones, until its own run out after an hour.
         """
-        daemons = [(host, d) for host in self.lab.design.hosts for d in host.daemons if d.kind in _TAKE_KEYS]
-        active = self._ceph.mon("mgr dump")["active_name"]
-        report(f"{len(daemons)} daemons take theirs")
-
-        def hand(one: tuple[Host, Daemon]) -> None:
-            host, daemon = one
-            if daemon.kind is DaemonKind.MGR and daemon.id != active:
-                self.moves.move(host.name, daemon.name)
-            else:
-                self._ceph.tell(daemon.name, "rotate-key", stdin=keys[daemon.name])
-
-        ceph_setup.together(hand, daemons)
+        if running.told:
+            socket = root_of(running.pid) / f"run/ceph/ceph-{running.daemon.name}.asok"
+            ask(socket, "wipe-rotating-secrets")
+        else:
+            self.moves.move(running.host, running.daemon.name)
