@@ -42,7 +42,7 @@ def ids(design: Design) -> list[str]:
 
 def test_daemons_move_in_cephs_own_order_and_old_keys_end_last() -> None:
     order = ids(design_of("production-minimum"))
-    assert order[:4] == ["image", "offered", "moved:mon", "moved:mgr"]
+    assert order[:5] == ["image", "offered", "moved:mon", "tickets", "moved:mgr"]
     hosts = [name for name in order if name.startswith("moved:osd:")]
     assert hosts == [f"moved:osd:storage-{letter}" for letter in "klmn"]
     after = order[order.index(hosts[-1]) + 1 :]
@@ -122,6 +122,8 @@ class Monitors:
         self.pending: dict[str, str] = {}
         self.options: dict[str, str] = {}
         self.wiped = 0
+        self.service_type = "aes"
+        self.settings: dict[tuple[str, str], str] = {}
         self.told: list[tuple[str, str]] = []
         self.asked: list[tuple[str, str]] = []
 
@@ -140,6 +142,24 @@ class Monitors:
 
     def auth_wipe_rotating_service_keys(self) -> None:
         self.wiped += 1
+        self.service_type = self.options["auth_service_cipher"]
+
+    def auth_dump_keys(self) -> Any:
+        def rotating(service: str, kind: str) -> Any:
+            keys = [{"id": number, "expiring_key": {"key": {"type_str": kind}}} for number in (1, 2, 3)]
+            return {"entity": {"type_str": service}, "secrets": {"keys": keys}}
+
+        services = [rotating(name, self.service_type) for name in ("mon", "mds", "osd", "mgr")]
+        return {"data": {"rotating_secrets": [*services, rotating("auth", "aes")]}}
+
+    def config_set(self, who: str, name: str, value: str) -> None:
+        self.settings[(who, name)] = value
+
+    def config_rm(self, who: str, name: str) -> None:
+        self.settings.pop((who, name), None)
+
+    def mgr_module_ls(self) -> Any:
+        return {"enabled_modules": []}
 
     def mon_set(self, name: str, value: str) -> None:
         if name == "auth_allowed_ciphers":
@@ -215,16 +235,15 @@ def quiet(_: str) -> None:
     """Hears nothing."""
 
 
-def test_either_key_of_a_client_is_good_until_everybody_has_the_new_one(lab: LabOfTest, keys: Keys) -> None:
+def test_either_key_is_good_until_everybody_has_the_new_one(lab: LabOfTest, keys: Keys) -> None:
     before = dict(lab.monitors.keys)
     keys.rotate(quiet)
-    clients = {name for name in before if name.startswith("client.")}
-    assert {name: lab.monitors.keys[name] for name in clients} == {name: before[name] for name in clients}
-    assert lab.monitors.pending.keys() == clients
-    new = {**lab.monitors.keys, **lab.monitors.pending}
+    assert lab.monitors.keys == before
+    assert lab.monitors.pending.keys() == before.keys()
     kept = lab.identity
-    assert all(kept[f"cephx.{name}"] == new[name] for name in cephx_entities(lab.design))
-    assert {one[:2] for one in new.values()} == {"Ag"}
+    assert all(kept[f"cephx.{name}"] == lab.monitors.pending[name] for name in cephx_entities(lab.design))
+    # A client of the former release shows its ticket until it runs out: none is of the new kind yet.
+    assert (lab.monitors.options, lab.monitors.wiped) == ({"auth_preferred_cipher": "aes256k"}, 0)
     assert lab.closed == 1
     assert list(keys.facts()) == []
 
@@ -239,26 +258,23 @@ def test_daemons_are_told_and_a_manager_that_stands_by_starts_again(
         *(f"osd.{number}" for number in range(8)),
         *("mds.storage-l", "mds.storage-m"),
     }
-    assert all(given == lab.monitors.keys[name] for name, given in lab.monitors.told)
+    assert all(given == lab.monitors.pending[name] for name, given in lab.monitors.told)
     assert moves.moved == ["mgr.storage-n"]
     # Each of them, and no more: who keeps wiped service keys refuses everybody.
+    keys.narrow()
+    assert moves.moved == ["mgr.storage-n"] * 2
     wiped = {name.removeprefix("ceph-").removesuffix(".asok") for name, _ in lab.monitors.asked}
     assert (wiped, {asked for _, asked in lab.monitors.asked}) == (told, {"wipe-rotating-secrets"})
 
 
 def test_it_goes_on_where_it_was_killed(lab: LabOfTest, keys: Keys) -> None:
     keys.rotate(quiet)
-    first = {**lab.monitors.keys, **lab.monitors.pending}
+    first = dict(lab.monitors.pending)
     # Whoever used its new key has ended its old one by that.
-    lab.monitors.auth_commit_pending("client.admin")
+    for name in ("osd.0", "client.admin"):
+        lab.monitors.auth_commit_pending(name)
     keys.rotate(quiet)
-    assert {**lab.monitors.keys, **lab.monitors.pending} == first
-
-
-def test_tickets_are_of_the_new_kind_before_clients_start_again(lab: LabOfTest, keys: Keys) -> None:
-    keys.rotate(quiet)
-    assert lab.monitors.options == {"auth_preferred_cipher": "aes256k", "auth_service_cipher": "aes256k"}
-    assert lab.monitors.wiped == 1
+    assert {**lab.monitors.pending, **{n: lab.monitors.keys[n] for n in ("osd.0", "client.admin")}} == first
 
 
 def test_old_ciphers_are_refused_once_no_old_key_is_left(lab: LabOfTest, keys: Keys) -> None:
@@ -271,7 +287,24 @@ def test_old_ciphers_are_refused_once_no_old_key_is_left(lab: LabOfTest, keys: K
         "auth_allowed_ciphers": "aes256k",
     }
     assert lab.monitors.wiped == 1
-    assert list(keys.facts()) == ["narrowed"]
+    assert list(keys.facts()) == ["tickets", "narrowed"]
+
+
+def test_service_keys_are_renewed_once_though_it_is_killed(lab: LabOfTest, keys: Keys) -> None:
+    keys.rotate(quiet)
+    keys.narrow()
+    keys.narrow()
+    assert lab.monitors.wiped == 1
+
+
+def test_tickets_last_for_seconds_only_until_it_is_settled(
+    lab: LabOfTest, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys_module.ceph_setup, "wait_healthy", lambda *_, **__: None)
+    keys.shorten_tickets()
+    assert lab.monitors.settings == {("mon", "auth_service_ticket_ttl"): "20"}
+    keys.settle(quiet)
+    assert lab.monitors.settings == {}
 
 
 # What servers start by

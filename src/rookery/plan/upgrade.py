@@ -29,6 +29,7 @@ def _steps(design: Design) -> Iterator[Step]:
     yield _step("image", f"root image with Ceph {design.ceph}")
     yield _step("offered", f"Ceph {design.ceph} laid beside what each server runs")
     yield _step("moved:mon", "monitors, one after the other")
+    yield _step("tickets", "tickets that last for seconds")
     yield _step("moved:mgr", "managers, the active one last")
     for host in design.hosts:
         if host.daemons_of(DaemonKind.OSD):

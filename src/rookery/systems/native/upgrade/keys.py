@@ -7,7 +7,7 @@ with Ceph 20.2.4 (docs/upgrade-18-to-20.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ _PREFERRED, _SERVICE, _ALLOWED = "auth_preferred_cipher", "auth_service_cipher",
 # Modules that Ceph 18 enables by itself and 20 does not have.
 _GONE = {"restful"}
 # Daemons that take a new key while they run; the others are started again.
+# How long a ticket lasts: an hour by Ceph's default. Clients renew theirs after three quarters of it.
+_TICKETS_LAST, _SECONDS = "auth_service_ticket_ttl", "20"
 _TAKE_KEYS = (DaemonKind.MGR, DaemonKind.OSD, DaemonKind.MDS)
 
 
@@ -51,15 +53,19 @@ class Keys:
     moves: Moves
 
     def facts(self) -> Iterator[str]:
-        """Yield `narrowed` where it holds. Whether daemons use their new keys nobody tells: they are handed
-        out again after an interruption."""
+        """Yield what holds once old ciphers are refused. Whether daemons use their new keys nobody tells, so
+        they are handed out again after an interruption."""
         told = self._ceph.mon("mon dump")
         if [cipher["name"] for cipher in told.get(_ALLOWED, ())] == [self._type]:
-            yield "narrowed"
+            yield from ("tickets", "narrowed")
+
+    def shorten_tickets(self) -> None:
+        """Let tickets of whoever starts from now on last for seconds: all are renewed soon after the service
+        keys are."""
+        self._ceph.mon("config set", who="mon", name=_TICKETS_LAST, value=_SECONDS)
 
     def rotate(self, report: Report) -> None:
-        """Give every entity a new key beside its own; daemons and whoever starts from now on use it. Tickets
-        are of the new kind, too, before clients start again."""
+        """Give every entity a new key beside its own; daemons and whoever starts from now on use it."""
         self._set(_PREFERRED)
         report("a second key for each entity")
         pending = self._pending()
@@ -71,18 +77,24 @@ class Keys:
         daemons = self._daemons()
         report(f"{len(daemons)} daemons take theirs")
         ceph_setup.together(lambda one: self._hand(one, pending), daemons)
-        self._end_old(name for name in pending if not name.startswith("client."))
-        self._set(_SERVICE)
-        self._ceph.mon("auth wipe-rotating-service-keys")
-        ceph_setup.together(self._forget_service_keys, daemons)
 
     def narrow(self) -> None:
-        """End the old keys that are left, then take nothing but the new type."""
-        self._end_old(entry["entity"] for entry in self._entries())
+        """End the old keys, then make tickets by service keys of the new type, and take no other keys.
+
+        Nobody is left by then who has a ticket that lasts: whoever has one shows it, though daemons cannot
+        read it any more, until it would have run out.
+        """
+        self._end_old()
+        self._set(_SERVICE)
+        if not self._service_keys_are_new():
+            self._ceph.mon("auth wipe-rotating-service-keys")
+        ceph_setup.together(self._forget_service_keys, self._daemons())
         self._set(_ALLOWED)
 
     def settle(self, report: Report) -> None:
-        """Turn off what the new release has no more, and wait until health says nothing."""
+        """Let tickets last again, turn off what the new release has no more, and wait until health says
+        nothing."""
+        self._ceph.mon("config rm", who="mon", name=_TICKETS_LAST)
         for module in _GONE & set(self._ceph.mon("mgr module ls")["enabled_modules"]):
             self._ceph.mon("mgr module disable", module=module)
         ceph_setup.wait_healthy(self._ceph, self.lab.design, report)
@@ -104,11 +116,21 @@ class Keys:
     def _set(self, option: str) -> None:
         self._ceph.mon("mon set", name=option, value=self._type)
 
-    def _end_old(self, names: Iterable[str]) -> None:
+    def _end_old(self) -> None:
         """Let entities have their new key alone, those that have two still."""
-        keys = {entry["entity"]: entry["key"] for entry in self._entries()}
-        old = [name for name in names if not self._is_new(keys[name])]
+        old = [entry["entity"] for entry in self._entries() if not self._is_new(entry["key"])]
         ceph_setup.together(lambda name: self._ceph.mon("auth commit-pending", entity=name), old)
+
+    def _service_keys_are_new(self) -> bool:
+        """Tell whether tickets are made by keys of the new type. Those that clients get tickets by from the
+        monitors are not looked at: no health code names them, and nothing but time renews them."""
+        services = self._ceph.mon("auth dump-keys")["data"]["rotating_secrets"]
+        return all(
+            one["expiring_key"]["key"]["type_str"] == self._type
+            for service in services
+            if service["entity"]["type_str"] != "auth"
+            for one in service["secrets"]["keys"]
+        )
 
     def _pending(self) -> dict[str, str]:
         """Return the new key of each entity, made by the monitors where there is none yet."""
@@ -149,9 +171,11 @@ class Keys:
         ]
 
     def _hand(self, running: _Running, keys: dict[str, str]) -> None:
-        """Have a daemon use its new key from now on, where it can be told while it runs."""
+        """Have a daemon use its new key from now on."""
         if running.told:
             self._ceph.tell(running.daemon.name, "rotate-key", stdin=keys[running.daemon.name])
+        else:
+            self.moves.move(running.host, running.daemon.name)
 
     def _forget_service_keys(self, running: _Running) -> None:
         """Have a daemon fetch the renewed service keys now.

@@ -82,6 +82,7 @@ class NativeUpgrade:
             "image": lambda _, report: _ignore(ensure_image(self.design.ceph, report)),
             "offered": lambda _, __: self._offer(),
             "moved:mon": lambda _, report: daemons.move_monitors(report),
+            "tickets": lambda _, __: keys.shorten_tickets(),
             "moved:mgr": lambda _, report: daemons.move_managers(report),
             "moved:osd": lambda step, report: daemons.move_osds(self.design.host(step.target), report),
             "required": lambda _, __: self._require(),
