@@ -21,7 +21,7 @@ from rookery.plan.upgrade import plan_upgrade
 from rookery.projections.native.server import server_programs
 from rookery.releases import RELEASES, KeyType
 from rookery.spec.load import pattern_names
-from rookery.systems.native import drift
+from rookery.systems.native import ceph_setup, drift
 from rookery.systems.native.identity import Identity, cephx_entities, ensure_identity
 from rookery.systems.native.upgrade import keys as keys_module
 from rookery.systems.native.upgrade.keys import Keys
@@ -300,7 +300,7 @@ def test_service_keys_are_renewed_once_though_it_is_killed(lab: LabOfTest, keys:
 def test_tickets_last_for_seconds_only_until_it_is_settled(
     lab: LabOfTest, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys_module.ceph_setup, "wait_healthy", lambda *_, **__: None)
+    monkeypatch.setattr(ceph_setup, "wait_healthy", lambda *_, **__: None)
     keys.shorten_tickets()
     assert lab.monitors.settings == {("mon", "auth_service_ticket_ttl"): "20"}
     keys.settle(quiet)
