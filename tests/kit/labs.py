@@ -7,10 +7,12 @@ import functools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,30 @@ def rookery(*arguments: str, limit: float = UP_LIMIT) -> Done:
         umask=STRICTEST,
     )
     return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+NOTHING_HAPPENS_LIMIT = 300.0  # seconds
+
+
+def kill_up(spec: Path, here: Callable[[str], bool], *, then_seconds: float) -> None:
+    """Start `up`, and kill it some seconds after it said a line that is `here`."""
+    process = subprocess.Popen(
+        (sys.executable, "-m", "rookery", "up", str(spec)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        umask=STRICTEST,
+    )
+    assert process.stderr is not None
+    deadline = time.monotonic() + NOTHING_HAPPENS_LIMIT
+    for line in process.stderr:
+        if here(line) or time.monotonic() > deadline:
+            break
+    time.sleep(then_seconds)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(timeout=30)
+    process.stderr.close()
 
 
 @dataclass(frozen=True, kw_only=True)

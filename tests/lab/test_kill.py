@@ -16,11 +16,10 @@ from rookery.drivers.machine.network import delete_namespaces, ensure_namespace
 from rookery.systems.lab.leftovers import find_leftovers
 from rookery.systems.lab.paths import LabPaths
 from tests.kit.lab_table import LABS
-from tests.kit.labs import STRICTEST, environment, rookery, write_spec
+from tests.kit.labs import environment, kill_up, rookery, write_spec
 
 pytestmark = pytest.mark.on("kill")
 NAME = "test-kill"
-NOTHING_HAPPENS_LIMIT = 300.0
 
 
 @pytest.fixture
@@ -29,35 +28,23 @@ def spec(tmp_path: Path) -> Iterator[Path]:
     rookery("down", NAME)
 
 
-def kill_up(spec: Path, *, after_steps: int, then_seconds: float = 0.0) -> int:
-    """Start `up`, kill it once it has reported that many steps done; return how many it had."""
-    process = subprocess.Popen(
-        (sys.executable, "-m", "rookery", "up", str(spec)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        umask=STRICTEST,
-    )
-    assert process.stderr is not None
+def kill_after(spec: Path, *, steps: int, then_seconds: float = 0.0) -> None:
+    """Kill `up` once it has reported that many steps done."""
     done = 0
-    deadline = time.monotonic() + NOTHING_HAPPENS_LIMIT
-    for line in process.stderr:
+
+    def here(line: str) -> bool:
+        nonlocal done
         done += "✓" in line
         # The first line of the plan comes before anything is made.
-        if (done >= after_steps and (done or "steps" in line)) or time.monotonic() > deadline:
-            break
-    time.sleep(then_seconds)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait(timeout=30)
-    process.stderr.close()
-    return done
+        return done >= steps and bool(done or "steps" in line)
+
+    kill_up(spec, here, then_seconds=then_seconds)
 
 
 @pytest.mark.parametrize("steps", [0, 2, 8, 16, 27])
 def test_down_leaves_nothing_after_a_kill(spec: Path, steps: int) -> None:
     """Before anything is made, and in each phase: machine, servers, Ceph, applications."""
-    kill_up(spec, after_steps=steps, then_seconds=0.05)
+    kill_after(spec, steps=steps, then_seconds=0.05)
     gone = rookery("down", NAME)
     assert gone.code == 0, gone.out + gone.err
     assert find_leftovers(LabPaths(name=NAME)) == ()
@@ -75,7 +62,7 @@ def test_up_goes_on_after_every_kill(spec: Path) -> None:
         (2, 0.1),
         (1, 0.3),
     ):
-        kill_up(spec, after_steps=steps, then_seconds=then_seconds)
+        kill_after(spec, steps=steps, then_seconds=then_seconds)
     done = rookery("up", str(spec), "--output", "json")
     assert done.code == 0, done.trouble
     assert {check["outcome"] for check in done.data["verify"]["checks"]} == {"pass"}
@@ -96,7 +83,7 @@ def test_a_namespace_that_was_half_made_is_made() -> None:
 
 
 def test_down_itself_may_be_killed(spec: Path) -> None:
-    kill_up(spec, after_steps=12)
+    kill_after(spec, steps=12)
     process = subprocess.Popen(
         (sys.executable, "-m", "rookery", "down", NAME), stdout=subprocess.DEVNULL, env=environment()
     )

@@ -5,11 +5,6 @@ They come after what looks at the former release (tests run in the order of thei
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,20 +13,21 @@ import pytest
 
 from rookery.design.model import DaemonKind
 from rookery.drivers.clients.ledger import Ledger
+from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.files import read_users
 from rookery.releases import RELEASES
 from rookery.run.workspace import open_running
 from rookery.systems.faults import Fault, FaultKind
+from rookery.systems.native import ceph_setup
 from rookery.systems.native.next_release import root_of
 from rookery.systems.native.root import ensure_image, image_root
 from rookery.systems.native.system import NativeSystem
-from tests.kit.labs import STRICTEST, Lab, environment, rookery
+from tests.kit.labs import Lab, kill_up, rookery
 
 pytestmark = pytest.mark.on("former")
 OLD, NEW = RELEASES["18"], RELEASES["20"]
 LOAD = ("--viewers", "8", "--transactions", "2", "--churn", "1", "--space", "20000000")
-KILL_AFTER = "OSDs of storage-k"  # a step in whose middle, once begun, `up` is killed
-LIMIT = 300.0  # seconds
+KILL_AFTER = "OSDs of storage-k"  # the step after which `up` is killed, in the middle of the next
 
 
 @pytest.fixture
@@ -44,27 +40,6 @@ def system(lab: Lab) -> Iterator[NativeSystem]:
 def wish(lab: Lab, release: str) -> None:
     text = lab.spec.read_text(encoding="utf-8")
     lab.spec.write_text(text.replace(f'ceph: "{OLD.name}"', f'ceph: "{release}"'), encoding="utf-8")
-
-
-def kill_up(lab: Lab, *, before: str) -> None:
-    """Start `up`, and kill it a moment after the step before `before` is done."""
-    process = subprocess.Popen(
-        (sys.executable, "-m", "rookery", "up", str(lab.spec)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        umask=STRICTEST,
-    )
-    assert process.stderr is not None
-    deadline = time.monotonic() + LIMIT
-    for line in process.stderr:
-        if ("✓" in line and before in line) or time.monotonic() > deadline:
-            break
-    time.sleep(1.5)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait(timeout=30)
-    process.stderr.close()
 
 
 def versions(system: NativeSystem) -> Any:
@@ -82,7 +57,7 @@ def test_it_moves_under_load_though_killed_and_a_server_lost(lab: Lab, system: N
     load(lab, "start", *LOAD)
     with Ledger(system.database_door("load"), "upgrade") as ledger:
         wish(lab, NEW.name)
-        kill_up(lab, before=KILL_AFTER)
+        kill_up(lab.spec, lambda line: "✓" in line and KILL_AFTER in line, then_seconds=1.5)
         told = versions(system)
         assert [text.split()[2].startswith(NEW.line) for text in told["mon"]] == [True]
         assert len(told["osd"]) == 2  # some of either release
@@ -128,6 +103,21 @@ def test_it_is_what_a_new_one_is(lab: Lab, system: NativeSystem) -> None:
     assert (status["status"], status["checks"], status.get("mutes", [])) == ("HEALTH_OK", {}, [])
     assert rookery("drift", lab.name).code == 0
     assert "ceph version 20." in rookery("shell", "cp-1", "--system", lab.name, "--", "ceph", "--version").out
+
+
+def test_whoever_went_on_may_come_anew_to_every_osd(lab: Lab, system: NativeSystem) -> None:
+    """A client shows its ticket as it connects: one from before service keys were renewed is refused."""
+    load(lab, "start", *LOAD)
+    for host, daemon in system.design.with_daemon(DaemonKind.OSD):
+        supervisor = Supervisor(system.lab.pids()[host.name])
+        supervisor.stop(daemon.name)
+        supervisor.start(daemon.name)
+        ceph_setup.wait_healthy(system.ceph(), system.design, lambda _: None)
+    ended = load(lab, "stop")
+    assert ended["books"] == "held"
+    failed = {kind["name"]: kind["error_texts"] for kind in ended["kinds"] if kind["errors"]}
+    assert failed == {}
+    assert rookery("verify", lab.name).code == 0
 
 
 def test_a_former_release_is_refused(lab: Lab, tmp_path: Path) -> None:
