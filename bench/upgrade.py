@@ -55,8 +55,8 @@ def upgrade_under_load(
         spec.write_text(harness.spec_with(NEW), encoding="utf-8")
         _, report = harness.up(spec, limit=LIMIT)
         time.sleep(QUIET)
-    figures = json.loads(load("stop", "--output", "json").out)
-    return report, figures, ledger.account()
+    account = ledger.account()  # before the load tidies up its database, which the ledger lies in
+    return report, json.loads(load("stop", "--output", "json").out), account
 
 
 def measure(options: argparse.Namespace) -> list[Row]:
