@@ -148,11 +148,12 @@ def _with(field: str, value: str) -> Release:
     return replace(RELEASES["20"], **changed)
 
 
-def test_the_image_of_20_is_forky_with_postgresql_of_trixie(tmp_path: Path) -> None:
+def test_the_image_of_20_is_forky_with_postgresql_and_qemu_of_trixie(tmp_path: Path) -> None:
     wanted = root.wanted_root(RELEASES["20"])
     assert "postgresql-17" in wanted.packages
     assert wanted.preferences == (
         "Package: *\nPin: release n=trixie\nPin-Priority: 100\n\n"
+        "Package: src:qemu\nPin: release n=trixie\nPin-Priority: 990\n\n"
         "Package: src:ceph\nPin: version 20.2.*\nPin-Priority: 990\n\n"
         "Package: src:ceph\nPin: version *\nPin-Priority: -1\n"
     )

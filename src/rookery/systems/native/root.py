@@ -120,13 +120,20 @@ def _preferences(release: Release) -> str:
     """Return apt's preferences: Ceph of the release's line and of no other; of the suite beside it, what the
     suite itself has not."""
     beside = _BESIDE.format(suite=release.beside) if release.beside else ""
-    return beside + _LINE.format(line=release.line)
+    kept = (_FROM_BESIDE.format(source=one, suite=release.beside) for one in release.from_beside)
+    return "".join((beside, *kept, _LINE.format(line=release.line)))
 
 
 _BESIDE = """\
 Package: *
 Pin: release n={suite}
 Pin-Priority: 100
+
+"""
+_FROM_BESIDE = """\
+Package: src:{source}
+Pin: release n={suite}
+Pin-Priority: 990
 
 """
 _LINE = """\
