@@ -386,6 +386,13 @@ class Design:
                 return host
         raise KeyError(name)
 
+    def volume(self, name: str) -> Volume:
+        """Return the volume of that name; raises KeyError where there is none."""
+        for volume in self.volumes:
+            if volume.name == name:
+                return volume
+        raise KeyError(name)
+
     def with_role(self, role: Role) -> tuple[Host, ...]:
         return tuple(host for host in self.hosts if role in host.roles)
 

@@ -38,8 +38,7 @@ class Applications:
 
     def attach(self, step: Step, report: Report) -> None:
         """Attach a volume to its host."""
-        volume = next(volume for volume in self._design.volumes if volume.name == step.target)
-        self.volumes.ensure(volume, report)
+        self.volumes.ensure(self._design.volume(step.target), report)
 
     def make(self, step: Step, report: Report) -> None:
         """Make the content that a program makes."""
@@ -91,8 +90,12 @@ class Applications:
         if app.databases and app.service is None:
             self._apply_schema(app, report)
         if app.service is not None:
-            with self._browser() as browser:
-                database.wait_replicas(self._design, browser, report, self.volumes.written)
+            self.wait_replicas(report)
+
+    def wait_replicas(self, report: Report) -> None:
+        """Wait until every instance of the database is the primary or follows it."""
+        with self._browser() as browser:
+            database.wait_replicas(self._design, browser, report, self.volumes.written)
 
     def facts(self) -> set[str]:
         """Return the facts of the applications' steps that can be seen without doing them again."""

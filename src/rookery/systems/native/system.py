@@ -65,8 +65,8 @@ class NativeSystem:
         self.lab = lab = Lab(design, next_release=next_release)
         self._pages = pages
         self.applications = Applications(lab, pages)
-        self._actions: dict[str, Callable[[Step, Report], None]] = {
-            "image": lambda _, report: _ignore(ensure_image(design.ceph, report)),
+        self._actions: dict[str, Callable[[Step, Report], object]] = {
+            "image": lambda _, report: ensure_image(design.ceph, report),
             "identity": lambda _, __: self._ensure_identity(),
             "network": lambda _, __: ensure_network(design, lab.paths),
             "server": lambda step, report: self._start(step.target, report),
@@ -328,7 +328,3 @@ class NativeSystem:
 def _expected(next_release: str) -> tuple[str, ...]:
     """Return the beginnings of health codes that a lab has on its way to a release."""
     return RELEASES[next_release].on_the_way if next_release else ()
-
-
-def _ignore(_: object) -> None:
-    """An action returns nothing; some of what it calls does."""

@@ -95,9 +95,7 @@ class Clients:
         for program in users:
             supervisor.start(program)
         if self.lab.design.database is not None:
-            with Browser(str(self.lab.paths.ca)) as browser:
-                written = self.applications.volumes.written
-                database.wait_replicas(self.lab.design, browser, report, written)
+            self.applications.wait_replicas(report)
 
     def _hand_over(self, host: str, report: Report) -> None:
         """Let another instance be primary, where there is another and this host's is."""

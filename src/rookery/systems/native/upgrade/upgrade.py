@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from rookery.design.model import DaemonKind, Design, Volume
+from rookery.design.model import DaemonKind, Design
 from rookery.drivers.ceph.session import CephSession
 from rookery.plan.step import Observation, Step
 from rookery.plan.upgrade import plan_upgrade
@@ -76,10 +76,10 @@ class NativeUpgrade:
         self._actions[step.id.rpartition(":")[0] if step.target else step.id](step, report)
 
     @cached_property
-    def _actions(self) -> dict[str, Callable[[Step, Report], None]]:
+    def _actions(self) -> dict[str, Callable[[Step, Report], object]]:
         daemons, clients, keys = self._daemons, self._clients, self._keys
         return {
-            "image": lambda _, report: _ignore(ensure_image(self.design.ceph, report)),
+            "image": lambda _, report: ensure_image(self.design.ceph, report),
             "offered": lambda _, __: self._offer(),
             "moved:mon": lambda _, report: daemons.move_monitors(report),
             "tickets": lambda _, __: keys.shorten_tickets(),
@@ -91,7 +91,7 @@ class NativeUpgrade:
             "commands": lambda _, __: clients.move_commands(),
             "rotated": lambda _, report: keys.rotate(report),
             "moved:clients": lambda _, report: clients.move(report),
-            "moved:volume": lambda step, report: clients.move_volume(self._volume(step.target), report),
+            "moved:volume": lambda step, report: clients.move_volume(self.design.volume(step.target), report),
             "narrowed": lambda _, __: keys.narrow(),
             "settled": lambda _, report: keys.settle(report),
         }
@@ -158,10 +158,3 @@ class NativeUpgrade:
     def _require(self) -> None:
         """From here on no OSD of the old release may join; Ceph refuses it where one is up."""
         self._ceph.mon("osd require-osd-release", release=self._codename)
-
-    def _volume(self, name: str) -> Volume:
-        return next(volume for volume in self.design.volumes if volume.name == name)
-
-
-def _ignore(_: object) -> None:
-    """An action returns nothing; some of what it calls does."""
