@@ -97,7 +97,8 @@ class Protection:
 class OnServers:
     """What an instance is on its server, on the native platform: programs, files, and files with secrets.
 
-    `secrets` are those that it needs of its own. `schema` is SQL for its database, which may run again; it
+    `secrets` are those that it needs of its own. `late_files` have secrets that are known once the S3 users
+    are made, and are laid then. `schema` is SQL for its database, which may run again; it
     gets the index of what other applications made (`index.json` among their content), by their names.
 
     `ports` has each port of each component; `protection` says how it speaks over the network.
@@ -107,6 +108,7 @@ class OnServers:
     files: Callable[[Design, AppDesign, Host, Instance], tuple[File, ...]]
     private_files: Callable[[Design, AppDesign, Host, Instance, Secrets], tuple[File, ...]] | None = None
     secrets: Callable[[Design, AppDesign], tuple[Secret, ...]] | None = None
+    late_files: Callable[[Design, Secrets], tuple[File, ...]] | None = None
     schema: Callable[[Design, AppDesign, Mapping[str, str]], str] | None = None
     ports: tuple[Port, ...] = ()
     protection: tuple[Protection, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rookery.apps.app import App
+from rookery.apps.backup.app import BACKUP
 from rookery.apps.catalogue.app import CATALOGUE
 from rookery.apps.cdn.app import CDN
 from rookery.apps.database.app import DATABASE
@@ -13,7 +14,7 @@ from rookery.design.app import Placers
 from rookery.design.change import Obstacles
 from rookery.spec.parse import SettingsTable
 
-APPS: Mapping[str, App] = {app.name: app for app in (DATABASE, STREAMING, CATALOGUE, CDN)}
+APPS: Mapping[str, App] = {app.name: app for app in (DATABASE, STREAMING, CATALOGUE, CDN, BACKUP)}
 
 SETTINGS: SettingsTable = {name: app.settings for name, app in APPS.items()}
 OBSTACLES: Obstacles = {name: app.obstacle for name, app in APPS.items() if app.obstacle is not None}

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from rookery.cli.journaling import Keeping, Record, journal_options, recorded
+from rookery.cli.about import about, say
+from rookery.cli.journaling import Keeping, journal_options
 from rookery.cli.options import complete_running, output_option, terminal_width
 from rookery.errors import ExitCode, InputError
-from rookery.run.journal import spec_digest
 from rookery.units import format_seconds
 
 if TYPE_CHECKING:
     from rookery.load.model import Figures
-    from rookery.systems.protocol import System
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(s|min|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -82,8 +79,8 @@ def start(
         space=parse_space(space),
         seconds=parse_duration(duration),
     )
-    with _about(system, keeping) as (running, record):
-        figures = start_load(running, wishes, _say)
+    with about(system, keeping) as (running, record):
+        figures = start_load(running, wishes, say)
         record.did = f"load started: {_settings_words(figures)}"
     _show(figures, output)
     return ExitCode.DONE
@@ -131,8 +128,8 @@ def stop(*, system: str | None, keep: bool, record: Path | None, keeping: Keepin
     """
     from rookery.run.load import record_file, stop_load
 
-    with _about(system, keeping) as (running, entry):
-        figures = stop_load(running, _say, keep=keep, record=record)
+    with about(system, keeping) as (running, entry):
+        figures = stop_load(running, say, keep=keep, record=record)
         entry.did = f"load stopped, begun {figures.began}, {format_seconds(figures.seconds)}"
         entry.report = record or record_file(running, figures)
         code = ExitCode.VIOLATED if figures.books == "violated" else ExitCode.DONE
@@ -165,22 +162,6 @@ def parse_space(text: str) -> int:
         return int(TypeAdapter(Size).validate_python(text))
     except ValidationError:
         raise InputError(f"--space {text}: no size", hint="Write it like 500MB or 2GiB.") from None
-
-
-@contextlib.contextmanager
-def _about(system: str | None, keeping: Keeping) -> Iterator[tuple[System, Record]]:
-    """Yield the running system with what the journal will say of the command."""
-    from rookery.run.systems import opened
-
-    with (
-        opened(system) as running,
-        recorded(keeping, system=running.design.name, digest=spec_digest(running.workspace.spec)) as record,
-    ):
-        yield running.system, record
-
-
-def _say(text: str) -> None:
-    Console(stderr=True, markup=False, emoji=False, highlight=False, width=terminal_width()).print(text)
 
 
 def _settings_words(figures: Figures) -> str:

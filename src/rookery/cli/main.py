@@ -13,6 +13,7 @@ import traceback
 import click
 
 from rookery import __version__
+from rookery.cli.backup import backup
 from rookery.cli.breakage import explain
 from rookery.cli.cost import cost, prices
 from rookery.cli.designing import init, patterns, plan, schema
@@ -25,6 +26,7 @@ from rookery.cli.load import load
 from rookery.cli.mirroring import mirror
 from rookery.cli.patience import start_watching
 from rookery.cli.rendering import render
+from rookery.cli.restore import restore
 from rookery.cli.running import down, open_service, shell, status, up, verify
 from rookery.cli.terminal import soften_output
 from rookery.cli.testing import test
@@ -33,7 +35,9 @@ from rookery.texts import one_line
 
 # These lay files that others read: the users of Ceph, nginx, PostgreSQL, apt, those in pods. What is secret
 # among them has a mode of its own, so the umask of whoever calls, which may close all of them, is not asked.
-_FOR_OTHERS = frozenset({"up", "status", "drift", "verify", "open", "shell", "load", "down", "plan", "image"})
+_FOR_OTHERS = frozenset(
+    {"up", "status", "drift", "verify", "open", "shell", "load", "backup", "restore", "down", "plan", "image"}
+)
 _UMASK = 0o022
 
 
@@ -90,7 +94,7 @@ def completion(kind: str) -> None:
     click.echo(found(cli, {}, "rookery", "_ROOKERY_COMPLETE").source())
 
 
-_RUNNING = (up, status, drift, verify, open_service, shell, load, down, journal)
+_RUNNING = (up, status, drift, verify, open_service, shell, load, backup, restore, down, journal)
 _DESIGNING = (plan, diff, diagram, render, image, mirror, patterns, init, schema, cost, prices)
 for command in (*_RUNNING, *_DESIGNING, completion, test):
     cli.add_command(command)

@@ -17,6 +17,7 @@ from rookery.design.model import (
     Frontend,
     Host,
     Instance,
+    Keeping,
     Network,
     Role,
 )
@@ -119,7 +120,7 @@ def _surroundings(
         control_plane=_pairs(hosts, Role.CONTROL_PLANE),
         workers=_pairs(hosts, Role.WORKER),
         balancer=_balancer(spec, network),
-        apps=frozenset(name for name, _ in spec.apps.chosen()),
+        apps=frozenset(name for name, _ in spec.chosen()),
         block_pools=_block_pools(pools),
         file_system=_file_system(spec),
         object_store=_object_store(spec, platform),
@@ -280,13 +281,27 @@ def _block_pools(pools: tuple[Pool, ...]) -> tuple[str, str] | None:
 
 
 def _apps(spec: Spec, placers: Placers, surroundings: Surroundings) -> tuple[AppDesign, ...]:
-    chosen = spec.apps.chosen()
+    chosen = spec.chosen()
     if chosen and not surroundings.workers:
+        first = chosen[0][0]
         raise InputError(
-            f"hosts.workers.count: there is no worker for apps.{chosen[0][0]}",
+            f"hosts.workers.count: there is no worker for {first if first == 'backup' else f'apps.{first}'}",
             hint="Set it to 2, or add `also: [worker]` to hosts.storage.",
         )
-    return tuple(placers[name](settings, surroundings) for name, settings in chosen)
+    return _kept(tuple(placers[name](settings, surroundings) for name, settings in chosen))
+
+
+def _kept(apps: tuple[AppDesign, ...]) -> tuple[AppDesign, ...]:
+    """Return applications with their buckets as the one wants them that backs them up."""
+    keeping = next((app.keeping for app in apps if app.keeping is not None), None)
+    if keeping is None:
+        return apps
+    return tuple(app if app.keeping else _keep(app, keeping) for app in apps)
+
+
+def _keep(app: AppDesign, wanted: Keeping) -> AppDesign:
+    buckets = (replace(one, copied_by=wanted.user, versions=wanted.versions) for one in app.buckets)
+    return replace(app, buckets=tuple(buckets))
 
 
 def _frontends(

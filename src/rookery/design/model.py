@@ -136,12 +136,19 @@ class Network:
 class Bucket:
     """A bucket that an application asks for, with its owner.
 
-    `readers` are addresses that may read without credentials; empty means that nobody may.
+    `readers` are addresses that may read without credentials; empty means that nobody may. Of the S3 users,
+    `writers` may put and read objects, and hide what they put; `copied_by` may read all versions. A version
+    that is not the current one is kept for `versions` days, 0 where there is one version only; one that was
+    just written cannot be removed by anybody for `lock` days.
     """
 
     name: str
     owner: str
     readers: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
+    copied_by: str = ""
+    versions: int = 0
+    lock: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +273,15 @@ class Frontend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What backup wants of the other applications' buckets: that versions stay for so many days, and that an
+    S3 user may read them."""
+
+    user: str
+    versions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppDesign:
     """What one application adds to the design.
 
@@ -273,7 +289,8 @@ class AppDesign:
     application's own projections; `users` are cephx users that its shares and instances need; `service` is
     what the application that runs the database offers to the others. An application `makes` content by a
     program where it is neither packaged nor given, and `uses` what the named others make. `claims` are
-    promised space beside its volumes, `pods` what it asks of a cluster's nodes.
+    promised space beside its volumes, `pods` what it asks of a cluster's nodes; `keeping` is what it wants
+    of the others' buckets.
     """
 
     name: str
@@ -291,6 +308,7 @@ class AppDesign:
     uses: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     pods: tuple[PodGroup, ...] = ()
+    keeping: Keeping | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -333,7 +333,7 @@ class Apps(Model):
 
 
 class Spec(Model):
-    """One demo system, as its user describes it."""
+    """One demo system, as its user describes it. `spec_model` says what `apps` and `backup` are made of."""
 
     api_version: Literal["rookery/v1"] = Field(description="Version of this format.")
     name: Name = Field("rookery-demo", description="Names the system and everything made for it.")
@@ -347,6 +347,11 @@ class Spec(Model):
     storage: Storage = Storage()
     kubernetes: Kubernetes = Kubernetes()
     apps: Apps = Apps()
+    backup: AppSettings | None = None
+
+    def chosen(self) -> tuple[tuple[str, AppSettings], ...]:
+        """Return name and settings of each application that the spec asks for, and of what backs them up."""
+        return (*self.apps.chosen(), *([("backup", self.backup)] if self.backup is not None else []))
 
     @model_validator(mode="after")
     def _native_runs_on_the_lab(self) -> Spec:

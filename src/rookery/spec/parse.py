@@ -73,10 +73,13 @@ Judge = Callable[[Mapping[str, Any]], Iterable[tuple[Path, str]]]
 
 
 def spec_model(settings: SettingsTable) -> type[Spec]:
-    """Return the model of a spec whose `apps` are those of the table."""
+    """Return the model of a spec whose `apps` are those of the table; one that a spec has a field of its own
+    for stands there."""
     fields: dict[str, Any] = {name: (kind | None, None) for name, kind in settings.items()}
+    own = {name: fields.pop(name) for name in Spec.model_fields.keys() & fields.keys()}
     apps = create_model("Apps", __base__=Apps, __doc__="The applications of the system.", **fields)
-    return create_model("Spec", __base__=Spec, __doc__=Spec.__doc__, apps=(apps, apps()))
+    doc = "One demo system, as its user describes it."
+    return create_model("Spec", __base__=Spec, __doc__=doc, apps=(apps, apps()), **own)
 
 
 def parse_spec(

@@ -185,6 +185,20 @@ class Load(Protocol):
         ...
 
 
+class Backups(Protocol):
+    """The backups of a system, through the programs that take them inside it."""
+
+    def ask(self, command: str, request: Mapping[str, Any], report: Report) -> Any:
+        """Have one of their commands carried out (`now`, `list`, `check`, `prune`), and return its answer, as
+        JSON; raises RookeryError with its words."""
+        ...
+
+    def restore(self, request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        """Bring something back: `kind`, `path` within it, `label` of a set or `at` (ISO 8601), and `to`,
+        `scratch` or `in-place`; return what was brought where. Raises RookeryError."""
+        ...
+
+
 class Removal(Protocol):
     """A system's way out. Looking is the proof: what runs is asked, by name, no memory of what was made."""
 
@@ -314,6 +328,11 @@ class System(Protocol):
 
     @property
     def load(self) -> Load: ...
+
+    @property
+    def backups(self) -> Backups | None:
+        """Its backups; None for a design without."""
+        ...
 
     @property
     def removal(self) -> Removal: ...

@@ -25,7 +25,7 @@ SOCKETS = "/run/postgresql"
 CONFIG = "etc/rookery/patroni.json"
 _ENVIRONMENT = "etc/rookery/patroni.env"
 _TLS = "etc/rookery/postgres"
-_DATA = f"{VOLUME}/{VERSION}/main"
+DATA = f"{VOLUME}/{VERSION}/main"
 
 # The users of Patroni itself: the superuser, who comes by the local socket only; who copies the primary; who
 # rewinds an old primary to follow the new one; and who may change things over Patroni's API.
@@ -154,7 +154,7 @@ def _postgres(design: Design, app: AppDesign, host: Host) -> dict[str, Any]:
     return {
         "listen": f"{host.address}:{POSTGRES_PORT}",
         "connect_address": f"{host.address}:{POSTGRES_PORT}",
-        "data_dir": _DATA,
+        "data_dir": DATA,
         "bin_dir": f"/usr/lib/postgresql/{VERSION}/bin",
         # An absolute name stands as it is: what a killed postmaster left is ended before another starts.
         "bin_name": {"postgres": "/usr/lib/rookery/start-postgres"},
@@ -164,10 +164,24 @@ def _postgres(design: Design, app: AppDesign, host: Host) -> dict[str, Any]:
         "use_unix_socket": True,
         "use_unix_socket_repl": True,
         # In each instance's own file, not in etcd: they follow a volume that grows.
-        "parameters": {"unix_socket_directories": SOCKETS, **log_settings(int(app.settings.volume))},
+        "parameters": {
+            "unix_socket_directories": SOCKETS,
+            **log_settings(int(app.settings.volume)),
+            **_archiving(design),
+        },
         "pg_hba": _access(design),
         "authentication": _authentication(),
     }
+
+
+def _archiving(design: Design) -> dict[str, object]:
+    """Return what becomes of the log. It is always archived, be it to nowhere: whether it is changes with a
+    restart only, where to by reading the settings anew."""
+    if not any(one.keeping for one in design.apps):
+        return {"archive_mode": "on", "archive_command": "/bin/true"}
+    command = "PYTHONPATH=/usr/lib/rookery/backup python3 -m backups.archive %p"
+    # What is lost with everything but the store is at most a minute of an idle database's rows.
+    return {"archive_mode": "on", "archive_command": command, "archive_timeout": "60s"}
 
 
 def _cluster_settings(app: AppDesign) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -44,29 +43,6 @@ def connect(url: str, *, access_key: str, secret_key: str, ca_file: str) -> S3Cl
         config=config,
     )
     return client
-
-
-def ensure_bucket(client: S3Client, name: str, *, readers: Iterable[str]) -> None:
-    """Make a bucket of ours; `readers` are addresses that may read its objects without credentials."""
-    from botocore.exceptions import ClientError
-
-    try:
-        client.create_bucket(Bucket=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
-            raise RookeryError(f"bucket {name} cannot be made: {error}") from None
-    addresses = [f"{address}/32" for address in readers]
-    if addresses:
-        statement = {
-            "Sid": "ReadFromTheEdges",
-            "Effect": "Allow",
-            "Principal": "*",
-            "Action": ["s3:GetObject"],
-            "Resource": [f"arn:aws:s3:::{name}/*"],
-            "Condition": {"IpAddress": {"aws:SourceIp": addresses}},
-        }
-        policy = {"Version": "2012-10-17", "Statement": [statement]}
-        client.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
 
 
 def digests(client: S3Client, bucket: str) -> dict[str, str]:

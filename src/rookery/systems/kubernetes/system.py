@@ -59,6 +59,7 @@ from rookery.systems.kubernetes.view import KubectlView, volume_uses
 from rookery.systems.load import Run
 from rookery.systems.pod_image import archive_path, ensure_archive, require_image_machine
 from rookery.systems.protocol import (
+    Backups,
     ClusterView,
     Credentials,
     Deviation,
@@ -363,6 +364,10 @@ class KubernetesSystem:
             self._open.close()
         for session in sessions:
             session.close()
+
+    @property
+    def backups(self) -> Backups | None:
+        return None
 
     @property
     def removal(self) -> Removal:

@@ -10,7 +10,7 @@ from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, Share, Volume
 from rookery.drivers.clients.http import Browser
 from rookery.drivers.containers.supervisor import Supervisor
-from rookery.drivers.machine.files import read_users
+from rookery.drivers.machine.files import read_users, write_files
 from rookery.drivers.machine.process import CommandError
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.files import Program
@@ -82,6 +82,7 @@ class Applications:
     def put(self, step: Step, report: Report) -> None:
         """Bring the application's content into its buckets and its schema into its database."""
         app = self._app(step.target)
+        self._lay_late(app)
         if app.buckets:
             identity = self._lab.identity
             objects.publish_app(
@@ -129,6 +130,16 @@ class Applications:
             for share in app.shares
             if host in share.hosts and not self._is_mounted(host, share.path)
         ]
+
+    def _lay_late(self, app: AppDesign) -> None:
+        """Lay what an application's instances need of secrets that the gateways chose."""
+        row = APPS[app.name].on_servers
+        if row is None or row.late_files is None:
+            return
+        users = read_users(image_root(self._design.ceph))
+        files = row.late_files(self._design, self._lab.identity.table)
+        for host in dict(app.placements):
+            write_files(self._lab.paths.server(host).root, files, users=users)
 
     def _apply_schema(self, app: AppDesign, report: Report) -> None:
         row = APPS[app.name].on_servers

@@ -107,7 +107,8 @@ def s3_users(design: Design) -> tuple[str, ...]:
     """Return the S3 users of a design: the applications' own, and those of verification and load."""
     if design.object_store is None:
         return ()
-    return tuple(dict.fromkeys((*(bucket.owner for bucket in design.buckets), VERIFY_USER, LOAD_USER)))
+    own = (user for bucket in design.buckets for user in (bucket.owner, *bucket.writers))
+    return tuple(dict.fromkeys((*own, VERIFY_USER, LOAD_USER)))
 
 
 def cephx_entities(design: Design) -> tuple[str, ...]:

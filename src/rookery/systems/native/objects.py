@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rookery.apps.table import APPS
-from rookery.design.model import AppDesign, Design
+from rookery.design.model import AppDesign, Bucket, Design
 from rookery.drivers.clients import s3
+from rookery.drivers.clients.buckets import Rights, ensure_bucket
 from rookery.drivers.machine.process import CommandError, run
 from rookery.systems.content import app_content
 from rookery.systems.native.identity import Identity, s3_users
@@ -77,7 +78,19 @@ def publish_app(
             secret_key=identity[f"s3.{bucket.owner}.secret"],
             ca_file=str(ca_file),
         )
-        s3.ensure_bucket(client, bucket.name, readers=bucket.readers)
+        ensure_bucket(client, bucket.name, _rights(bucket))
+        if bucket.name not in contents:
+            continue  # it belongs to whoever writes to it
         report(f"{len(items)} files to {bucket.name}")
         sent = s3.publish(client, bucket.name, items, there=s3.digests(client, bucket.name))
         report(f"{sent} of {len(items)} files sent to {bucket.name}")
+
+
+def _rights(bucket: Bucket) -> Rights:
+    return Rights(
+        readers=bucket.readers,
+        writers=bucket.writers,
+        copiers=(bucket.copied_by,) if bucket.copied_by else (),
+        versions=bucket.versions,
+        lock=bucket.lock,
+    )

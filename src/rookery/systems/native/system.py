@@ -20,6 +20,7 @@ from rookery.plan.native import plan_native
 from rookery.plan.step import Observation, Step
 from rookery.projections.native.server import program_name
 from rookery.releases import RELEASES
+from rookery.systems.backups import Programs
 from rookery.systems.faults import Faults
 from rookery.systems.lab.faults import lab_breakers
 from rookery.systems.lab.networks import ensure_network
@@ -29,6 +30,7 @@ from rookery.systems.lab.sockets import tcp_listeners
 from rookery.systems.load import Run
 from rookery.systems.native import ceph_setup, objects
 from rookery.systems.native.applications import Applications
+from rookery.systems.native.backups import LabCarrier
 from rookery.systems.native.drift import find_drift
 from rookery.systems.native.faults import program_breakers
 from rookery.systems.native.identity import ensure_identity, keep_secrets
@@ -42,6 +44,7 @@ from rookery.systems.native.root import ensure_image, image_root
 from rookery.systems.native.servers import gateway_keyring
 from rookery.systems.native.upgrade.upgrade import NativeUpgrade, design_before
 from rookery.systems.protocol import (
+    Backups,
     ClusterView,
     Credentials,
     Deviation,
@@ -202,6 +205,11 @@ class NativeSystem:
     @property
     def load(self) -> Load:
         return Run(LoadContainer(lab=self.lab))
+
+    @property
+    def backups(self) -> Backups | None:
+        has = any(app.keeping for app in self.design.apps)
+        return Programs(LabCarrier(lab=self.lab)) if has else None
 
     @property
     def removal(self) -> LabRemoval:

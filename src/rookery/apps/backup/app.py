@@ -1,0 +1,64 @@
+"""Backup as an application: who takes backups where, the bucket they go to, and what it wants of others."""
+
+from __future__ import annotations
+
+from rookery.apps.app import App
+from rookery.apps.backup.native import ON_SERVERS
+from rookery.apps.backup.places import BUCKET, NAMESPACE, USER, VAULT, WRITER, lock_pool
+from rookery.apps.backup.settings import BackupSettings, days, seconds
+from rookery.design.app import Surroundings, storage_off
+from rookery.design.model import AppDesign, Bucket, Instance, Keeping
+from rookery.design.stored import CephUser
+from rookery.spec.model import AppSettings
+from rookery.units import MIB
+
+_MOST_HOSTS = 3
+# Restic and barman-cloud hold an index or a part of 20 MB for each thread in memory while they work.
+_AGENT = Instance(app="backup", component="agent", memory=512 * MIB, resident=20 * MIB, ports=())
+
+
+def place_backup(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
+    """Put an agent on the workers that an instance of the database may be on; one at a time works."""
+    assert isinstance(settings, BackupSettings)
+    if surroundings.object_store is None:
+        raise storage_off("backup", "backups go to a bucket", "object", otherwise="remove backup")
+    hosts = tuple(name for name, _ in surroundings.some_workers(None, _MOST_HOSTS, "backup"))
+    kept = -(-seconds(settings.retention.sets) // 86400)
+    lock = 0 if settings.lock is None else days(settings.lock)
+    return AppDesign(
+        name="backup",
+        settings=settings,
+        placements=tuple((name, _AGENT) for name in hosts),
+        buckets=(Bucket(name=BUCKET, owner=VAULT, writers=(WRITER,), versions=max(1, lock), lock=lock),),
+        users=(_user(surroundings, hosts),),
+        # A version is there for as long as the last set that may name it, and a day more to copy it.
+        keeping=Keeping(user=WRITER, versions=kept + 1),
+    )
+
+
+def _user(surroundings: Surroundings, hosts: tuple[str, ...]) -> CephUser:
+    """Return who takes snapshots of volumes and of the file system, and holds the lock of who works."""
+    mon, mgr, mds, osd = ["allow r"], [], [], []
+    if surroundings.block_pools is not None:
+        grants = ", ".join(f"profile rbd pool={name}" for name in surroundings.block_pools if name)
+        mon, mgr = ["profile rbd"], [grants]
+        osd.append(grants)
+    system = surroundings.file_system
+    if system is not None:
+        mds.append(f"allow rws fsname={system.name}")
+        osd.append(f"allow rw tag cephfs data={system.name}")
+    pool = lock_pool(surroundings.block_pools or (), system)
+    if pool:
+        osd.append(f"allow rwx pool={pool} namespace={NAMESPACE}")
+    caps = (("mon", mon), ("mgr", mgr), ("mds", mds), ("osd", osd))
+    return CephUser(name=USER, caps=tuple((kind, ", ".join(c)) for kind, c in caps if c), hosts=hosts)
+
+
+BACKUP = App(
+    name="backup",
+    settings=BackupSettings,
+    place=place_backup,
+    about="Backups of database, objects, files and volumes as sets of one moment, to a locked bucket.",
+    packages=("age", "barman-cli-cloud", "python3-boto3", "restic", "zstd"),
+    on_servers=ON_SERVERS,
+)

@@ -1,0 +1,76 @@
+"""`python3 -m backups COMMAND`: what is asked for comes as JSON by standard input, the answer as lines of
+JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import schedule, sets
+from .errors import BackupError
+from .kind import Work
+from .kinds import KINDS
+from .lease import alone
+from .store import Store
+from .telling import answer, refuse, say
+from .told import Told, read_told
+
+Request = dict[str, Any]
+
+
+def _now(work: Work, request: Request) -> Any:
+    """Take a set of the kinds that are asked for, by default of all."""
+    wanted = request.get("kinds") or work.told.kinds
+    with alone(work.told, "taking a set"):
+        return sets.take(work, wanted)
+
+
+def _list(work: Work, _: Request) -> Any:
+    return sets.read_sets(work)
+
+
+def _check(work: Work, request: Request) -> Any:
+    return sets.check(work, request.get("labels", ()), deep=bool(request.get("deep")))
+
+
+def _prune(work: Work, _: Request) -> Any:
+    with alone(work.told, "removing old sets"):
+        return sets.prune(work)
+
+
+def _restore(work: Work, request: Request) -> Any:
+    """Bring back what is wished of one kind, from the set of a label or from the latest that has it."""
+    kind = KINDS[request["kind"]]
+    with alone(work.told, f"restoring {kind.name}"):
+        found = sets.find(work, request.get("label", ""), kind.name)
+        return kind.restore(work, found["parts"][kind.name], request)
+
+
+_COMMANDS: Mapping[str, Callable[[Work, Request], Any]] = {
+    "now": _now,
+    "list": _list,
+    "check": _check,
+    "prune": _prune,
+    "restore": _restore,
+}
+
+
+def main(command: str) -> int:
+    """Carry a command out; the exit status is 1 where it failed, which its last line tells of."""
+    if command == "run":
+        schedule.run()
+        return 0
+    try:
+        request = json.loads(sys.stdin.read() or "{}")
+        told: Told = read_told()
+        answer(_COMMANDS[command](Work(told=told, store=Store(told.place), report=say), request))
+    except BackupError as error:
+        refuse(error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

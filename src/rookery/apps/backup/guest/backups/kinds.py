@@ -1,0 +1,10 @@
+"""The kinds of backup there are, a row each, in the order in which their moments are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .database import Database
+from .kind import Kind
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (Database(),)}

@@ -1,0 +1,83 @@
+"""The agent: works by its schedules, for as long as its server runs.
+
+It runs on several hosts and works on one: where the database's primary is, as that one can be read with the
+least harm, or on the first host where there is no database. What it did last is read from the store, so a
+restart, or another host, goes on where the last one ended.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+from . import sets
+from .errors import BackupError
+from .kind import Work
+from .store import Store
+from .told import Told, read_told
+
+_TICK = 15.0  # seconds between looks
+_FIRST = 300.0  # seconds after its start before the first set: a system that comes up has other things to do
+_ANSWER = 3.0
+_WORK_LIMIT = 6 * 3600.0
+
+
+def run() -> None:
+    """Work until the process ends."""
+    began = time.monotonic()
+    while True:
+        time.sleep(_TICK)
+        try:
+            told = read_told()
+            if time.monotonic() - began > _FIRST and is_mine(told):
+                _work(told)
+        except BackupError as error:
+            _log(error.what)
+
+
+def is_mine(told: Told) -> bool:
+    """Tell whether this host is the one that works."""
+    database = told.config["database"]
+    if database is None:
+        return bool(told.config["host"] == told.config["hosts"][0])
+    if not database["primary"]:
+        return False
+    context = ssl.create_default_context(cafile=told.config["store"]["authority"])
+    try:
+        asked = urllib.request.urlopen(database["primary"], timeout=_ANSWER, context=context)  # noqa: S310
+        with asked as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _work(told: Told) -> None:
+    """Take a set where one is due, and remove what is over."""
+    store = Store(told.place)
+    known = sets.read_sets(Work(told=told, store=store, report=_log))
+    age = _age(known)
+    if age is None or age > told.config["schedules"]["sets"]:
+        for command in ("now", "prune"):
+            # A process of its own: what it took of memory goes with it.
+            argv = (sys.executable, "-m", "backups", command)
+            done = subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=_WORK_LIMIT, check=False)
+            if done.returncode:
+                return
+
+
+def _age(known: list[sets.Set]) -> float | None:
+    """Return the seconds since the last set began that has all kinds; None where there is none."""
+    whole = [one for one in known if one["state"] == "whole"]
+    if not whole:
+        return None
+    return time.time() - dt.datetime.fromisoformat(whole[-1]["began"]).timestamp()
+
+
+def _log(words: str) -> None:
+    sys.stdout.write(f"{time.strftime('%H:%M:%S', time.gmtime())} {words}\n")
+    sys.stdout.flush()

@@ -1,0 +1,173 @@
+"""Sets: one moment of all kinds, taken, listed, looked at, and removed when their time is over.
+
+A set is an object below `sets/`, written when it begins and again when it ends. What says `whole` has every
+kind that the system has; one that was interrupted says so by what it still says.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .errors import BackupError
+from .kind import Kind, Part, Work, now
+from .kinds import KINDS
+
+FORMAT = 1
+_FOLDER = "sets/"
+_LABEL = re.compile(r"^[0-9]{8}t[0-9]{6}z$")
+
+Set = dict[str, Any]
+"""A set as JSON: `format`, `label`, `system`, `host`, `state` (`begun`, `whole`, `failed`, or `partial` where
+only some kinds were asked for), `began`, `ended`, `wanted`, `parts` by kind, `failed`: a reason by kind."""
+
+
+def take(work: Work, wanted: Iterable[str]) -> Set:
+    """Take a set of the wanted kinds: first the moment of each, one right after the other, then the copies.
+
+    A kind that fails costs the others nothing; it is named in the set, which is not whole then.
+    """
+    label = time.strftime("%Y%m%dt%H%M%Sz", time.gmtime())
+    kinds = [KINDS[name] for name in KINDS if name in set(wanted)]
+    made: Set = {
+        "format": FORMAT,
+        "label": label,
+        "system": work.told.config["system"],
+        "host": work.told.config["host"],
+        "state": "begun",
+        "began": now(),
+        "ended": "",
+        "wanted": [kind.name for kind in kinds],
+        "parts": {},
+        "failed": {},
+    }
+    before = _latest_whole(read_sets(work))
+    work.store.put_json(_key(label), made)
+    marks = {}
+    for kind in kinds:
+        work.report(f"{kind.name}: the moment")
+        found = _tried(made, kind, lambda kind=kind: kind.mark(work, label))
+        if found is not None:
+            marks[kind.name] = found
+    for kind in kinds:
+        if kind.name in marks:
+            last = before["parts"].get(kind.name) if before else None
+            part = _tried(made, kind, lambda kind=kind, last=last: _keep(work, kind, label, marks, last))
+            if part is not None:
+                made["parts"][kind.name] = part
+    made["state"] = _state(work, made)
+    made["ended"] = now()
+    work.store.put_json(_key(label), made)
+    return made
+
+
+def read_sets(work: Work) -> list[Set]:
+    """Return all sets, the oldest first. What lies there and is none is left out."""
+    found = []
+    for entry in work.store.list(_FOLDER):
+        label = entry.key.removeprefix(_FOLDER).removesuffix(".json")
+        if _LABEL.match(label):
+            known = work.store.get_json(entry.key)
+            if known is not None:
+                found.append(known)
+    return sorted(found, key=lambda one: str(one["label"]))
+
+
+def find(work: Work, label: str, kind: str) -> Set:
+    """Return the set of a label, or the latest that has a part of that kind where the label is empty.
+
+    Raises BackupError of kind `input` where there is none.
+    """
+    sets = read_sets(work)
+    having = [one for one in sets if kind in one["parts"]]
+    chosen = [one for one in having if label in ("", one["label"])]
+    if chosen:
+        return chosen[-1]
+    if label in {one["label"] for one in sets}:
+        raise BackupError(
+            f"set {label} has no {kind}", hint=f"Sets that have: {_named(having)}.", kind="input"
+        )
+    what = f"there is no set {label}" if label else f"no set has {kind} yet"
+    raise BackupError(what, hint=f"There are: {_named(sets)}.", kind="input")
+
+
+def prune(work: Work) -> list[str]:
+    """Remove the sets whose time is over, and what only they need; return their labels.
+
+    At least as many whole sets stay as the retention says, and what is not whole goes by its age alone.
+    """
+    sets = read_sets(work)
+    dropped = [one for one in sets if one["label"] in _over(work, sets)]
+    kept = [one for one in sets if one not in dropped]
+    for name, kind in KINDS.items():
+        mine = _parts(dropped, name)
+        if mine:
+            work.report(f"{name}: removing what {len(mine)} sets had")
+            kind.prune(work, _parts(kept, name), mine)
+    work.store.delete(*(_key(one["label"]) for one in dropped))
+    return [one["label"] for one in dropped]
+
+
+def check(work: Work, labels: Iterable[str], *, deep: bool) -> dict[str, list[str]]:
+    """Look at what is stored of the sets of these labels, of all where none is named; return the problems of
+    each kind."""
+    wanted = set(labels)
+    sets = [one for one in read_sets(work) if not wanted or one["label"] in wanted]
+    found = {}
+    for name, kind in KINDS.items():
+        parts = _parts(sets, name)
+        if parts:
+            work.report(f"{name}: {len(parts)} sets")
+            found[name] = kind.check(work, parts, deep=deep)
+    return found
+
+
+def _keep(work: Work, kind: Kind, label: str, marks: Mapping[str, Any], last: Part | None) -> Part:
+    began = time.monotonic()
+    work.report(f"{kind.name}: copying")
+    part = kind.keep(work, label, marks[kind.name], last)
+    return {**part, "seconds": round(time.monotonic() - began, 3)}
+
+
+def _tried(made: Set, kind: Kind, act: Any) -> Any:
+    """Do a kind's part; None where it fails, with the reason in the set."""
+    try:
+        return act()
+    except BackupError as error:
+        made["failed"][kind.name] = "; ".join((error.what, *error.details[-1:]))
+        return None
+
+
+def _state(work: Work, made: Set) -> str:
+    if made["failed"]:
+        return "failed"
+    return "whole" if set(work.told.kinds) <= set(made["parts"]) else "partial"
+
+
+def _latest_whole(sets: Iterable[Set]) -> Set | None:
+    whole = [one for one in sets if one["state"] == "whole"]
+    return whole[-1] if whole else None
+
+
+def _over(work: Work, sets: list[Set]) -> set[str]:
+    """Return the labels of the sets whose time is over."""
+    kept = work.told.config["retention"]
+    limit = time.time() - kept["seconds"]
+    old = [one for one in sets if dt.datetime.fromisoformat(one["began"]).timestamp() < limit]
+    whole = [one["label"] for one in sets if one["state"] == "whole"]
+    return {one["label"] for one in old} - set(whole[-kept["least"] :])
+
+
+def _parts(sets: Iterable[Set], kind: str) -> dict[str, Part]:
+    return {one["label"]: one["parts"][kind] for one in sets if kind in one["parts"]}
+
+
+def _key(label: str) -> str:
+    return f"{_FOLDER}{label}.json"
+
+
+def _named(sets: Iterable[Set]) -> str:
+    return ", ".join(one["label"] for one in sets) or "none"

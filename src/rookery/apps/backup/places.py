@@ -1,0 +1,41 @@
+"""What backups are called where they lie, and where their programs are: the same on a server and in a pod."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+from rookery.design.stored import FileSystem
+from rookery.files import File, packaged
+
+BUCKET = "backups"
+# Who owns the bucket and who writes to it. The running system holds the second one's keys only: it can write
+# and read, and neither change the lock nor remove what is locked.
+VAULT, WRITER = "backup-vault", "backup"
+USER = "backup"
+"""The cephx user: snapshots of CephFS and of volumes, and the lock that lets one host at a time work."""
+
+NAMESPACE, LOCK_OBJECT = "backup", "backup"
+SERVER = "database"
+"""What the database is called in its backups, by barman-cloud's word for it."""
+
+DATABASE, OBJECTS, FILES, BLOCK, SYSTEM = "database", "objects", "files", "block", "system"
+KINDS = (DATABASE, OBJECTS, FILES, BLOCK, SYSTEM)
+"""The kinds of backup, in the order in which their moments are taken: rows name films that are there before
+them, so the database's comes first."""
+
+FOLDER = "usr/lib/rookery/backup"
+CONFIG, SECRETS = "etc/rookery/backup.json", "etc/rookery/backup-keys.json"
+_GUEST = files("rookery.apps.backup") / "guest"
+
+
+def lock_pool(block_pools: Sequence[str], system: FileSystem | None) -> str:
+    """Return the pool of the lock's object; empty where there is only object storage."""
+    if block_pools:
+        return block_pools[0]
+    return system.data_pools[0] if system is not None else ""
+
+
+def programs() -> tuple[File, ...]:
+    """Return the programs that take, check and restore backups, each where it lies."""
+    return packaged(_GUEST / "backups", f"{FOLDER}/backups")

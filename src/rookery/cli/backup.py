@@ -1,0 +1,149 @@
+"""Commands about backups: backup now, list, show, check, prune."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+
+from rookery.cli.about import about, say
+from rookery.cli.journaling import Keeping, journal_options
+from rookery.cli.options import complete_running, output_option, terminal_width
+from rookery.errors import ExitCode
+from rookery.units import format_amount
+
+_system_option = click.option(
+    "--system", default=None, shell_complete=complete_running, help="Which, where several run."
+)
+
+
+@click.group()
+def backup() -> None:
+    """Take backups, see what there is, and look whether it is whole.
+
+    A set is one moment of everything: database, objects, files, block volumes, and the system itself. Sets
+    are taken by schedule; `now` takes one at once.
+
+    \b
+    rookery backup now
+    rookery backup list
+    rookery backup check --deep
+    rookery restore --help
+    """
+
+
+@backup.command("now")
+@_system_option
+@click.option("--only", "kinds", multiple=True, metavar="KIND", help="Only this kind; may be repeated.")
+@journal_options
+@output_option
+def backup_now(*, system: str | None, kinds: Sequence[str], keeping: Keeping, output: str) -> int:
+    """Take a set, and return when all of it is in the store.
+
+    Exit status 1: a kind failed; what there is of the others is kept, and so are all earlier sets.
+    """
+    from rookery.cli.backup_tables import set_view
+    from rookery.run.answers import to_json
+    from rookery.run.backup import take_set
+
+    with about(system, keeping) as (running, record):
+        made = take_set(running, kinds, say)
+        record.did = f"backup set {made.label} taken: {', '.join(part.kind for part in made.parts)}"
+        code = ExitCode.FAILED if made.state == "failed" else ExitCode.DONE
+        record.ends(code, f"{made.state}, {format_amount(made.moved)} moved")
+    click.echo(to_json(made)) if output == "json" else _print(set_view(made))
+    return code
+
+
+@backup.command("list")
+@_system_option
+@output_option
+def backup_list(*, system: str | None, output: str) -> int:
+    """List the sets, the oldest first."""
+    from rookery.cli.backup_tables import sets_view
+    from rookery.run.answers import to_json
+    from rookery.run.backup import list_sets
+    from rookery.run.systems import opened
+
+    with opened(system) as running:
+        sets = list_sets(running.system)
+    if output == "json":
+        click.echo(to_json(sets))
+    elif sets:
+        _print(sets_view(sets))
+    else:
+        click.echo("no set yet; `rookery backup now` takes one", err=True)
+    return ExitCode.DONE
+
+
+@backup.command("show")
+@click.argument("label")
+@_system_option
+@output_option
+def backup_show(*, label: str, system: str | None, output: str) -> int:
+    """Show what a set consists of."""
+    from rookery.cli.backup_tables import set_view
+    from rookery.run.answers import to_json
+    from rookery.run.backup import find_set
+    from rookery.run.systems import opened
+
+    with opened(system) as running:
+        found = find_set(running.system, label)
+    click.echo(to_json(found)) if output == "json" else _print(set_view(found))
+    return ExitCode.DONE
+
+
+@backup.command("check")
+@click.argument("labels", nargs=-1)
+@_system_option
+@click.option("--deep", is_flag=True, help="Read all that is stored, not only what lists say of it.")
+@journal_options
+@output_option
+def backup_check(
+    *, labels: Sequence[str], system: str | None, deep: bool, keeping: Keeping, output: str
+) -> int:
+    """Look at what is stored, without restoring it: every part, every checksum, every link of a chain.
+
+    Exit status 4: something is missing or is not as it was written.
+    """
+    from rookery.run.answers import to_json
+    from rookery.run.backup import check_sets
+
+    with about(system, keeping) as (running, record):
+        found = check_sets(running, labels, say, deep=deep)
+        problems = [f"{kind}: {problem}" for kind, some in found.items() for problem in some]
+        record.did = f"backups checked{', all content read' if deep else ''}: {', '.join(found)}"
+        code = ExitCode.VIOLATED if problems else ExitCode.DONE
+        record.ends(code, f"{len(problems)} problems")
+    if output == "json":
+        click.echo(to_json(found))
+    elif problems:
+        click.echo("\n".join(problems))
+    else:
+        click.echo(f"{', '.join(found) or 'nothing'}: all there, and as it was written")
+    return code
+
+
+@backup.command("prune")
+@_system_option
+@journal_options
+@output_option
+def backup_prune(*, system: str | None, keeping: Keeping, output: str) -> int:
+    """Remove the sets whose time is over, as the schedule does by itself.
+
+    What a kept set needs stays. What is locked goes once its lock is over.
+    """
+    from rookery.run.answers import to_json
+    from rookery.run.backup import prune_sets
+
+    with about(system, keeping) as (running, record):
+        labels = prune_sets(running, say)
+        record.did = f"{len(labels)} backup sets removed"
+        record.empty = not labels
+    click.echo(to_json(labels) if output == "json" else ", ".join(labels) or "nothing is over its time")
+    return ExitCode.DONE
+
+
+def _print(view: object) -> None:
+    Console(markup=False, emoji=False, highlight=False, width=terminal_width()).print(view)

@@ -1,0 +1,50 @@
+"""Sets of backups as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rookery.units import format_amount, format_seconds
+
+if TYPE_CHECKING:
+    from rookery.apps.backup.model import BackupSet
+
+_STYLES = {"whole": "green", "partial": "yellow", "failed": "red", "begun": "yellow"}
+
+
+def sets_view(sets: Sequence[BackupSet]) -> RenderableType:
+    """Return a table of sets."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("set", "state", "kinds"):
+        table.add_column(title, no_wrap=title != "kinds")
+    table.add_column("moved", justify="right", no_wrap=True)
+    for one in sets:
+        state = Text(one.state, style=_STYLES.get(one.state, ""))
+        kinds = ", ".join(part.kind for part in one.parts)
+        table.add_row(one.label, state, kinds, format_amount(one.moved))
+    return table
+
+
+def set_view(one: BackupSet) -> RenderableType:
+    """Return what a set consists of, and why it is not whole where it is not."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("kind", no_wrap=True)
+    table.add_column("moment", no_wrap=True)
+    for title in ("moved", "whole", "copied in"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for part in one.parts:
+        table.add_row(
+            part.kind,
+            part.moment.partition(".")[0].replace("T", " "),
+            format_amount(part.moved),
+            format_amount(part.whole),
+            format_seconds(part.seconds),
+        )
+    heading = Text.assemble(f"set {one.label} of {one.system}, ", (one.state, _STYLES.get(one.state, "")))
+    failed = [Text(f"{kind} failed: {why}", style="red") for kind, why in one.failed]
+    return Group(heading, "", table, *failed)

@@ -1,0 +1,65 @@
+"""Bringing back what was backed up: what is meant by a word, from which moment, and to where."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rookery.apps.backup.config import kinds_of
+from rookery.errors import InputError
+from rookery.run.backup import backups_of
+from rookery.run.lock import hold
+from rookery.systems.protocol import Report, System
+
+To = Literal["scratch", "in-place"]
+_LABEL = re.compile(r"^[0-9]{8}t[0-9]{6}z$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is to be brought back: the kind, and what of it by a `path` (empty: all); from the set `label` or
+    as of the moment `at` (both empty: the latest set that has it); beside what runs or in its place."""
+
+    kind: str
+    path: str
+    label: str
+    at: str
+    to: To
+
+
+def parse_wish(system: System, what: str, at: str, to: To) -> Wish:
+    """Return what is meant by `KIND[:PATH]` and by a moment; raises InputError."""
+    kind, _, path = what.partition(":")
+    known = kinds_of(system.design)
+    if kind not in known:
+        raise InputError(
+            f"{system.design.name} has no backups of {kind!r}", hint=f"It has: {', '.join(known)}."
+        )
+    label = at if _LABEL.match(at) else ""
+    return Wish(kind=kind, path=path, label=label, at="" if label else _moment(at), to=to)
+
+
+def restore(system: System, wish: Wish, report: Report) -> Mapping[str, Any]:
+    """Bring back what is wished, and return what was brought where; raises RookeryError."""
+    request = {"kind": wish.kind, "path": wish.path, "label": wish.label, "at": wish.at, "to": wish.to}
+    with hold(system.design.name):
+        return backups_of(system).restore(request, report)
+
+
+def _moment(text: str) -> str:
+    """Return a moment in UTC as ISO 8601, empty for none; one without an offset is UTC already."""
+    if not text:
+        return ""
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(
+            f"--at {text}: neither a set nor a moment",
+            hint="A set is named as in `rookery backup list`, a moment is written 2026-11-30T16:00:00.",
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return moment.astimezone(dt.UTC).isoformat()

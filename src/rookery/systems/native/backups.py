@@ -1,0 +1,40 @@
+"""Where the programs of backup run in a lab: on the database's primary, as their agent does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rookery.apps.backup.places import FOLDER
+from rookery.errors import RookeryError
+from rookery.systems.native.lab import Lab
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabCarrier:
+    """Runs them on the server where backups are taken now."""
+
+    lab: Lab
+
+    def argv(self, command: str) -> Sequence[str]:
+        """Return what starts a command on that server."""
+        program = ("env", f"PYTHONPATH=/{FOLDER}", "python3", "-m", "backups", command)
+        return self.lab.exec_argv(self.host(), program)
+
+    def host(self) -> str:
+        """Return the server with the database's primary, the first that runs where there is no database."""
+        agents = [
+            host.name
+            for host in self.lab.design.hosts
+            if any(instance.app == "backup" for instance in host.instances)
+        ]
+        running = [name for name in agents if name in self.lab.pids()]
+        if self.lab.design.database is not None:
+            leaders = [member.name for member in self.lab.members() if member.is_primary]
+            running = [name for name in running if name in leaders]
+        if not running:
+            raise RookeryError(
+                f"no server takes backups now: {', '.join(agents)} do not run, or none has the primary",
+                hint="`rookery status` shows what runs, `rookery up` starts what is missing.",
+            )
+        return running[0]
