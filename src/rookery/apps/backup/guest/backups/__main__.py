@@ -19,6 +19,9 @@ from .told import Told, read_told
 
 Request = dict[str, Any]
 
+# What is kept between sets, too: its kind looks for a moment itself. All others go back to a set.
+_ANY_MOMENT = ("database", "objects")
+
 
 def _now(work: Work, request: Request) -> Any:
     """Take a set of the kinds that are asked for, by default of all."""
@@ -43,8 +46,9 @@ def _prune(work: Work, _: Request) -> Any:
 def _restore(work: Work, request: Request) -> Any:
     """Bring back what is wished of one kind, from the set of a label or from the latest that has it."""
     kind = KINDS[request["kind"]]
+    at = "" if kind.name in _ANY_MOMENT else request.get("at", "")
     with alone(work.told, f"restoring {kind.name}"):
-        found = sets.find(work, request.get("label", ""), kind.name)
+        found = sets.find(work, request.get("label", ""), kind.name, at)
         return kind.restore(work, found["parts"][kind.name], request)
 
 

@@ -76,14 +76,17 @@ def read_sets(work: Work) -> list[Set]:
     return sorted(found, key=lambda one: str(one["label"]))
 
 
-def find(work: Work, label: str, kind: str) -> Set:
-    """Return the set of a label, or the latest that has a part of that kind where the label is empty.
+def find(work: Work, label: str, kind: str, at: str = "") -> Set:
+    """Return the set of a label, or the latest that has a part of that kind where the label is empty: the
+    latest whose moment is not after `at`, where that is given.
 
     Raises BackupError of kind `input` where there is none.
     """
     sets = read_sets(work)
     having = [one for one in sets if kind in one["parts"]]
     chosen = [one for one in having if label in ("", one["label"])]
+    if chosen and at:
+        return _before(chosen, kind, at)
     if chosen:
         return chosen[-1]
     if label in {one["label"] for one in sets}:
@@ -159,6 +162,20 @@ def _over(work: Work, sets: list[Set]) -> set[str]:
     old = [one for one in sets if dt.datetime.fromisoformat(one["began"]).timestamp() < limit]
     whole = [one["label"] for one in sets if one["state"] == "whole"]
     return {one["label"] for one in old} - set(whole[-kept["least"] :])
+
+
+def _before(sets: list[Set], kind: str, at: str) -> Set:
+    """Return the latest set that holds a kind as it was at a moment or before; one that is to come has not
+    been backed up."""
+    moments = [dt.datetime.fromisoformat(one["parts"][kind]["moment"]) for one in sets]
+    wished = dt.datetime.fromisoformat(at)
+    fitting = [one for one, moment in zip(sets, moments, strict=True) if moment <= wished]
+    if fitting and wished.timestamp() <= time.time():
+        return fitting[-1]
+    window = f"from {min(moments):%Y-%m-%dT%H:%M:%S} until now"
+    raise BackupError(
+        f"{kind} cannot be brought back as of {at}", hint=f"Possible: {window}, in UTC.", kind="input"
+    )
 
 
 def _parts(sets: Iterable[Set], kind: str) -> dict[str, Part]:
