@@ -23,11 +23,13 @@ Secrets = Mapping[str, str]
 
 
 class SecretKind(StrEnum):
-    """What a secret is; a certificate comes as NAME.crt and NAME.key, as an authority does."""
+    """What a secret is; a certificate comes as NAME.crt and NAME.key, as an authority does, an age key as
+    NAME.key and NAME.recipient, which is what one encrypts to."""
 
     PASSWORD = "password"  # noqa: S105 - the name of a kind
     AUTHORITY = "authority"
     CERTIFICATE = "certificate"
+    AGE = "age"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from rookery.cli.about import about, say
+from rookery.cli.backup_key import backup_key
 from rookery.cli.journaling import Keeping, journal_options
 from rookery.cli.options import complete_running, output_option, terminal_width
 from rookery.errors import ExitCode
 from rookery.units import format_amount
+
+if TYPE_CHECKING:
+    from rookery.systems.protocol import System
 
 _system_option = click.option(
     "--system", default=None, shell_complete=complete_running, help="Which, where several run."
@@ -111,7 +116,9 @@ def backup_check(
     from rookery.run.backup import check_sets
 
     with about(system, keeping) as (running, record):
-        found = check_sets(running, labels, say, deep=deep)
+        found = dict(check_sets(running, labels, say, deep=deep))
+        if deep and "system" in found:
+            found["system"] = [*found["system"], *_unreadable(running, labels)]
         problems = [f"{kind}: {problem}" for kind, some in found.items() for problem in some]
         record.did = f"backups checked{', all content read' if deep else ''}: {', '.join(found)}"
         code = ExitCode.VIOLATED if problems else ExitCode.DONE
@@ -123,6 +130,16 @@ def backup_check(
     else:
         click.echo(f"{', '.join(found) or 'nothing'}: all there, and as it was written")
     return code
+
+
+def _unreadable(running: System, labels: Sequence[str]) -> Sequence[str]:
+    """Return what of the system's own backup the key here does not open; nothing where it is not here."""
+    from rookery.run.backup import list_sets
+    from rookery.run.system_part import key_of, unreadable
+
+    key = key_of(running).key
+    chosen = [one for one in list_sets(running) if not labels or one.label in labels]
+    return unreadable(running, chosen, (key,)) if key else ()
 
 
 @backup.command("prune")
@@ -143,6 +160,9 @@ def backup_prune(*, system: str | None, keeping: Keeping, output: str) -> int:
         record.empty = not labels
     click.echo(to_json(labels) if output == "json" else ", ".join(labels) or "nothing is over its time")
     return ExitCode.DONE
+
+
+backup.add_command(backup_key)
 
 
 def _print(view: object) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rookery.apps.backup.config import kinds_of
 from rookery.apps.backup.model import BackupSet, parse_set
 from rookery.errors import InputError, NotPossibleError
+from rookery.run.identity_part import lay_identity
 from rookery.systems.protocol import Backups, Report, System
 
 
@@ -21,7 +22,9 @@ def take_set(system: System, kinds: Sequence[str], report: Report) -> BackupSet:
             f"{system.design.name} has no {', '.join(unknown)} to back up",
             hint=f"It has: {', '.join(kinds_of(system.design))}.",
         )
-    return parse_set(backups_of(system).ask("now", {"kinds": list(kinds)}, report))
+    backups = backups_of(system)
+    lay_identity(system)
+    return parse_set(backups.ask("now", {"kinds": list(kinds)}, report))
 
 
 def list_sets(system: System) -> tuple[BackupSet, ...]:

@@ -19,6 +19,7 @@ from rookery.plan.step import Step, plan_rest
 from rookery.run.engine import Apply, Progress, Timing, apply_steps
 from rookery.run.findings import findings_here
 from rookery.run.homes import refuse_other_home
+from rookery.run.identity_part import lay_identity
 from rookery.run.lock import hold
 from rookery.run.systems import find_system
 from rookery.run.verify.result import Result
@@ -85,6 +86,7 @@ class Prepared:
             timings = self._apply(self.steps, self.system.apply, progress)
         else:
             timings = self._move(self.upgrade, progress)
+        lay_identity(self.system)
         looking = time.monotonic()
         results = verify(self.system, mark=new_mark())
         ended = time.monotonic()

@@ -10,6 +10,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from rookery.errors import InputError, NotPossibleError, RookeryError
@@ -31,8 +32,14 @@ class Carrier(Protocol):
 class Programs:
     """The programs of backup of one system."""
 
-    def __init__(self, carrier: Carrier) -> None:
+    def __init__(self, carrier: Carrier, *, own: Mapping[str, Path] | None = None) -> None:
+        """`own` are the files that only this machine has of the system, by their names in its backup."""
         self._carrier = carrier
+        self._own = own or {}
+
+    def own(self) -> Mapping[str, bytes]:
+        """Return what only this machine has of the system, by names: without it nothing is built again."""
+        return {name: path.read_bytes() for name, path in self._own.items()}
 
     def ask(self, command: str, request: Mapping[str, Any], report: Report) -> Any:
         """Have a command carried out, and return its answer; raises RookeryError with its words."""

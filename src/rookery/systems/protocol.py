@@ -193,6 +193,11 @@ class Backups(Protocol):
         JSON; raises RookeryError with its words."""
         ...
 
+    def own(self) -> Mapping[str, bytes]:
+        """Return what only this machine has of the system, by names: what it was built from, its secrets.
+        Without it nothing is built again. Empty where this machine has nothing of its own."""
+        ...
+
     def restore(self, request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
         """Bring something back: `kind`, `path` within it, `label` of a set or `at` (ISO 8601), and `to`,
         `scratch` or `in-place`; return what was brought where. Raises RookeryError."""

@@ -41,7 +41,8 @@ def _user(surroundings: Surroundings, hosts: tuple[str, ...]) -> CephUser:
     mon, mgr, mds, osd = ["allow r"], [], [], []
     if surroundings.block_pools is not None:
         grants = ", ".join(f"profile rbd pool={name}" for name in surroundings.block_pools if name)
-        mon, mgr = ["profile rbd"], [grants]
+        # The system's own backup has these two maps beside those that the profile may read.
+        mon, mgr = ["profile rbd", "allow service mds r", "allow service config r"], [grants]
         osd.append(grants)
     system = surroundings.file_system
     if system is not None:

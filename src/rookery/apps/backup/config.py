@@ -88,6 +88,8 @@ def build_config(design: Design, app: AppDesign, host: str) -> dict[str, Any]:
         "objects": {"buckets": kept_buckets(design)},
         "files": {"fileSystem": design.file_system.name} if design.file_system is not None else None,
         "block": _block(design),
+        # What only the machine has that brings a lab up is part of the system's backup.
+        "identity": design.platform == "native",
         "coordinators": [f"{address}:2379" for _, address in design.database.coordinators]
         if design.database is not None
         else [],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-from rookery.apps.app import OnServers, Secret, Secrets
+from rookery.apps.app import OnServers, Secret, SecretKind, Secrets
 from rookery.apps.backup.config import render_config
-from rookery.apps.backup.places import CONFIG, FOLDER, SECRETS, WRITER, programs
+from rookery.apps.backup.places import AGE, CONFIG, FOLDER, SECRETS, WRITER, programs
+from rookery.apps.backup.settings import BackupSettings
 from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program
 
@@ -18,8 +19,16 @@ def server_files(design: Design, app: AppDesign, host: Host, _instance: Instance
     return (File.text(CONFIG, render_config(design, app, host.name)), *programs())
 
 
-def secrets(_design: Design, _app: AppDesign) -> tuple[Secret, ...]:
-    return (Secret(name=RESTIC),)
+def secrets(_design: Design, app: AppDesign) -> tuple[Secret, ...]:
+    """Return the secrets of backups: who brings recipients of their own has the key to them elsewhere."""
+    assert isinstance(app.settings, BackupSettings)
+    own = () if app.settings.encryption.recipients else (Secret(name=AGE, kind=SecretKind.AGE),)
+    return (Secret(name=RESTIC), *own)
+
+
+def recipients(settings: BackupSettings, known: Secrets) -> tuple[str, ...]:
+    """Return for whom the backup of the system itself is encrypted."""
+    return settings.encryption.recipients or (known[f"{AGE}.recipient"],)
 
 
 def server_programs(_design: Design, _app: AppDesign, _host: Host, instance: Instance) -> tuple[Program, ...]:
@@ -37,10 +46,14 @@ def server_programs(_design: Design, _app: AppDesign, _host: Host, instance: Ins
 
 def late_files(design: Design, known: Secrets) -> tuple[File, ...]:
     """Return what the agent proves by who it is, and the database's archiver, which is no other's to read."""
+    settings = next(app.settings for app in design.apps if app.name == "backup")
+    assert isinstance(settings, BackupSettings)
     told = {
         "access": known[f"s3.{WRITER}.access"],
         "secret": known[f"s3.{WRITER}.secret"],
         "restic": known[RESTIC],
+        "fsid": known["fsid"],
+        "recipients": recipients(settings, known),
     }
     owner = "root" if design.database is None else "postgres"
     return (File.text(SECRETS, json.dumps(told) + "\n", mode=0o400, owner=owner),)

@@ -24,6 +24,12 @@ KINDS = (DATABASE, OBJECTS, FILES, BLOCK, SYSTEM)
 """The kinds of backup, in the order in which their moments are taken: rows name films that are there before
 them, so the database's comes first."""
 
+AGE = "backup.age"
+"""The name of the secret that the backup of the system itself is encrypted for."""
+
+IDENTITY = "system/identity.json"
+"""The object that names the identity part in use: what only the machine that made the system has of it."""
+
 FOLDER = "usr/lib/rookery/backup"
 CONFIG, SECRETS = "etc/rookery/backup.json", "etc/rookery/backup-keys.json"
 _GUEST = files("rookery.apps.backup") / "guest"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rookery.apps.backup.places import FOLDER
 from rookery.errors import RookeryError
+from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.lab import Lab
+
+
+def own_files(paths: LabPaths) -> Mapping[str, Path]:
+    """Return what a lab is built from, and can be built from again elsewhere: it lies on no server."""
+    return {path.name: path for path in (paths.spec, paths.kept, paths.secrets, paths.ca)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,18 @@ from rookery.apps.app import Secret, SecretKind
 from rookery.apps.table import APPS
 from rookery.design.model import AppDesign, DaemonKind, Design
 from rookery.drivers.ceph.session import build_cephx_key, key_bytes
+from rookery.drivers.clients import age
 from rookery.drivers.clients.tls import issue_certificate, make_authority, make_key
 from rookery.drivers.machine.files import write_whole
 from rookery.releases import RELEASES, KeyType
+
+# What a secret comes as, behind its name.
+_PARTS: Mapping[SecretKind, tuple[str, ...]] = {
+    SecretKind.PASSWORD: (),
+    SecretKind.AUTHORITY: ("crt", "key"),
+    SecretKind.CERTIFICATE: ("crt", "key"),
+    SecretKind.AGE: ("key", "recipient"),
+}
 
 VERIFY_USER = "verify"
 LOAD_USER = "load"
@@ -84,11 +93,8 @@ def needed_names(design: Design) -> tuple[str, ...]:
     names += [f"cephx.{entity}" for entity in cephx_entities(design)]
     names += [f"osd.{daemon.id}.uuid" for _, daemon in design.with_daemon(DaemonKind.OSD)]
     for secret in app_secrets(design):
-        names += (
-            [secret.name]
-            if secret.kind is SecretKind.PASSWORD
-            else [f"{secret.name}.crt", f"{secret.name}.key"]
-        )
+        parts = _PARTS[secret.kind]
+        names += [f"{secret.name}.{part}" for part in parts] if parts else [secret.name]
     return tuple(names)
 
 
@@ -138,7 +144,10 @@ def _fill(table: dict[str, str], design: Design) -> None:
                 table["ca.crt"], table["ca.key"], key, names=names, now=now
             )
     for secret in app_secrets(design):
-        if secret.kind is not SecretKind.PASSWORD and f"{secret.name}.crt" not in table:
+        name = secret.name
+        if secret.kind is SecretKind.AGE and f"{name}.key" not in table:
+            table[f"{name}.key"], table[f"{name}.recipient"] = age.make_key()
+        elif "crt" in _PARTS[secret.kind] and f"{name}.crt" not in table:
             _fill_certificate(table, secret, now)
     for name in needed_names(design):
         if name not in table:

@@ -30,7 +30,7 @@ from rookery.systems.lab.sockets import tcp_listeners
 from rookery.systems.load import Run
 from rookery.systems.native import ceph_setup, objects
 from rookery.systems.native.applications import Applications
-from rookery.systems.native.backups import LabCarrier
+from rookery.systems.native.backups import LabCarrier, own_files
 from rookery.systems.native.drift import find_drift
 from rookery.systems.native.faults import program_breakers
 from rookery.systems.native.identity import ensure_identity, keep_secrets
@@ -209,7 +209,7 @@ class NativeSystem:
     @property
     def backups(self) -> Backups | None:
         has = any(app.keeping for app in self.design.apps)
-        return Programs(LabCarrier(lab=self.lab)) if has else None
+        return Programs(LabCarrier(lab=self.lab), own=own_files(self.lab.paths)) if has else None
 
     @property
     def removal(self) -> LabRemoval:

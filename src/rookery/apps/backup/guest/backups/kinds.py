@@ -6,5 +6,6 @@ from collections.abc import Mapping
 
 from .database import Database
 from .kind import Kind
+from .system import System
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (Database(),)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (Database(), System())}

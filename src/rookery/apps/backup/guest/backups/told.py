@@ -32,7 +32,7 @@ class Told:
     """The configuration (`config.py` writes it), and what is secret beside it."""
 
     config: dict[str, Any]
-    keys: dict[str, str]
+    keys: dict[str, Any]
 
     @property
     def kinds(self) -> tuple[str, ...]:
