@@ -296,7 +296,17 @@ def _kept(apps: tuple[AppDesign, ...]) -> tuple[AppDesign, ...]:
     keeping = next((app.keeping for app in apps if app.keeping is not None), None)
     if keeping is None:
         return apps
-    return tuple(app if app.keeping else _keep(app, keeping) for app in apps)
+    lent = tuple(
+        (bucket.owner, f"{keeping.folder}/{bucket.name}")
+        for app in apps
+        if app.keeping is None
+        for bucket in app.buckets
+    )
+    return tuple(_lend(app, lent) if app.keeping else _keep(app, keeping) for app in apps)
+
+
+def _lend(app: AppDesign, lent: tuple[tuple[str, str], ...]) -> AppDesign:
+    return replace(app, buckets=tuple(replace(one, lent=lent) for one in app.buckets))
 
 
 def _keep(app: AppDesign, wanted: Keeping) -> AppDesign:

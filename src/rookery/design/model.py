@@ -137,9 +137,10 @@ class Bucket:
     """A bucket that an application asks for, with its owner.
 
     `readers` are addresses that may read without credentials; empty means that nobody may. Of the S3 users,
-    `writers` may put and read objects, and hide what they put; `copied_by` may read all versions. A version
-    that is not the current one is kept for `versions` days, 0 where there is one version only; one that was
-    just written cannot be removed by anybody for `lock` days.
+    `writers` may put and read objects, and hide what they put; `copied_by` may read all versions; `lent` are
+    users, each with the folder of which it may read all. A version that is not the current one is kept for
+    `versions` days, 0 where there is one version only; one that was just written cannot be removed by anybody
+    for `lock` days.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Bucket:
     readers: tuple[str, ...] = ()
     writers: tuple[str, ...] = ()
     copied_by: str = ""
+    lent: tuple[tuple[str, str], ...] = ()
     versions: int = 0
     lock: int = 0
 
@@ -275,10 +277,12 @@ class Frontend:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
     """What backup wants of the other applications' buckets: that versions stay for so many days, and that an
-    S3 user may read them."""
+    S3 user may read them. What it copies of a bucket it keeps in `folder`, one for each bucket, of which the
+    bucket's owner may read all: it brings back what is its own."""
 
     user: str
     versions: int
+    folder: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

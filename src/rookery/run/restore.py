@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rookery.apps.backup.config import kinds_of
+from rookery.apps.backup.places import OBJECTS
 from rookery.errors import InputError
 from rookery.run.backup import backups_of
 from rookery.run.lock import hold
@@ -44,9 +45,36 @@ def parse_wish(system: System, what: str, at: str, to: To) -> Wish:
 
 def restore(system: System, wish: Wish, report: Report) -> Mapping[str, Any]:
     """Bring back what is wished, and return what was brought where; raises RookeryError."""
-    request = {"kind": wish.kind, "path": wish.path, "label": wish.label, "at": wish.at, "to": wish.to}
+    request: dict[str, Any] = {
+        "kind": wish.kind,
+        "path": wish.path,
+        "label": wish.label,
+        "at": wish.at,
+        "to": wish.to,
+    }
+    if wish.kind == OBJECTS:
+        request["credentials"] = _owners_keys(system, wish.path)
     with hold(system.design.name):
         return backups_of(system).restore(request, report)
+
+
+def _owners_keys(system: System, path: str) -> dict[str, dict[str, str]]:
+    """Return the keys of who owns the bucket of a path, or each bucket: the programs' own only read them.
+
+    They go with the request and nowhere else; raises InputError for a bucket that is not backed up.
+    """
+    name = path.partition("/")[0]
+    kept = {bucket.name: bucket.owner for bucket in system.design.buckets if bucket.copied_by}
+    if name and name not in kept:
+        raise InputError(
+            f"bucket {name} of {system.design.name} is not backed up",
+            hint=f"These are: {', '.join(kept)}.",
+        )
+    found = {}
+    for bucket in [name] if name else kept:
+        keys = system.s3_credentials(kept[bucket])
+        found[bucket] = {"access": keys.user, "secret": keys.password}
+    return found
 
 
 def _moment(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rookery.apps.app import App
 from rookery.apps.backup.native import ON_SERVERS
-from rookery.apps.backup.places import BUCKET, NAMESPACE, USER, VAULT, WRITER, lock_pool
+from rookery.apps.backup.places import BUCKET, NAMESPACE, OBJECTS, USER, VAULT, WRITER, lock_pool
 from rookery.apps.backup.settings import BackupSettings, days, seconds
 from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import AppDesign, Bucket, Instance, Keeping
@@ -32,7 +32,7 @@ def place_backup(settings: AppSettings, surroundings: Surroundings) -> AppDesign
         buckets=(Bucket(name=BUCKET, owner=VAULT, writers=(WRITER,), versions=max(1, lock), lock=lock),),
         users=(_user(surroundings, hosts),),
         # A version is there for as long as the last set that may name it, and a day more to copy it.
-        keeping=Keeping(user=WRITER, versions=kept + 1),
+        keeping=Keeping(user=WRITER, versions=kept + 1, folder=OBJECTS),
     )
 
 

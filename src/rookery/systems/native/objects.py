@@ -91,6 +91,7 @@ def _rights(bucket: Bucket) -> Rights:
         readers=bucket.readers,
         writers=bucket.writers,
         copiers=(bucket.copied_by,) if bucket.copied_by else (),
+        lent=bucket.lent,
         versions=bucket.versions,
         lock=bucket.lock,
     )

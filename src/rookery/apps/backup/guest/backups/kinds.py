@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from .database import Database
 from .kind import Kind
+from .objects import Objects
 from .system import System
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (Database(), System())}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (Database(), Objects(), System())}

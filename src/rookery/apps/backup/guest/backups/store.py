@@ -35,6 +35,8 @@ _MEANT = {
     "InsufficientCapacity": "it is full (507)",
     "NoSuchBucket": "there is no such bucket",
     "NoSuchKey": "there is no such object",
+    "NoSuchVersion": "there is no such version of it",
+    "PreconditionFailed": "it is not what it was a moment ago",
     "InvalidAccessKeyId": "it does not know this access key",
     "SignatureDoesNotMatch": "the secret key is wrong",
 }
@@ -70,6 +72,23 @@ def connect(place: Place) -> Any:
         verify=place.authority or None,
         config=config,
     )
+
+
+def ask(doing: str, act: Callable[[], Any], *, missing: bool = False) -> Any:
+    """Do something with an S3 service; None where what is asked for is not there, and may be `missing`.
+
+    Raises BackupError, which says what `doing` that was and what the service's answer means.
+    """
+    try:
+        return act()
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if missing and code in _GONE:
+            return None
+        meant = _MEANT.get(code, code)
+        raise BackupError(f"cannot {doing}: {meant}", details=(str(error),)) from None
+    except (BotoCoreError, Boto3Error, OSError) as error:
+        raise BackupError(f"cannot {doing}: {type(error).__name__}", details=(str(error),)) from None
 
 
 class Store:
@@ -185,15 +204,4 @@ class Store:
             raise BackupError(f"{key} in {self} is not what was written: its SHA-256 differs")
 
     def _ask(self, doing: str, act: Callable[[], Any], *, missing: bool = False) -> Any:
-        """Do something with the bucket; None where what is asked for is not there, and may be `missing`."""
-        try:
-            return act()
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if missing and code in _GONE:
-                return None
-            meant = _MEANT.get(code, code)
-            raise BackupError(f"cannot {doing} {self}: {meant}", details=(str(error),)) from None
-        except (BotoCoreError, Boto3Error, OSError) as error:
-            what = f"cannot {doing} {self}: {type(error).__name__}"
-            raise BackupError(what, details=(str(error),)) from None
+        return ask(f"{doing} {self}", act, missing=missing)
