@@ -78,7 +78,7 @@ def publish_app(
             secret_key=identity[f"s3.{bucket.owner}.secret"],
             ca_file=str(ca_file),
         )
-        ensure_bucket(client, bucket.name, _rights(bucket))
+        ensure_bucket(client, bucket.name, rights_of(bucket))
         if bucket.name not in contents:
             continue  # it belongs to whoever writes to it
         report(f"{len(items)} files to {bucket.name}")
@@ -86,7 +86,8 @@ def publish_app(
         report(f"{sent} of {len(items)} files sent to {bucket.name}")
 
 
-def _rights(bucket: Bucket) -> Rights:
+def rights_of(bucket: Bucket) -> Rights:
+    """Return who may do what in a bucket, and what it keeps."""
     return Rights(
         readers=bucket.readers,
         writers=bucket.writers,

@@ -196,9 +196,7 @@ def _is_copy(entry: Entry | None, one: Version) -> bool:
 def _complaint(key: str, entry: Entry | None, one: Version) -> Problem:
     if entry is None:
         return f"its copy {key} is missing"
-    return (
-        "" if _is_copy(entry, one) else f"its copy {key} is another object: {entry.size} bytes, {entry.etag}"
-    )
+    return "" if _is_copy(entry, one) else f"its copy {key} is another object (ETag {entry.etag})"
 
 
 def _count(work: Work, done: str) -> Callable[[int], None]:

@@ -95,7 +95,7 @@ def _state_at(work: Work, bucket: str, at: str) -> State:
     first = _first_moment(work, bucket)
     if moment < first:
         raise BackupError(
-            f"bucket {bucket} cannot be seen as of {at}: its versions go back to {_iso(first)}",
+            f"bucket {bucket} cannot be seen as of {at}: its versions go back to {iso(first)}",
             hint="Name a set, or a moment since then. `rookery backup list` shows the sets.",
             kind="input",
         )
@@ -106,7 +106,7 @@ def _state_at(work: Work, bucket: str, at: str) -> State:
             own = Source(bucket=bucket, key=key, version=one.version, etag=one.etag, size=one.size)
             found[key] = (one, own)
     label = time.strftime("%Y%m%dt%H%M%Sz", time.gmtime(moment))
-    return State(bucket=bucket, objects=found, called=_iso(moment), label=label)
+    return State(bucket=bucket, objects=found, called=iso(moment), label=label)
 
 
 def _first_moment(work: Work, bucket: str) -> float:
@@ -272,5 +272,6 @@ def _says(one: Brought, state: State) -> str:
     )
 
 
-def _iso(moment: float) -> str:
+def iso(moment: float) -> str:
+    """Return a moment in UTC, to the second."""
     return dt.datetime.fromtimestamp(moment, tz=dt.UTC).isoformat(timespec="seconds")
