@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -19,6 +21,7 @@ class Stored:
     etag: str
     metadata: Mapping[str, str]
     more: Mapping[str, Any] = field(default_factory=dict)
+    written: dt.datetime = field(default_factory=lambda: dt.datetime.fromtimestamp(time.time(), tz=dt.UTC))
 
 
 class MemoryS3:
@@ -30,6 +33,7 @@ class MemoryS3:
         self.lock: Mapping[str, Any] | None = None
         self.puts: list[str] = []
         self._uploads: dict[str, dict[int, bytes]] = {}
+        self._metadata: dict[str, Mapping[str, str]] = {}
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any, **more: Any) -> dict[str, Any]:  # noqa: N803
         there = self._objects("PutObject", Bucket)
@@ -84,7 +88,7 @@ class MemoryS3:
     def create_multipart_upload(self, *, Bucket: str, Key: str, **more: Any) -> dict[str, Any]:  # noqa: N803
         self._objects("CreateMultipartUpload", Bucket)
         name = f"upload-{len(self._uploads)}"
-        self._uploads[name] = {}
+        self._uploads[name], self._metadata[name] = {}, more.get("Metadata", {})
         return {"UploadId": name, "Key": Key, **more}
 
     def upload_part(
@@ -104,7 +108,7 @@ class MemoryS3:
 
     def complete_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str, **_: Any) -> None:  # noqa: N803
         parts = [content for _, content in sorted(self._uploads.pop(UploadId).items())]
-        self.buckets[Bucket][Key] = multipart(parts)
+        self.buckets[Bucket][Key] = multipart(parts, self._metadata[UploadId])
         self.puts.append(Key)
 
     def abort_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str) -> None:  # noqa: N803
@@ -134,6 +138,7 @@ class MemoryS3:
             "ContentLength": len(found.content),
             "ETag": f'"{found.etag}"',
             "Metadata": dict(found.metadata),
+            "LastModified": found.written,
         }
 
 

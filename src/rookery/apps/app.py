@@ -155,6 +155,7 @@ class App:
 
     `place` puts it into a design. `about` says in a sentence what it is, `packages` which Debian packages its
     programs need. `obstacle` says why a change of it cannot be made while it runs; None where any can.
+    `locate` makes absolute what its settings name relative to the spec, beside its content's folder.
     """
 
     name: str
@@ -166,6 +167,7 @@ class App:
     on_servers: OnServers | None = None
     in_pods: InPods | None = None
     obstacle: Obstacle | None = None
+    locate: Callable[[AppSettings, PurePath], AppSettings] | None = None
 
     def folder(self, settings: AppSettings) -> str | None:
         """Return the user's own folder that settings name, None where they name none."""
@@ -176,6 +178,8 @@ class App:
 
     def located(self, settings: AppSettings, base: PurePath) -> AppSettings:
         """Return settings whose folder is absolute: what the spec at `base` calls it by."""
+        if self.locate is not None:
+            settings = self.locate(settings, base)
         given = self.folder(settings)
         if given is None:
             return settings

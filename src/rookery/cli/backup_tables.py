@@ -23,10 +23,15 @@ def sets_view(sets: Sequence[BackupSet]) -> RenderableType:
     for title in ("set", "state", "kinds"):
         table.add_column(title, no_wrap=title != "kinds")
     table.add_column("moved", justify="right", no_wrap=True)
+    outside = any(one.copies for one in sets)
+    if outside:
+        table.add_column("copies", no_wrap=False)
     for one in sets:
+        copies = ", ".join(f"{name}{'' if words == 'whole' else ' failed'}" for name, words in one.copies)
         state = Text(one.state, style=_STYLES.get(one.state, ""))
         kinds = ", ".join(part.kind for part in one.parts)
-        table.add_row(one.label, state, kinds, format_amount(one.moved))
+        shown = (one.label, state, kinds, format_amount(one.moved))
+        table.add_row(*shown, copies or "none") if outside else table.add_row(*shown)
     return table
 
 
@@ -47,4 +52,8 @@ def set_view(one: BackupSet) -> RenderableType:
         )
     heading = Text.assemble(f"set {one.label} of {one.system}, ", (one.state, _STYLES.get(one.state, "")))
     failed = [Text(f"{kind} failed: {why}", style="red") for kind, why in one.failed]
-    return Group(heading, "", table, *failed)
+    copies = [
+        Text(f"copy {name}: {words}", style="green" if words == "whole" else "red")
+        for name, words in one.copies
+    ]
+    return Group(heading, "", table, *failed, *copies)

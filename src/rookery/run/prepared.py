@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from rookery.design.model import Design
 from rookery.errors import InputError, NotPossibleError, RookeryError
 from rookery.plan.kubernetes import BOOTSTRAP
 from rookery.plan.step import Step, plan_rest
+from rookery.run.copy_keys import keep_copy_keys, read_copy_keys
 from rookery.run.engine import Apply, Progress, Timing, apply_steps
 from rookery.run.findings import findings_here
 from rookery.run.homes import refuse_other_home
@@ -80,8 +82,10 @@ class Prepared:
         a system that cannot become what its spec says.
         """
         self._refuse()
+        keys = read_copy_keys(self.system, os.environ)
         running = "" if self.upgrade is None else self.workspace.kept.ceph
         note_system(self.workspace, mirror=self.mirror, mirror_url=self.mirror_url, running=running)
+        keep_copy_keys(self.system, keys)
         if self.upgrade is None:
             timings = self._apply(self.steps, self.system.apply, progress)
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,14 +32,28 @@ class Carrier(Protocol):
 class Programs:
     """The programs of backup of one system."""
 
-    def __init__(self, carrier: Carrier, *, own: Mapping[str, Path] | None = None) -> None:
-        """`own` are the files that only this machine has of the system, by their names in its backup."""
+    def __init__(
+        self,
+        carrier: Carrier,
+        *,
+        own: Mapping[str, Path] | None = None,
+        keep: Callable[[Mapping[str, str]], None] | None = None,
+    ) -> None:
+        """`own` are the files that only this machine has of the system, by their names in its backup; `keep`
+        adds to the secrets among them."""
         self._carrier = carrier
         self._own = own or {}
+        self._keep = keep
 
     def own(self) -> Mapping[str, bytes]:
         """Return what only this machine has of the system, by names: without it nothing is built again."""
-        return {name: path.read_bytes() for name, path in self._own.items()}
+        return {name: path.read_bytes() for name, path in self._own.items() if path.exists()}
+
+    def keep(self, secrets: Mapping[str, str]) -> None:
+        """Keep secrets that somebody brought, for the programs; raises NotPossibleError where none can be."""
+        if self._keep is None:
+            raise NotPossibleError("keys for copies outside cannot be kept on this platform yet")
+        self._keep(secrets)
 
     def ask(self, command: str, request: Mapping[str, Any], report: Report) -> Any:
         """Have a command carried out, and return its answer; raises RookeryError with its words."""

@@ -198,6 +198,10 @@ class Backups(Protocol):
         Without it nothing is built again. Empty where this machine has nothing of its own."""
         ...
 
+    def keep(self, secrets: Mapping[str, str]) -> None:
+        """Keep secrets that somebody brought, for their programs."""
+        ...
+
     def restore(self, request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
         """Bring something back: `kind`, `path` within it, `label` of a set or `at` (ISO 8601), and `to`,
         `scratch` or `in-place`; return what was brought where. Raises RookeryError."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from rookery.apps.app import App
 from rookery.apps.backup.native import ON_SERVERS
 from rookery.apps.backup.places import BUCKET, NAMESPACE, OBJECTS, USER, VAULT, WRITER, lock_pool
@@ -36,6 +38,22 @@ def place_backup(settings: AppSettings, surroundings: Surroundings) -> AppDesign
     )
 
 
+def locate(settings: AppSettings, base: PurePath) -> AppSettings:
+    """Return settings whose files are absolute: what the spec at `base` calls them by."""
+    assert isinstance(settings, BackupSettings)
+
+    def absolute(path: str | None) -> str | None:
+        return None if path is None else str(base / path)
+
+    copies = tuple(
+        copy.model_copy(
+            update={"authority": absolute(copy.authority), "credentials": absolute(copy.credentials)}
+        )
+        for copy in settings.copies
+    )
+    return settings.model_copy(update={"copies": copies}) if copies else settings
+
+
 def _user(surroundings: Surroundings, hosts: tuple[str, ...]) -> CephUser:
     """Return who takes snapshots of volumes and of the file system, and holds the lock of who works."""
     mon, mgr, mds, osd = ["allow r"], [], [], []
@@ -62,4 +80,5 @@ BACKUP = App(
     about="Backups of database, objects, files and volumes as sets of one moment, to a locked bucket.",
     packages=("age", "barman-cli-cloud", "python3-boto3", "restic", "zstd"),
     on_servers=ON_SERVERS,
+    locate=locate,
 )

@@ -17,6 +17,7 @@ from rookery.apps.backup.places import (
     SERVER,
     SYSTEM,
     USER,
+    copy_authority,
     lock_pool,
 )
 from rookery.apps.backup.settings import BackupSettings, days, seconds
@@ -88,6 +89,16 @@ def build_config(design: Design, app: AppDesign, host: str) -> dict[str, Any]:
         "objects": {"buckets": kept_buckets(design)},
         "files": {"fileSystem": design.file_system.name} if design.file_system is not None else None,
         "block": _block(design),
+        "copies": [
+            {
+                "name": copy.name,
+                "endpoint": copy.endpoint,
+                "bucket": copy.bucket,
+                "region": copy.region,
+                "authority": f"/{copy_authority(copy.name)}" if copy.authority else "",
+            }
+            for copy in settings.copies
+        ],
         # What only the machine has that brings a lab up is part of the system's backup.
         "identity": design.platform == "native",
         "coordinators": [f"{address}:2379" for _, address in design.database.coordinators]

@@ -25,7 +25,8 @@ class Part:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupSet:
     """A set: `state` is `whole` where every kind of the system has its part, `partial` where some were asked
-    for, `failed` with a reason by kind, and `begun` while it is taken, or where it was interrupted."""
+    for, `failed` with a reason by kind, and `begun` while it is taken, or where it was interrupted. `copies`
+    has `whole`, or why it is not there, by the name of each place outside."""
 
     label: str
     system: str
@@ -36,6 +37,7 @@ class BackupSet:
     wanted: tuple[str, ...]
     parts: tuple[Part, ...]
     failed: tuple[tuple[str, str], ...]
+    copies: tuple[tuple[str, str], ...] = ()
 
     @property
     def moved(self) -> int:
@@ -57,6 +59,7 @@ def parse_set(told: Mapping[str, Any]) -> BackupSet:
         wanted=tuple(told["wanted"]),
         parts=tuple(_parse_part(kind, part) for kind, part in told["parts"].items()),
         failed=tuple(sorted(told["failed"].items())),
+        copies=tuple(sorted(told.get("copies", {}).items())),
     )
 
 

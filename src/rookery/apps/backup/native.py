@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from rookery.apps.app import OnServers, Secret, SecretKind, Secrets
 from rookery.apps.backup.config import render_config
-from rookery.apps.backup.places import AGE, CONFIG, FOLDER, SECRETS, WRITER, programs
-from rookery.apps.backup.settings import BackupSettings
+from rookery.apps.backup.places import (
+    AGE,
+    CONFIG,
+    COPY_KEYS,
+    FOLDER,
+    SECRETS,
+    WRITER,
+    copy_authority,
+    copy_secret,
+    programs,
+)
+from rookery.apps.backup.settings import BackupSettings, Copy
 from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program
 
@@ -56,7 +67,22 @@ def late_files(design: Design, known: Secrets) -> tuple[File, ...]:
         "recipients": recipients(settings, known),
     }
     owner = "root" if design.database is None else "postgres"
-    return (File.text(SECRETS, json.dumps(told) + "\n", mode=0o400, owner=owner),)
+    laid = File.text(SECRETS, json.dumps(told) + "\n", mode=0o400, owner=owner)
+    return (laid, *_copies(settings.copies, known))
+
+
+def _copies(copies: Sequence[Copy], known: Secrets) -> tuple[File, ...]:
+    """Return what places outside are reached by, for root alone: the archiver goes to the system's own."""
+    keys = {
+        copy.name: {part: known[copy_secret(copy.name, part)] for part in ("access", "secret")}
+        for copy in copies
+    }
+    authorities = (
+        File.text(copy_authority(copy.name), known[copy_secret(copy.name, "authority")])
+        for copy in copies
+        if copy.authority
+    )
+    return (File.text(COPY_KEYS, json.dumps(keys) + "\n", mode=0o400), *authorities)
 
 
 ON_SERVERS = OnServers(programs=server_programs, files=server_files, secrets=secrets, late_files=late_files)

@@ -32,6 +32,7 @@ IDENTITY = "system/identity.json"
 
 FOLDER = "usr/lib/rookery/backup"
 CONFIG, SECRETS = "etc/rookery/backup.json", "etc/rookery/backup-keys.json"
+COPY_KEYS = "etc/rookery/backup-copies.json"
 _GUEST = files("rookery.apps.backup") / "guest"
 
 
@@ -40,6 +41,16 @@ def lock_pool(block_pools: Sequence[str], system: FileSystem | None) -> str:
     if block_pools:
         return block_pools[0]
     return system.data_pools[0] if system is not None else ""
+
+
+def copy_authority(name: str) -> str:
+    """Return the file with the certificate of who signs a copy's TLS."""
+    return f"etc/rookery/backup-copies/{name}.crt"
+
+
+def copy_secret(name: str, part: str) -> str:
+    """Return what a copy's secret is called: its `access` key, its `secret` key, its `authority`."""
+    return f"copy.{name}.{part}"
 
 
 def programs() -> tuple[File, ...]:

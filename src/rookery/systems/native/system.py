@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from rookery.design.model import DaemonKind, Design
@@ -209,7 +210,9 @@ class NativeSystem:
     @property
     def backups(self) -> Backups | None:
         has = any(app.keeping for app in self.design.apps)
-        return Programs(LabCarrier(lab=self.lab), own=own_files(self.lab.paths)) if has else None
+        paths = self.lab.paths
+        keep = partial(keep_secrets, paths.secrets)
+        return Programs(LabCarrier(lab=self.lab), own=own_files(paths), keep=keep) if has else None
 
     @property
     def removal(self) -> LabRemoval:

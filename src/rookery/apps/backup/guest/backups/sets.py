@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from . import outside
 from .errors import BackupError
 from .kind import Kind, Part, Work, now
 from .kinds import KINDS
@@ -22,7 +23,8 @@ _LABEL = re.compile(r"^[0-9]{8}t[0-9]{6}z$")
 
 Set = dict[str, Any]
 """A set as JSON: `format`, `label`, `system`, `host`, `state` (`begun`, `whole`, `failed`, or `partial` where
-only some kinds were asked for), `began`, `ended`, `wanted`, `parts` by kind, `failed`: a reason by kind."""
+only some kinds were asked for), `began`, `ended`, `wanted`, `parts` by kind, `failed`: a reason by kind, and
+`copies`: `whole` or a reason by place outside."""
 
 
 def take(work: Work, wanted: Iterable[str]) -> Set:
@@ -61,7 +63,31 @@ def take(work: Work, wanted: Iterable[str]) -> Set:
     made["state"] = _state(work, made)
     made["ended"] = now()
     work.store.put_json(_key(label), made)
-    return made
+    return _copied(work, made)
+
+
+def copy_outside(work: Work) -> dict[str, str]:
+    """Copy what there is to all places outside; return `whole` or why not, by their names."""
+    copied = outside.copy_all(work, outside.read_places(work.told))
+    for one in read_sets(work):
+        known = one.get("copies", {})
+        # A copy is of all that there is, so what failed of an earlier set is there now.
+        there = {name: words for name, words in copied.items() if words == outside.WHOLE}
+        if one["state"] != "begun" and {**known, **there} != known:
+            work.store.put_json(_key(one["label"]), {**one, "copies": {**known, **there}})
+    return copied
+
+
+def _copied(work: Work, made: Set) -> Set:
+    """Copy a set that was just taken outside, and say in it where it is."""
+    try:
+        copies = copy_outside(work)
+    except BackupError as error:
+        copies = {one["name"]: error.what for one in work.told.config["copies"]}
+    told = {**made, "copies": copies}
+    if any(words != outside.WHOLE for words in copies.values()):
+        work.store.put_json(_key(made["label"]), told)
+    return told
 
 
 def read_sets(work: Work) -> list[Set]:
@@ -111,6 +137,9 @@ def prune(work: Work) -> list[str]:
             work.report(f"{name}: removing what {len(mine)} sets had")
             kind.prune(work, _parts(kept, name), mine)
     work.store.delete(*(_key(one["label"]) for one in dropped))
+    places = outside.read_places(work.told)
+    if places and not any(check(work, (), deep=False).values()):
+        outside.prune_all(work, places)
     return [one["label"] for one in dropped]
 
 

@@ -168,6 +168,31 @@ class Store:
             for item in page.get("Contents", ()):
                 yield Entry(key=item["Key"], size=item["Size"], etag=item["ETag"].strip('"'))
 
+    def open(self, key: str) -> dict[str, Any] | None:
+        """Return an object that is to be `read`: its `Body` and `Metadata`; None where it is not there."""
+        asked = {"Bucket": self.bucket, "Key": key}
+        found = self._ask(f"read {key} of", lambda: self.client.get_object(**asked), missing=True)
+        return None if found is None else dict(found)
+
+    def read(self, key: str, body: Any, size: int) -> bytes:
+        """Return the next bytes of an object, fewer than `size` at its end only."""
+        return bytes(self._ask(f"read {key} of", lambda: body.read(size)))
+
+    def send(self, operation: str, **asked: Any) -> dict[str, Any]:
+        """Carry out an operation on the bucket that writes: `put_object`, `upload_part`."""
+        act = getattr(self.client, operation)
+        return dict(self._ask(f"write {asked['Key']} to", lambda: act(Bucket=self.bucket, **asked)) or {})
+
+    def lock_rules(self) -> dict[str, Any] | None:
+        """Return how the bucket locks what is put (`Rule`, where it does so by itself), None where it cannot,
+        or does not say."""
+        act = self.client.get_object_lock_configuration
+        try:
+            found: dict[str, Any] = act(Bucket=self.bucket)["ObjectLockConfiguration"]
+        except (ClientError, BotoCoreError):
+            return None
+        return found
+
     def delete(self, *keys: str) -> None:
         """Delete objects; in a bucket with versions they are hidden, and go when their lock is over."""
         for start in range(0, len(keys), 1000):
