@@ -32,6 +32,7 @@ IMAGE = Image(
 
 def test_the_image_has_what_pods_need_and_its_name_is_of_what_it_has() -> None:
     assert image_packages() == (
+        "age",
         "ca-certificates",
         "ffmpeg",
         "fonts-dejavu-core",
@@ -50,6 +51,7 @@ def test_the_image_has_what_pods_need_and_its_name_is_of_what_it_has() -> None:
     assert paths == sorted(set(paths))
     for path in (
         "usr/lib/rookery/apps/catalogue/__main__.py",
+        "usr/lib/rookery/backup/backups/keep_etcd.py",
         "usr/lib/rookery/load/generator/__main__.py",
         "usr/lib/rookery/packing/pack_media.py",
         "usr/lib/rookery/publish/publish.py",

@@ -26,11 +26,12 @@ KUBEONE = "1.14.2"
 # What a mirror gets for KUBERNETES. Nodes install the newest packages of the minor version; this release is
 # that of kubectl on the machine that applies things, and the images below are what its kubeadm names.
 KUBERNETES_RELEASE = "1.36.5"
+ETCD_IMAGE = "registry.k8s.io/etcd:3.6.8-0"
 # `kubeadm config images list` of 1.36.3, 1.36.4 and 1.36.5 alike, beside the images with Kubernetes' own tag.
 CONTROL_PLANE_IMAGES = (
     "registry.k8s.io/coredns/coredns:v1.14.2",
     "registry.k8s.io/pause:3.10.2",
-    "registry.k8s.io/etcd:3.6.8-0",
+    ETCD_IMAGE,
 )
 # The last line of Helm 3: charts were tested with its way of applying; Helm 4 applies on the server's side.
 HELM = "3.21.4"
@@ -62,6 +63,9 @@ PROMETHEUS = Chart(
     version="88.5.3",
     repository="https://prometheus-community.github.io/helm-charts",
 )
+VELERO = Chart(name="velero", version="12.1.0", repository="https://vmware-tanzu.github.io/helm-charts")
+# What lets Velero speak with S3, a plugin of its own: 1.14 is the line for the chart's Velero, 1.18.
+VELERO_PLUGIN = "docker.io/velero/velero-plugin-for-aws:v1.14.2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,6 +156,18 @@ def chart_schema(chart: str) -> dict[str, Any] | None:
     return schema
 
 
+def laid_over(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as Helm lays them over a chart's defaults: what a values schema is held against."""
+    found = dict(defaults)
+    for key, value in values.items():
+        below = found.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            found[key] = laid_over(below, value)
+        else:
+            found[key] = value
+    return found
+
+
 def unknown_keys(
     values: Mapping[str, Any], defaults: Mapping[str, Any], free: frozenset[str], path: str = ""
 ) -> Iterator[str]:

@@ -61,7 +61,9 @@ def find(objects: list[Manifest], kind: str, name: str) -> Manifest:
 def pod_templates(objects: list[Manifest]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each pod template with what it belongs to."""
     for one in objects:
-        template = one.get("spec", {}).get("template") if one["kind"] != "Certificate" else None
+        # Of these two it is a template of something else.
+        other = one["kind"] in ("Certificate", "Schedule")
+        template = None if other else one.get("spec", {}).get("template")
         if one["kind"] == "CronJob":
             template = one["spec"]["jobTemplate"]["spec"]["template"]
         if template:

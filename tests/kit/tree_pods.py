@@ -14,7 +14,7 @@ import yaml
 from rookery.apps.cdn.kubernetes.sending import sending_job
 from rookery.apps.pod_image import image_reference
 from rookery.design.model import Design
-from rookery.manifest import Manifest, Objects, Release, Stage
+from rookery.manifest import JOB_LABEL, Manifest, Objects, Release, Stage
 from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.bootstrap.inventory import node_labels, node_taints
 from rookery.projections.kubernetes.bootstrap.kubeadm import render_kubeadm
@@ -111,8 +111,11 @@ def _of_stage(stage: Stage, nodes: tuple[Node, ...]) -> Iterator[Pod]:
     for item in stage.items:
         if isinstance(item, Release):
             yield from _CHARTS[item.name](item.values, nodes)
+    repeated = {one["metadata"]["labels"][JOB_LABEL] for one in objects if one["kind"] == "Job"}
     for one in objects:
-        yield from _of_object(one, stores)
+        # A Job that is run again each night is one pod at a time.
+        if one["kind"] != "CronJob" or one["metadata"]["name"] not in repeated:
+            yield from _of_object(one, stores)
 
 
 def _of_object(one: Manifest, stores: Mapping[str, Manifest]) -> Iterator[Pod]:
@@ -123,6 +126,8 @@ def _of_object(one: Manifest, stores: Mapping[str, Manifest]) -> Iterator[Pod]:
             yield Pod(name=f"{name}-{number}", labels=template["metadata"]["labels"], spec=template["spec"])
     elif one["kind"] == "Job":
         yield Pod(name=name, labels={}, spec=spec["template"]["spec"], ends=True)
+    elif one["kind"] == "CronJob":
+        yield Pod(name=name, labels={}, spec=spec["jobTemplate"]["spec"]["template"]["spec"], ends=True)
     elif one["kind"] == "Cluster":
         beside = [stores[plugin["parameters"]["barmanObjectName"]] for plugin in spec.get("plugins", ())]
         sizes = [
@@ -236,6 +241,14 @@ def _single(name: str, tolerations: Any = ()) -> Callable[[Manifest, tuple[Node,
     return made
 
 
+def _velero(values: Manifest, nodes: tuple[Node, ...]) -> Iterator[Pod]:
+    before = tuple(one["resources"] for one in values["initContainers"])
+    tolerations = values["tolerations"]
+    yield _pod("velero", values["resources"], before=before, tolerations=tolerations)
+    yield from _everywhere(nodes, "node-agent", values["nodeAgent"]["resources"], tolerates=[])
+    yield _pod("velero-upgrade-crds", values["upgradeJobResources"], ends=True, tolerations=tolerations)
+
+
 _CHARTS: Mapping[str, Callable[[Manifest, tuple[Node, ...]], Iterator[Pod]]] = {
     "cilium": _cilium,
     "hcloud-cloud-controller-manager": _single("cloud-controller", _TO_PLANES),
@@ -246,4 +259,5 @@ _CHARTS: Mapping[str, Callable[[Manifest, tuple[Node, ...]], Iterator[Pod]]] = {
     "rook-ceph-cluster": _ceph,
     "cnpg": _single("cnpg"),
     "plugin-barman-cloud": _single("barman"),
+    "velero": _velero,
 }

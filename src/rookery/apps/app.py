@@ -16,7 +16,7 @@ from rookery.design.app import Placer
 from rookery.design.change import Obstacle
 from rookery.design.model import AppDesign, Design, Host, Instance
 from rookery.files import File, Program
-from rookery.manifest import Item, Manifest
+from rookery.manifest import Item, Manifest, Objects
 from rookery.spec.model import AppSettings
 
 Secrets = Mapping[str, str]
@@ -140,13 +140,17 @@ class InPods:
     """What it is on Kubernetes: its objects, releases and waits, in the order in which they are applied.
 
     All are in the namespace of the applications; they are told what our container image is called.
-    `image_files` are what that image holds for them; where there are any, it holds the packages too.
-    `sending` is for what comes after all that from the machine that applies it.
+    `image_files` are what that image holds for them; where there are any, it holds the packages too, those of
+    `image_packages` where not all are needed in pods.
+    `sending` is for what comes after all that from the machine that applies it. What is `by_hand` is rendered
+    and not applied: for the day on which somebody needs it.
     """
 
     items: Callable[[Design, AppDesign, str], tuple[Item, ...]]
     image_files: Callable[[], tuple[File, ...]] | None = None
+    image_packages: tuple[str, ...] | None = None
     sending: Sending | None = None
+    by_hand: Callable[[Design, AppDesign], tuple[Objects, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,8 +35,15 @@ _PACKAGES = ("ca-certificates", "python3", "python3-aiohttp", "python3-boto3")
 
 def image_packages() -> tuple[str, ...]:
     """Return the Debian packages of the image, sorted."""
-    wanted = {*_PACKAGES, *(package for app in APPS.values() if _files(app) for package in app.packages)}
-    return tuple(sorted(wanted))
+    return tuple(sorted({*_PACKAGES, *(package for app in APPS.values() for package in _packages(app))}))
+
+
+def _packages(app: App) -> tuple[str, ...]:
+    """Return which of an application's packages the image holds."""
+    if not _files(app):
+        return ()
+    chosen = app.in_pods.image_packages if app.in_pods is not None else None
+    return app.packages if chosen is None else chosen
 
 
 def _files(app: App) -> tuple[File, ...]:

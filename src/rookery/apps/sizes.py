@@ -29,6 +29,14 @@ AWAIT_FILMS, PUBLISH_FILMS, FILMS_DOOR = _size(10, 32), _size(100, 192), _size(1
 API, SCHEMA = _size(100, 192), _size(50, 128)
 EDGE, PUBLISH_SITE, SEND_SITE = _size(100, 128), _size(50, 128), _size(50, 128)
 
+# Backup: Jobs that ask S3 for a bucket's settings, a copy's two parts of 16 MB in memory, Velero's server and
+# its agent on each worker, who wait; what moves data is a pod of its own. A snapshot of etcd is its size on
+# disk, not in memory.
+BUCKETS, COPY = _size(20, 96), _size(50, 160, 512)
+VELERO, NODE_AGENT, VELERO_DEFINITIONS = _size(50, 128, 512), _size(20, 48, 512), _size(20, 64, 256)
+VELERO_PLUGIN = _size(10, 16, 64)
+ETCD_SNAPSHOT, KEEP_ETCD = _size(50, 64, 256), _size(50, 96, 256)
+
 
 def instances(instance: Instance, count: int, size: Size) -> PodGroup:
     """Return the pods of a component, of which no two share a node."""

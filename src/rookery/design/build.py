@@ -311,7 +311,7 @@ def _lend(app: AppDesign, lent: tuple[tuple[str, str], ...]) -> AppDesign:
 
 def _keep(app: AppDesign, wanted: Keeping) -> AppDesign:
     buckets = (replace(one, copied_by=wanted.user, versions=wanted.versions) for one in app.buckets)
-    return replace(app, buckets=tuple(buckets))
+    return replace(app, buckets=tuple(buckets), pods=(*app.pods, *(wanted.pods if app.buckets else ())))
 
 
 def _frontends(

@@ -276,13 +276,22 @@ class Frontend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
-    """What backup wants of the other applications' buckets: that versions stay for so many days, and that an
-    S3 user may read them. What it copies of a bucket it keeps in `folder`, one for each bucket, of which the
-    bucket's owner may read all: it brings back what is its own."""
+    """What backup wants of the other applications: that versions in their buckets stay for so many days, and
+    that an S3 user may read them. What it copies of a bucket it keeps in `folder`, one for each bucket, of
+    which the bucket's owner may read all: it brings back what is its own.
+
+    The database goes to a `bucket` which that user writes to, whole each `base` seconds, so that it comes
+    back to any moment of the last `kept` seconds. On Kubernetes the `pods` see to the versions, once for each
+    application with buckets.
+    """
 
     user: str
     versions: int
     folder: str
+    bucket: str
+    base: int
+    kept: int
+    pods: tuple[PodGroup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

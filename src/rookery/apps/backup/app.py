@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from rookery.apps.app import App
+from rookery.apps.backup.kubernetes.items import IN_PODS
+from rookery.apps.backup.kubernetes.pods import backup_pods
 from rookery.apps.backup.native import ON_SERVERS
-from rookery.apps.backup.places import BUCKET, NAMESPACE, OBJECTS, USER, VAULT, WRITER, lock_pool
-from rookery.apps.backup.settings import BackupSettings, days, seconds
+from rookery.apps.backup.places import BUCKET, NAMESPACE, OBJECTS, USER, VAULT, WRITER, WRITERS, lock_pool
+from rookery.apps.backup.settings import DAY, BackupSettings, days, seconds
+from rookery.apps.sizes import BUCKETS, work
 from rookery.design.app import Surroundings, storage_off
 from rookery.design.model import AppDesign, Bucket, Instance, Keeping
 from rookery.design.stored import CephUser
@@ -20,21 +23,40 @@ _AGENT = Instance(app="backup", component="agent", memory=512 * MIB, resident=20
 
 
 def place_backup(settings: AppSettings, surroundings: Surroundings) -> AppDesign:
-    """Put an agent on the workers that an instance of the database may be on; one at a time works."""
+    """Put an agent on the workers that an instance of the database may be on; one at a time works.
+
+    On Kubernetes there is none: operators and CronJobs do there what it does.
+    """
     assert isinstance(settings, BackupSettings)
     if surroundings.object_store is None:
         raise storage_off("backup", "backups go to a bucket", "object", otherwise="remove backup")
-    hosts = tuple(name for name, _ in surroundings.some_workers(None, _MOST_HOSTS, "backup"))
-    kept = -(-seconds(settings.retention.sets) // 86400)
+    native = surroundings.platform == "native"
+    found = surroundings.some_workers(None, _MOST_HOSTS, "backup") if native else ()
+    hosts = tuple(name for name, _ in found)
     lock = 0 if settings.lock is None else days(settings.lock)
+    writers = (WRITER,) if native else WRITERS
     return AppDesign(
         name="backup",
         settings=settings,
         placements=tuple((name, _AGENT) for name in hosts),
-        buckets=(Bucket(name=BUCKET, owner=VAULT, writers=(WRITER,), versions=max(1, lock), lock=lock),),
-        users=(_user(surroundings, hosts),),
+        buckets=(Bucket(name=BUCKET, owner=VAULT, writers=writers, versions=max(1, lock), lock=lock),),
+        users=(_user(surroundings, hosts),) if native else (),
+        keeping=_keeping(settings, native=native),
+        pods=() if native else backup_pods(settings, len(surroundings.workers)),
+    )
+
+
+def _keeping(settings: BackupSettings, *, native: bool) -> Keeping:
+    kept = seconds(settings.retention.sets)
+    return Keeping(
+        user=WRITER,
         # A version is there for as long as the last set that may name it, and a day more to copy it.
-        keeping=Keeping(user=WRITER, versions=kept + 1, folder=OBJECTS),
+        versions=-(-kept // DAY) + 1,
+        folder=OBJECTS,
+        bucket=BUCKET,
+        base=seconds(settings.schedules.base),
+        kept=kept,
+        pods=() if native else (work("versions", BUCKETS),),
     )
 
 
@@ -81,4 +103,5 @@ BACKUP = App(
     packages=("age", "barman-cli-cloud", "python3-boto3", "restic", "zstd"),
     on_servers=ON_SERVERS,
     locate=locate,
+    in_pods=IN_PODS,
 )

@@ -12,6 +12,10 @@ BUCKET = "backups"
 # Who owns the bucket and who writes to it. The running system holds the second one's keys only: it can write
 # and read, and neither change the lock nor remove what is locked.
 VAULT, WRITER = "backup-vault", "backup"
+# On Kubernetes a secret with keys is in one namespace: who writes there are several. The first sends the
+# database, the others volumes and the cluster itself.
+VOLUME_WRITER, SYSTEM_WRITER = "backup-volumes", "backup-system"
+WRITERS = (WRITER, VOLUME_WRITER, SYSTEM_WRITER)
 USER = "backup"
 """The cephx user: snapshots of CephFS and of volumes, and the lock that lets one host at a time work."""
 

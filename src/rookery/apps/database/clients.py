@@ -13,8 +13,13 @@ PORT = 5432
 # The Services that CloudNativePG makes of the cluster: to the primary, and to the replicas.
 WRITES, REPLICAS = f"{CLUSTER}-rw", f"{CLUSTER}-ro"
 
-# What CloudNativePG labels all pods of the cluster with, those of its jobs too.
-PODS = {"cnpg.io/cluster": CLUSTER}
+
+def pods_of(cluster: str) -> dict[str, str]:
+    """Return what CloudNativePG labels all pods of a cluster with, those of its jobs too."""
+    return {"cnpg.io/cluster": cluster}
+
+
+PODS = pods_of(CLUSTER)
 
 
 def writes() -> str:

@@ -14,7 +14,11 @@ ROOK = "rook-ceph"
 DATABASES = "cnpg-system"
 MONITORING = "monitoring"
 CERT_MANAGER = "cert-manager"
+VELERO = "velero"
 SYSTEM = "kube-system"
+
+# What control planes are labelled and tainted with.
+PLANE = "node-role.kubernetes.io/control-plane"
 
 # What all applications' objects say they are part of.
 PART_OF = "media-site"

@@ -24,6 +24,7 @@ from rookery.projections.kubernetes.balancer import needs_balancer
 from rookery.projections.kubernetes.doors import doors_of
 from rookery.projections.kubernetes.nodes import marking
 from rookery.projections.kubernetes.placed import Placed
+from rookery.projections.kubernetes.recovery import recovery_items
 from rookery.projections.kubernetes.script import needed_programs
 from rookery.versions import DISTRIBUTIONS
 
@@ -114,6 +115,16 @@ kube-proxy and without a network plugin of its own: stage 20 installs Cilium in 
 _OWN_NETWORK = """with
 kube-proxy and a network plugin of its own, which nothing here replaces."""
 
+_RECOVERY = """\
+## recovery: what is applied on the day of need
+
+Nothing applies these files by itself. Each is complete but for what only that day knows (a moment, a name, an
+address): read its first lines, put that in, then `kubectl apply --server-side --field-manager=rookery -f` it,
+so that `apply.sh` goes on with it as with its own.
+
+{files}
+"""
+
 _UPGRADES = """\
 ## Upgrades
 
@@ -154,6 +165,7 @@ def render_guide(design: Design, placed: tuple[Placed, ...], image: str = "") ->
         _bootstrap(design, _NAMED if image else _BUILT_HERE),
         *(_stage(stage, [one for one in placed if one.stage.name == name]) for name, stage in stages.items()),
         *_by_hand(design),
+        *_recovery(design),
         _UPGRADES,
         _RUN,
     ]
@@ -166,6 +178,14 @@ def _by_hand(design: Design) -> Iterator[str]:
         pods = APPS[app.name].in_pods
         if pods is not None and pods.sending is not None:
             yield pods.sending.by_hand(design, app)
+
+
+def _recovery(design: Design) -> Iterator[str]:
+    """Yield the section on what is applied by hand; nothing where there is nothing."""
+    found = recovery_items(design)
+    if found:
+        lines = (f"- [{item.name}.yaml]({path}): {item.why}" for path, item in found)
+        yield _RECOVERY.format(files="\n".join(lines))
 
 
 def _bootstrap(design: Design, image: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from rookery.apps.ground.names import CERT_MANAGER, DATABASES, MONITORING, NAMESPACE, ROOK
+from rookery.apps.ground.names import CERT_MANAGER, DATABASES, MONITORING, NAMESPACE, ROOK, VELERO
 from rookery.design.model import Cluster, Design
 from rookery.manifest import MANAGED_BY, Manifest, Objects, Stage, manifest
+from rookery.projections.kubernetes.backups import backup_of
 from rookery.projections.kubernetes.doors import doors_of
 
 _WHY = """\
@@ -34,6 +35,9 @@ def _namespaces(design: Design) -> list[Manifest]:
     levels = {CERT_MANAGER: "restricted", ROOK: "privileged"}
     if has_database(design):
         levels[DATABASES] = "restricted"
+    if backup_of(design) is not None:
+        # Velero's node agents read what a node has mounted.
+        levels[VELERO] = "privileged"
     if cluster.monitoring:
         # The exporter of node figures reads the host's own /proc and /sys.
         levels[MONITORING] = "privileged"

@@ -11,6 +11,7 @@ from rookery.design.model import Design
 from rookery.files import File
 from rookery.manifest import NeededSecrets, Objects, Release, Remote, Stage, Wait
 from rookery.projections.kubernetes.access import access_stage
+from rookery.projections.kubernetes.backups import backup_of, backups_stage
 from rookery.projections.kubernetes.balancer import needs_balancer, render_balancer
 from rookery.projections.kubernetes.bootstrap import render_bootstrap
 from rookery.projections.kubernetes.databases import databases_stage
@@ -26,6 +27,7 @@ from rookery.projections.kubernetes.namespaces import (
 )
 from rookery.projections.kubernetes.network import network_stage
 from rookery.projections.kubernetes.placed import Placed, placed_items
+from rookery.projections.kubernetes.recovery import recovery_items
 from rookery.projections.kubernetes.script import render_script
 from rookery.projections.kubernetes.storage import storage_stage
 
@@ -45,9 +47,13 @@ def build_stages(design: Design, *, image: str = "") -> tuple[Stage, ...]:
     stages.append(storage_stage(design))
     if has_database(design):
         stages.append(databases_stage(design))
+    own = image or image_reference()
+    backup = backup_of(design)
+    if backup is not None:
+        stages.append(backups_stage(backup, design, own))
     if has_site_namespace(design):
         stages.append(access_stage(design))
-    stages += _app_stages(design, image or image_reference())
+    stages += _app_stages(design, own)
     names = {stage.name.partition("-")[2]: stage.name for stage in stages}
     return tuple(replace(stage, after=_after(stage.name, names)) for stage in stages)
 
@@ -62,6 +68,7 @@ _BUILDS_ON = {
     # Ceph's charts bring ServiceMonitors and rules, whose definitions come with monitoring.
     "storage": ("foundation", "monitoring"),
     "databases": ("foundation", "monitoring"),
+    "backups": ("storage",),
     "access": ("foundation",),
 }
 
@@ -108,5 +115,6 @@ def render_kubernetes(design: Design, *, gitops: str = "", image: str = "") -> t
         *((File.text("haproxy.cfg", render_balancer(design)),) if needs_balancer(design) else ()),
         *render_bootstrap(design, image=image),
         *stage_files(placed),
+        *(File.text(path, dump(item.objects, comment=item.why)) for path, item in recovery_items(design)),
         *(render_flux(design, placed) if gitops == "flux" else ()),
     )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from rookery.apps.backup.kubernetes.bucket import WRITER_NAMESPACES
+from rookery.apps.backup.kubernetes.velero import SNAPSHOT_LABEL
 from rookery.apps.ground.names import (
     BLOCK_CLASS,
     BUCKET_CLASS,
@@ -19,6 +21,7 @@ from rookery.apps.ground.names import (
 )
 from rookery.design.model import DaemonKind, Design
 from rookery.design.stored import Pool
+from rookery.projections.kubernetes.backups import backup_of
 from rookery.projections.kubernetes.nodes import apart, storage_placement
 from rookery.projections.kubernetes.storage.resources import daemon_resources
 
@@ -120,6 +123,8 @@ def object_stores(design: Design) -> list[dict[str, Any]]:
     index = next(pool for name, pool in pools.items() if name.endswith(".buckets.index"))
     gateways = len(design.with_daemon(DaemonKind.RGW))
     spec = {
+        # Who writes backups has keys in a namespace that is not Rook's.
+        **({"allowUsersInNamespaces": list(WRITER_NAMESPACES)} if backup_of(design) is not None else {}),
         "metadataPool": pool_spec(index),
         "dataPool": pool_spec(pools[store.data_pool]),
         # A demo is taken down whole; whoever keeps data sets this to true first.
@@ -162,9 +167,15 @@ def pool_spec(pool: Pool) -> dict[str, Any]:
     return found
 
 
-def snapshot_class(name: str, *, enabled: bool, default: bool) -> dict[str, Any]:
-    """Return the chart's values of a VolumeSnapshotClass."""
-    return {"enabled": enabled, "name": name, "isDefault": default, "deletionPolicy": "Delete"}
+def snapshot_class(name: str, *, enabled: bool, default: bool, backed_up: bool) -> dict[str, Any]:
+    """Return the chart's values of a VolumeSnapshotClass; where volumes are backed up, Velero takes it."""
+    return {
+        "enabled": enabled,
+        "name": name,
+        "isDefault": default,
+        "deletionPolicy": "Delete",
+        **({"labels": {SNAPSHOT_LABEL: "true"}} if backed_up else {}),
+    }
 
 
 def _short(pool: str, system: str) -> str:

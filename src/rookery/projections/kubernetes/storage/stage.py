@@ -19,6 +19,7 @@ from rookery.design.model import DaemonKind, Design
 from rookery.design.pods import ROOK_OPERATOR, TOOLBOX
 from rookery.load.model import USER
 from rookery.manifest import Item, Manifest, Objects, Release, Stage, Wait, manifest
+from rookery.projections.kubernetes.backups import backup_of
 from rookery.projections.kubernetes.storage.cluster import build_cluster_spec
 from rookery.projections.kubernetes.storage.csi import csi_drivers, kernel_mount_options
 from rookery.projections.kubernetes.storage.dashboard import dashboard_items
@@ -195,6 +196,7 @@ def cluster_values(design: Design, distribution: Distribution) -> dict[str, Any]
     """Return the values of the cluster's chart."""
     monitored = design.kubernetes is not None and design.kubernetes.monitoring
     block = any(pool.application == "rbd" for pool in design.pools)
+    backed_up = backup_of(design) is not None
     return {
         "operatorNamespace": ROOK,
         "clusterName": CEPH_CLUSTER,
@@ -210,9 +212,11 @@ def cluster_values(design: Design, distribution: Distribution) -> dict[str, Any]
         "cephFileSystems": file_systems(design),
         "cephObjectStores": object_stores(design),
         # A class of a driver that is not there would take snapshots that nobody makes.
-        "cephBlockPoolsVolumeSnapshotClass": snapshot_class(BLOCK_CLASS, enabled=block, default=True),
+        "cephBlockPoolsVolumeSnapshotClass": snapshot_class(
+            BLOCK_CLASS, enabled=block, default=True, backed_up=backed_up
+        ),
         "cephFileSystemVolumeSnapshotClass": snapshot_class(
-            FILE_CLASS, enabled=design.file_system is not None, default=not block
+            FILE_CLASS, enabled=design.file_system is not None, default=not block, backed_up=backed_up
         ),
     }
 

@@ -1,0 +1,1 @@
+"""Backup on Kubernetes: who writes to the bucket, what Velero keeps, snapshots of etcd, copies outside."""

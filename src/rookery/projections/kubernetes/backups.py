@@ -1,0 +1,43 @@
+"""The stage of backups: the bucket and who writes to it, Velero, and snapshots of etcd.
+
+It comes before the applications: the database sends its log to the bucket from its first moment on.
+"""
+
+from __future__ import annotations
+
+from rookery.apps.backup.kubernetes.bucket import bucket_items
+from rookery.apps.backup.kubernetes.etcd import etcd_items
+from rookery.apps.backup.kubernetes.velero import velero_items
+from rookery.apps.backup.settings import BackupSettings
+from rookery.design.model import AppDesign, Design
+from rookery.manifest import Stage
+
+_WHY = """\
+Each kind of backup is taken by who knows it: CloudNativePG archives the database (stage 71), Velero keeps
+volumes by way of snapshots, etcd snapshots itself, and the gateways keep versions of objects. All go to one
+bucket that their keys cannot empty."""
+_NOBODY = """
+
+There are no snapshots of etcd: `backup.encryption.recipients` names nobody who could read them. `age-keygen
+-o key.txt` makes a key, to be kept elsewhere; its public line goes into the spec."""
+
+
+def backup_of(design: Design) -> AppDesign | None:
+    """Return backup as it is designed, None where the spec says nothing of it."""
+    return next((app for app in design.apps if isinstance(app.settings, BackupSettings)), None)
+
+
+def backups_stage(app: AppDesign, design: Design, image: str) -> Stage:
+    """Return the stage; `image` is what pods name our image by."""
+    settings = app.settings
+    assert isinstance(settings, BackupSettings)
+    return Stage(
+        name="65-backups",
+        title="Backups",
+        why=_WHY + ("" if settings.encryption.recipients else _NOBODY),
+        items=(
+            *bucket_items(app, image),
+            *velero_items(design, settings),
+            *etcd_items(settings, image),
+        ),
+    )
