@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 BIG = {"cpus": 8, "memory": "16GiB"}
 
 
+AWAY = {"name": "away", "endpoint": "https://s3.example.org", "bucket": "copies"}
 # Specs that do not trigger a check, where production-minimum on a roomy machine does.
 QUIET: dict[str, dict[str, Any]] = {
     "RK111": {"hosts": {"controlPlane": {"count": 3}}},
@@ -30,6 +31,8 @@ QUIET: dict[str, dict[str, Any]] = {
     "RK502": storage(**BIG),
     "RK503": storage(**BIG),
     "RK704": {"network": {"encryption": True}},
+    "RK001": {"backup": {"copies": [AWAY]}},
+    "RK002": {"backup": {"copies": [AWAY]}},
 }
 
 

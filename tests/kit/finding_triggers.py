@@ -17,6 +17,19 @@ KSD: dict[str, Any] = {
 MANY_DRIVES: dict[str, object] = {"cpus": 1, "memory": "64GiB", "drives": [{"count": 20}]}
 # Code, severity, path, the spec that triggers it, and the machine.
 TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
+    ("RK001", "warning", "backup.copies", {"backup": {}}, None),
+    (
+        "RK001",  # the gateways' own address is not outside
+        "warning",
+        "backup.copies",
+        {
+            "backup": {
+                "copies": [{"name": "own", "endpoint": "https://10.146.163.2:7443", "bucket": "copies"}]
+            }
+        },
+        None,
+    ),
+    ("RK002", "warning", "backup.lock", {"backup": {"lock": None}}, None),
     ("RK101", "error", "storage.block.pool", {"storage": {"block": {"pool": {"replicas": 5}}}}, None),
     ("RK101", "error", "storage.file.pool", storage(count=2), None),
     (

@@ -282,8 +282,8 @@ class Keeping:
 
     The database goes to a `bucket` which that user writes to, whole each `base` seconds, so that it comes
     back to any moment of the last `kept` seconds. On Kubernetes the `pods` see to the versions, once for each
-    application with buckets.
-    """
+    application with buckets. A backup cannot be removed for `lock` days (0: it can); the S3 services of
+    `copies` get one of each."""
 
     user: str
     versions: int
@@ -292,6 +292,8 @@ class Keeping:
     base: int
     kept: int
     pods: tuple[PodGroup, ...] = ()
+    lock: int = 0
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,8 @@ def _keeping(settings: BackupSettings, *, native: bool) -> Keeping:
         base=seconds(settings.schedules.base),
         kept=kept,
         pods=() if native else (work("versions", BUCKETS),),
+        lock=0 if settings.lock is None else days(settings.lock),
+        copies=tuple(copy.endpoint for copy in settings.copies),
     )
 
 

@@ -3,13 +3,14 @@
 A row's `why` is its section of docs/findings.md, which is generated from this table. Codes never change
 their meaning; the first digit is the subject: 1 servers, 2 daemons, 3 pools, 4 room, 5 the servers' sizes,
 6 the machine of a lab, 7 networks, 8 Kubernetes (`table_kubernetes.py`), 9 what a user brings
-(`table_content.py`).
+(`table_content.py`), 0 backups (`table_backups.py`).
 """
 
 from __future__ import annotations
 
 from rookery.design.checks import daemons, fitting, hosts, lab, network, pools, resources, room
 from rookery.design.checks.finding import Check, Finding, Remark, Severity, Subject
+from rookery.design.checks.table_backups import BACKUP_CHECKS
 from rookery.design.checks.table_bounds import CLUSTER_BOUNDS, NETWORK_BOUNDS
 from rookery.design.checks.table_content import CONTENT_CHECKS
 from rookery.design.checks.table_kubernetes import KUBERNETES_CHECKS
@@ -24,6 +25,7 @@ _INFO = (Severity.INFO,)
 
 
 CHECKS: tuple[Check, ...] = (
+    *BACKUP_CHECKS,
     Check(
         code="RK101",
         severities=_ERROR,

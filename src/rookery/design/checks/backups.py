@@ -1,0 +1,41 @@
+"""What backups do not help against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from rookery.design.checks.finding import Remark, Subject, warning
+from rookery.design.model import Design, Keeping
+
+
+def shared_fate(subject: Subject) -> Iterator[Remark]:
+    """Backups that lie nowhere but in the Ceph that they are of."""
+    for keeping in _keepings(subject.design):
+        own = subject.design.load_balancer
+        elsewhere = [url for url in keeping.copies if own is None or urlsplit(url).hostname != own.address]
+        if not elsewhere:
+            yield warning(
+                "backup.copies",
+                "Backups are kept in the same Ceph as what they are of. They help against what is deleted"
+                " or changed by mistake, and against a server that is lost; not against the loss of the"
+                " cluster or its site, a damaged pool, or whoever administers Ceph.",
+                "Name an S3 service outside in backup.copies.",
+            )
+
+
+def not_locked(subject: Subject) -> Iterator[Remark]:
+    """Backups that the running system's own keys can delete for good."""
+    for keeping in _keepings(subject.design):
+        if not keeping.lock:
+            yield warning(
+                "backup.lock",
+                "Backups are not locked: whoever gets hold of their owner's keys deletes them for good.",
+                "Say for how long nobody can, such as 1d.",
+            )
+
+
+def _keepings(design: Design) -> Iterator[Keeping]:
+    for app in design.apps:
+        if app.keeping is not None:
+            yield app.keeping
