@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .block import Block
 from .database import Database
 from .kind import Kind
 from .objects import Objects
 from .system import System
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (Database(), Objects(), System())}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (Database(), Objects(), Block(), System())}
