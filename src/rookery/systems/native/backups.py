@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from rookery.apps.backup.places import FOLDER
+from rookery.apps.backup.places import DATABASE, FOLDER
 from rookery.errors import RookeryError
+from rookery.systems.backups import Programs
 from rookery.systems.lab.paths import LabPaths
+from rookery.systems.native.database_restore import InPlace
+from rookery.systems.native.identity import keep_secrets
 from rookery.systems.native.lab import Lab
+from rookery.systems.protocol import Report
 
 
 def own_files(paths: LabPaths) -> Mapping[str, Path]:
@@ -45,3 +51,18 @@ class LabCarrier:
                 hint="`rookery status` shows what runs, `rookery up` starts what is missing.",
             )
         return running[0]
+
+
+class LabPrograms(Programs):
+    """The programs of backup of a lab; what concerns all instances of the database is done from here."""
+
+    def __init__(self, lab: Lab) -> None:
+        keep = partial(keep_secrets, lab.paths.secrets)
+        super().__init__(LabCarrier(lab=lab), own=own_files(lab.paths), keep=keep)
+        self._lab = lab
+
+    def restore(self, request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+        """Bring something back; the database in place by stopping all of its instances."""
+        if request["kind"] == DATABASE and request["to"] == "in-place":
+            return InPlace(self._lab).restore(request, super().restore, report)
+        return super().restore(request, report)

@@ -6,7 +6,6 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from rookery.design.model import DaemonKind, Design
@@ -21,7 +20,6 @@ from rookery.plan.native import plan_native
 from rookery.plan.step import Observation, Step
 from rookery.projections.native.server import program_name
 from rookery.releases import RELEASES
-from rookery.systems.backups import Programs
 from rookery.systems.faults import Faults
 from rookery.systems.lab.faults import lab_breakers
 from rookery.systems.lab.networks import ensure_network
@@ -31,7 +29,7 @@ from rookery.systems.lab.sockets import tcp_listeners
 from rookery.systems.load import Run
 from rookery.systems.native import ceph_setup, objects
 from rookery.systems.native.applications import Applications
-from rookery.systems.native.backups import LabCarrier, own_files
+from rookery.systems.native.backups import LabPrograms
 from rookery.systems.native.drift import find_drift
 from rookery.systems.native.faults import program_breakers
 from rookery.systems.native.identity import ensure_identity, keep_secrets
@@ -210,9 +208,7 @@ class NativeSystem:
     @property
     def backups(self) -> Backups | None:
         has = any(app.keeping for app in self.design.apps)
-        paths = self.lab.paths
-        keep = partial(keep_secrets, paths.secrets)
-        return Programs(LabCarrier(lab=self.lab), own=own_files(paths), keep=keep) if has else None
+        return LabPrograms(self.lab) if has else None
 
     @property
     def removal(self) -> LabRemoval:

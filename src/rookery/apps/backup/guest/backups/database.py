@@ -7,24 +7,17 @@ too: what either wrote, the other restores.
 
 from __future__ import annotations
 
-import calendar
-import json
 import time
 from typing import Any
 
-from . import barman
-from .errors import BackupError
+from . import barman, database_check, database_restore, wal
+from .database_archive import Archive, Base
 from .kind import Part, Problem, Work, now
+from .primary import Primary
+from .store import Entry
 from .tools import run
 
-_BASE_LIMIT = 3600.0  # seconds
-_ARCHIVED_LIMIT = 120.0  # seconds until a segment must be in the store
-
-
-_WHERE = (
-    "pg_walfile_name(pg_current_wal_lsn()), (SELECT timeline_id FROM pg_control_checkpoint()),"
-    " (SELECT system_identifier FROM pg_control_system())"
-)
+_BASE_LIMIT = 6 * 3600.0  # seconds
 
 
 class Database:
@@ -33,93 +26,120 @@ class Database:
     name = "database"
 
     def mark(self, work: Work, label: str) -> dict[str, Any]:
-        """Write a restore point, and end its segment so that it is archived at once."""
+        """Write a restore point.
+
+        Where no base backup from before it would do, one is made first, however long that takes: made
+        afterwards, the restore point would have to be a later one, and the set no moment of all kinds.
+        """
+        primary, archive = Primary(work), Archive(work)
+        made = ""
+        if _fitting(work, primary, archive) is None:
+            work.report("database: a base backup")
+            _make_base(work, label)
+            made = label
         # A label is digits and two letters (`sets.py`).
-        point = f"pg_create_restore_point('{label}')"
-        row = _sql(work, f"SELECT {point}, {_WHERE}")[0]
-        _sql(work, "SELECT pg_switch_wal()")
-        return {"moment": now(), "lsn": row[0], "segment": row[1], "timeline": row[2], "system": row[3]}
+        point = primary.mark(label)
+        return {
+            "moment": now(),
+            "lsn": point.lsn,
+            "segment": point.segment,
+            "timeline": point.timeline,
+            "system": point.system,
+            "made": made,
+        }
 
     def keep(self, work: Work, label: str, mark: dict[str, Any], last: Part | None) -> Part:
-        """See that the restore point is in the store, and a base backup from before it."""
-        del last
-        backups = self._backups(work)
-        fitting = [one for one in backups if one["systemid"] == mark["system"]]
-        base = fitting[-1] if fitting and not self._is_old(work, fitting[-1]) else None
-        if base is None:
-            work.report("database: a base backup")
-            self._base(work, label)
-            base = self._backups(work)[-1]
-            # It began after the restore point: what the set names is a later one, in its log.
-            mark = self.mark(work, label)
-        self._await_archived(work, mark["segment"])
+        """See that the restore point is in the store, behind a base backup."""
+        primary, archive = Primary(work), Archive(work)
+        primary.await_archived(mark["segment"])
+        base = _fitting(work, primary, archive, old=True)
+        assert base is not None, "the mark made one where there was none"
+        segments = archive.segments()
+        sent = _sent(segments, last["segment"] if last else "", mark["segment"], base)
+        kept = _sent(segments, "", mark["segment"], base, least=base.begin)
         return {
             "moment": mark["moment"],
-            "moved": 0,
-            "whole": 0,
+            "moved": sent + (base.stored if mark["made"] else 0),
+            "whole": kept + base.stored,
             "target": label,
-            "base": base["backup_id"],
-            "lsn": mark["lsn"],
-            "segment": mark["segment"],
-            "timeline": mark["timeline"],
-            "system": mark["system"],
+            "base": base.id,
+            "objects": {entry.key: [entry.size, entry.etag] for entry in base.objects},
+            **{name: mark[name] for name in ("lsn", "segment", "timeline", "system")},
         }
 
     def check(self, work: Work, parts: dict[str, Part], *, deep: bool) -> list[Problem]:
-        raise NotImplementedError
+        """Look at the base backups of the sets and at the log from the oldest of them until now."""
+        return database_check.check(work, parts, deep=deep)
 
     def prune(self, work: Work, kept: dict[str, Part], dropped: dict[str, Part]) -> None:
-        raise NotImplementedError
+        """Remove base backups older than the oldest one that a kept set begins with, and the log before it.
+
+        All between the oldest kept set and now stays: every moment since then can be restored.
+        """
+        del dropped
+        archive = Archive(work)
+        bases = archive.bases()
+        wanted = {part["base"] for part in kept.values()}
+        needed = [base for base in bases if base.id in wanted] or bases[-1:]
+        if not needed:
+            return
+        oldest = min(base.id for base in needed)
+        for name, entries in archive.folders().items():
+            if name < oldest:
+                # First what says that it is there: half of one that is gone is none.
+                ordered = sorted(entries, key=lambda entry: not entry.key.endswith("/backup.info"))
+                for entry in ordered:
+                    work.store.delete(entry.key)
+        # Recovery from any of them reads nothing before it, on whichever timeline: positions only grow. A log
+        # with two databases in it is left alone.
+        if len({base.system for base in bases}) == 1:
+            first = min(base.begin for base in needed)
+            gone = [
+                entry.key
+                for name, entry in archive.segments().items()
+                if wal.SEGMENT.match(name[:24])
+                and wal.segment_number(name, needed[0].segment_size) < first // needed[0].segment_size
+            ]
+            work.store.delete(*gone)
 
     def restore(self, work: Work, part: Part, wish: dict[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def _base(self, work: Work, label: str) -> None:
-        self._barman(
-            work,
-            "barman-cloud-backup",
-            "--immediate-checkpoint",
-            "--gzip",
-            f"--name={label}",
-            limit=_BASE_LIMIT,
-        )
-
-    def _backups(self, work: Work) -> list[dict[str, Any]]:
-        """Return the base backups that are complete, as barman-cloud lists them, the oldest first."""
-        told = json.loads(self._barman(work, "barman-cloud-backup-list", "--format=json", limit=120.0))
-        done = [one for one in told["backups_list"] if one["status"] == "DONE"]
-        return sorted(done, key=lambda one: str(one["backup_id"]))
-
-    def _is_old(self, work: Work, backup: dict[str, Any]) -> bool:
-        began = calendar.timegm(time.strptime(backup["backup_id"], "%Y%m%dT%H%M%S"))
-        return bool(time.time() - began > work.told.config["schedules"]["base"])
-
-    def _await_archived(self, work: Work, segment: str) -> None:
-        limit, done, failed = time.monotonic() + _ARCHIVED_LIMIT, "", ""
-        while time.monotonic() < limit:
-            done, failed = _sql(work, "SELECT last_archived_wal, last_failed_wal FROM pg_stat_archiver")[0]
-            if done and done[8:24] >= segment[8:24]:
-                return
-            time.sleep(0.2)
-        raise BackupError(
-            f"segment {segment} is not in the store after {_ARCHIVED_LIMIT:.0f} s",
-            details=(f"the last that is there: {done or 'none'}; the last that failed: {failed or 'none'}",),
-        )
-
-    def _barman(self, work: Work, program: str, *options: str, limit: float) -> str:
-        told, place = work.told.config["database"], work.store.place
-        url = barman.url(place, told["prefix"])
-        argv = (program, f"--endpoint-url={place.endpoint}", *options, url, told["server"])
-        environment = {**barman.environment(place), "PGHOST": told["sockets"]}
-        return run(argv, what=program, limit=limit, user=told["owner"], environment=environment)
+        """Bring the database back in an instance beside the running one."""
+        return database_restore.restore(work, part, wish)
 
 
-def _sql(work: Work, statement: str) -> list[list[str]]:
-    """Run SQL as the superuser on this host's instance; return rows of text."""
-    told = work.told.config["database"]
+def _make_base(work: Work, label: str) -> None:
+    told, place = work.told.config["database"], work.store.place
     argv = (
-        *("psql", "--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"),
-        *(f"--host={told['sockets']}", "--dbname=postgres", "--field-separator=\t", f"--command={statement}"),
+        *barman.BASE_BACKUP,
+        *(f"--endpoint-url={place.endpoint}", "--immediate-checkpoint", "--gzip", f"--name={label}"),
+        *(barman.url(place, told["prefix"]), told["server"]),
     )
-    said = run(argv, what="SQL on the primary", limit=60.0, user=told["owner"], environment={"HOME": "/"})
-    return [line.split("\t") for line in said.splitlines()]
+    environment = {**barman.environment(place), "PGHOST": told["sockets"]}
+    run(argv, what="barman-cloud-backup", limit=_BASE_LIMIT, user=told["owner"], environment=environment)
+
+
+def _fitting(work: Work, primary: Primary, archive: Archive, *, old: bool = False) -> Base | None:
+    """Return the latest base backup that the running database came from, one that is `old` too where that is
+    said; None where there is none."""
+    system, line = primary.system(), primary.line()
+    longest = work.told.config["schedules"]["base"]
+    fitting = [
+        base
+        for base in archive.bases()
+        if base.system == system
+        and wal.holds(line, base.timeline, base.end)
+        and (old or time.time() - base.ended.timestamp() < longest)
+    ]
+    return fitting[-1] if fitting else None
+
+
+def _sent(segments: dict[str, Entry], after: str, until: str, base: Base, *, least: int = 0) -> int:
+    """Return the bytes of the segments after one, until another, and from a position on."""
+    size = base.segment_size
+    first = max(wal.segment_number(after, size) + 1 if after else 0, least // size)
+    last = wal.segment_number(until, size)
+    return sum(
+        entry.size
+        for name, entry in segments.items()
+        if wal.SEGMENT.match(name[:24]) and first <= wal.segment_number(name, size) <= last
+    )

@@ -33,6 +33,8 @@ def run(
             capture_output=True,
             timeout=limit,
             env={**os.environ, **(environment or {})},
+            # Where root is not everybody may go: tools that start themselves anew (Python 3.14) would.
+            cwd="/" if user else None,
             check=False,
         )
     except subprocess.TimeoutExpired:
