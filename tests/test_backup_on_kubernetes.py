@@ -11,16 +11,18 @@ import pytest
 import yaml
 
 from rookery.apps.backup.guest.backups import prepare_bucket
-from rookery.apps.backup.places import BUCKET, DATABASE, SERVER, WRITER, WRITERS
+from rookery.apps.backup.places import BUCKET, DATABASE, KINDS, SERVER, WRITER, WRITERS
 from rookery.apps.pod_image import image_files, image_packages, image_reference
 from rookery.design.checks import check_design
 from rookery.design.checks.finding import Severity
 from rookery.design.model import Design
 from rookery.design.pods import pod_groups
 from rookery.drivers.clients import buckets
+from rookery.errors import NotPossibleError
 from rookery.manifest import Item, Manifest, Release
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.recovery import recovery_items
+from rookery.systems.kubernetes.backups import cluster_backups
 from tests.kit.cluster_designs import design
 from tests.kit.cluster_schemas import (
     chart_schema,
@@ -123,7 +125,7 @@ def test_the_chart_s_rook_takes_users_elsewhere_and_labels() -> None:
     )
     assert list(unknown_keys(values, chart_values("rook-ceph-cluster"), frozenset({"cephClusterSpec"}))) == []
     [store] = values["cephObjectStores"]
-    assert store["spec"]["allowUsersInNamespaces"] == ["media", "velero", "kube-system"]
+    assert store["spec"]["allowUsersInNamespaces"] == ["media", "velero"]
     for kind in ("cephBlockPoolsVolumeSnapshotClass", "cephFileSystemVolumeSnapshotClass"):
         assert values[kind]["labels"] == {"velero.io/csi-volumesnapshot-class": "true"}
 
@@ -225,7 +227,7 @@ def test_the_owner_makes_the_bucket_and_writers_cannot_empty_it(name: str) -> No
         ("backup-vault", "rook-ceph"),
         ("backup", "media"),
         ("backup-volumes", "velero"),
-        ("backup-system", "kube-system"),
+        ("backup-system", "velero"),
     }
     assert all(
         spec.get("clusterNamespace") == (None if place == "rook-ceph" else "rook-ceph")
@@ -402,3 +404,28 @@ def test_a_copy_takes_every_bucket_with_keys_that_no_tree_holds() -> None:
 def test_writers_may_do_on_a_cluster_what_they_may_in_a_lab() -> None:
     rights = buckets.Rights(writers=("a", "b"))
     assert prepare_bucket.policy("backups", ("a", "b")) == buckets.build_policy("backups", rights)
+
+
+# --- What rookery itself does not do there
+
+
+def test_what_operators_do_is_refused_with_their_commands() -> None:
+    found = cluster_backups(of("plain"))
+    assert found is not None
+    assert cluster_backups(design()) is None
+    assert found.own() == {}
+    with pytest.raises(NotPossibleError) as caught:
+        found.ask("now", {"kinds": []}, lambda _: None)
+    assert caught.value.what == (
+        "`now` of backups is not done by rookery on Kubernetes: operators in the cluster take backups there"
+    )
+    assert caught.value.hint.split("; ")[0] == (
+        "the database: kubectl cnpg -n media backup database --method=plugin"
+        " --plugin-name=barman-cloud.cloudnative-pg.io"
+    )
+    for kind in KINDS:
+        with pytest.raises(NotPossibleError, match=f"restoring {kind}") as caught:
+            found.restore({"kind": kind}, lambda _: None)
+        assert caught.value.hint != "The tree's guide says what each kind's own tool is."
+    with pytest.raises(NotPossibleError, match="keys of a copy"):
+        found.keep({"copy.away.access": "x"})

@@ -11,6 +11,7 @@ from rookery.projections.kubernetes import build_stages
 from rookery.systems.kubernetes.items import Applier
 from rookery.systems.kubernetes.removal import ClusterRemoval
 from rookery.systems.protocol import Leftover
+from tests.kit.cluster_designs import design as design_of
 from tests.kit.cluster_objects import design, placed, quiet
 from tests.kit.fake_cluster import FakeHelm, FakeKubectl
 
@@ -64,3 +65,23 @@ def test_a_load_goes_first_and_its_bucket_with_it() -> None:
     assert done[0][:3] == ("delete", "pod", "load")
     assert done[1][3:] == ("radosgw-admin", "bucket", "rm", "--bucket=load", "--purge-objects")
     assert ("pod", NAMESPACE, "load") not in kubectl.objects
+
+
+def test_who_writes_backups_goes_while_rook_is_there_to_let_go() -> None:
+    """Rook keeps a user who has a bucket, and a namespace with such a user stays."""
+    kubectl = FakeKubectl(answers={"radosgw-admin": ""})
+    kubectl.put({"kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    meta = {"name": "rook-ceph", "namespace": "rook-ceph"}
+    kubectl.put({"kind": "CephCluster", "metadata": meta, "spec": {}, "status": {}})
+    backed_up = design_of(backup={})
+    going = ClusterRemoval(
+        design=backed_up, stages=build_stages(backed_up), kubectl=kubectl, helm=FakeHelm(), noted=NOTED
+    )
+    going.take_down(quiet)
+    done = [words for words in kubectl.asked if words[0] in ("delete", "exec")]
+    users = [words for words in done if words[1] == "cephobjectstoreusers"]
+    bucket = next(number for number, words in enumerate(done) if "--bucket=backups" in words)
+    assert len(users) == 3
+    assert bucket < done.index(users[0])
+    deleted = [words[1] for words in done]
+    assert deleted.index("restores.velero.io") < deleted.index("cephcluster")

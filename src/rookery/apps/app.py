@@ -143,7 +143,8 @@ class InPods:
     `image_files` are what that image holds for them; where there are any, it holds the packages too, those of
     `image_packages` where not all are needed in pods.
     `sending` is for what comes after all that from the machine that applies it. What is `by_hand` is rendered
-    and not applied: for the day on which somebody needs it.
+    and not applied: for the day on which somebody needs it. `about` says what it is there, where that is
+    something else than on servers.
     """
 
     items: Callable[[Design, AppDesign, str], tuple[Item, ...]]
@@ -151,6 +152,7 @@ class InPods:
     image_packages: tuple[str, ...] | None = None
     sending: Sending | None = None
     by_hand: Callable[[Design, AppDesign], tuple[Objects, ...]] | None = None
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

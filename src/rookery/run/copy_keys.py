@@ -22,7 +22,10 @@ def read_copy_keys(system: System, environment: Mapping[str, str]) -> Mapping[st
     """Return what is given now of the keys and authorities of the spec's copies, by the names of the secrets.
 
     Raises InputError, which names all, for copies without keys and for files that are not as they should be.
+    On Kubernetes there are none: a Secret in the cluster has them, as the tree's guide says.
     """
+    if system.design.kubernetes is not None:
+        return {}
     settings = next((app.settings for app in system.design.apps if app.name == "backup"), None)
     if not isinstance(settings, BackupSettings) or not settings.copies or system.backups is None:
         return {}

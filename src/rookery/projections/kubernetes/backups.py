@@ -13,9 +13,11 @@ from rookery.design.model import AppDesign, Design
 from rookery.manifest import Stage
 
 _WHY = """\
-Each kind of backup is taken by who knows it: CloudNativePG archives the database (stage 71), Velero keeps
-volumes by way of snapshots, etcd snapshots itself, and the gateways keep versions of objects. All go to one
-bucket that their keys cannot empty."""
+Each kind of backup is taken by who knows it, at a moment of its own, on the schedule of the spec:
+{database}Velero keeps volumes by way of snapshots, etcd snapshots itself, and the gateways keep versions of
+objects. A set of one moment across all kinds, which a lab takes, is not made here. What is kept goes to one
+bucket, which its writers' keys cannot empty."""
+_DATABASE = "CloudNativePG archives\nthe database, "
 _NOBODY = """
 
 There are no snapshots of etcd: `backup.encryption.recipients` names nobody who could read them. `age-keygen
@@ -34,7 +36,8 @@ def backups_stage(app: AppDesign, design: Design, image: str) -> Stage:
     return Stage(
         name="65-backups",
         title="Backups",
-        why=_WHY + ("" if settings.encryption.recipients else _NOBODY),
+        why=_WHY.format(database=_DATABASE if design.database is not None else "")
+        + ("" if settings.encryption.recipients else _NOBODY),
         items=(
             *bucket_items(app, image),
             *velero_items(design, settings),

@@ -85,8 +85,9 @@ def _app_stages(design: Design, image: str) -> Iterator[Stage]:
         row = APPS[app.name]
         items = row.in_pods.items(design, app, image) if row.in_pods is not None else ()
         if items:
-            title = f"Application: {app.name}"
-            yield Stage(name=f"{number}-{app.name}", title=title, why=row.about, items=items)
+            assert row.in_pods is not None
+            title, why = f"Application: {app.name}", row.in_pods.about or row.about
+            yield Stage(name=f"{number}-{app.name}", title=title, why=why, items=items)
 
 
 def stage_files(placed: tuple[Placed, ...]) -> Iterator[File]:

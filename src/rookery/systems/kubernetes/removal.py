@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rookery.apps.ground.names import CEPH_CLUSTER, MONITORING, NAMESPACE, ROOK, TOOLBOX
+from rookery.apps.backup.places import BUCKET as BACKUPS
+from rookery.apps.ground.names import CEPH_CLUSTER, MONITORING, NAMESPACE, ROOK, TOOLBOX, VELERO
 from rookery.design.model import Design
 from rookery.drivers.kubernetes.helm import Helm
 from rookery.drivers.kubernetes.kubectl import Kubectl
@@ -35,6 +36,10 @@ _CONFIRMATION = {"spec": {"cleanupPolicy": {"confirmation": "yes-really-destroy-
 _CEPH_KINDS = (
     *("objectbucketclaims", "cephobjectstoreusers", "cephclients"),
     *("cephobjectstores", "cephfilesystems", "cephblockpools"),
+)
+# What Velero's server lets go of while it is there: a namespace that has one of these stays.
+_VELERO_KINDS = tuple(
+    f"{kind}.velero.io" for kind in ("schedules", "restores", "datauploads", "datadownloads")
 )
 
 
@@ -86,6 +91,7 @@ class ClusterRemoval:
         if self.kubectl.find("namespace", NAMESPACE) is None:
             return
         self._remove_load(report)
+        self._remove_backups(report)
         for kind in ("gateways", "clusters.postgresql.cnpg.io", "deployments", "jobs", "objectbucketclaims"):
             report(f"{kind} of {NAMESPACE}")
             self._delete_all(kind, NAMESPACE)
@@ -97,7 +103,33 @@ class ClusterRemoval:
         """Remove a load, and the bucket that it had: Rook keeps a user who has one."""
         report("load")
         self.kubectl.run("delete", "pod", POD, "--ignore-not-found", namespace=NAMESPACE, limit=_GONE)
-        words = ("radosgw-admin", "bucket", "rm", f"--bucket={BUCKET}", "--purge-objects")
+        self._remove_bucket(BUCKET)
+
+    def _remove_backups(self, report: Report) -> None:
+        """Remove backups, and who writes them: Rook keeps a user who has a bucket, Velero what restores."""
+        places = [namespace for namespace in self._namespaces_of_users() if namespace != ROOK]
+        if not places:
+            return
+        report("backups")
+        for kind in ("cronjobs", *_VELERO_KINDS):
+            self._delete_all(kind, VELERO)
+        self._remove_bucket(BACKUPS)
+        for namespace in places:
+            self._delete_all("cephobjectstoreusers", namespace)
+
+    def _namespaces_of_users(self) -> tuple[str, ...]:
+        objects = (
+            one
+            for stage in self.stages
+            for item in stage.items
+            if isinstance(item, Objects)
+            for one in item.objects
+        )
+        users = (one["metadata"]["namespace"] for one in objects if one["kind"] == "CephObjectStoreUser")
+        return tuple(dict.fromkeys(users))
+
+    def _remove_bucket(self, name: str) -> None:
+        words = ("radosgw-admin", "bucket", "rm", f"--bucket={name}", "--purge-objects")
         # There may be none, and no store, and no Ceph any more; what is in the way then, the next steps say.
         with contextlib.suppress(CommandError):
             self.kubectl.run("exec", TOOLBOX, "--", *words, namespace=ROOK, limit=_GONE)

@@ -45,6 +45,7 @@ from rookery.projections.kubernetes.sources import tools
 from rookery.projections.kubernetes.storage.stage import VERIFIER
 from rookery.projections.kubernetes.tree import build_stages
 from rookery.systems.faults import Faults
+from rookery.systems.kubernetes.backups import cluster_backups
 from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.content import Content, sent_content
 from rookery.systems.kubernetes.faults import cluster_faults
@@ -367,7 +368,7 @@ class KubernetesSystem:
 
     @property
     def backups(self) -> Backups | None:
-        return None
+        return cluster_backups(self._design)
 
     @property
     def removal(self) -> Removal:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rookery.apps.backup.kubernetes.pods import CA_FILE, ENDPOINT, labels, program, trust, user_keys, volumes
 from rookery.apps.backup.places import SYSTEM_WRITER, VAULT, VOLUME_WRITER, WRITER
-from rookery.apps.ground.names import NAMESPACE, ROOK, STORE, SYSTEM, VELERO
+from rookery.apps.ground.names import NAMESPACE, ROOK, STORE, VELERO
 from rookery.apps.ground.pods import done, job, pod
 from rookery.apps.sizes import BUCKETS
 from rookery.design.model import AppDesign, Bucket
@@ -19,8 +19,8 @@ from rookery.manifest import Item, Manifest, Objects, Wait, manifest
 
 _LABELS = labels("bucket")
 # Who writes from where: a user's secret is in the namespace of its resource.
-_WRITERS = ((WRITER, NAMESPACE), (VOLUME_WRITER, VELERO), (SYSTEM_WRITER, SYSTEM))
-WRITER_NAMESPACES = tuple(namespace for _, namespace in _WRITERS)
+_WRITERS = ((WRITER, NAMESPACE), (VOLUME_WRITER, VELERO), (SYSTEM_WRITER, VELERO))
+WRITER_NAMESPACES = tuple(dict.fromkeys(namespace for _, namespace in _WRITERS))
 
 
 def bucket_items(app: AppDesign, image: str) -> tuple[Item, ...]:
@@ -32,15 +32,15 @@ def bucket_items(app: AppDesign, image: str) -> tuple[Item, ...]:
         Objects(
             name="users",
             why="Who owns the bucket of backups, and who writes to it: the database's instances, Velero, and "
-            "what keeps etcd, each with keys in its own namespace. A writer may put, read and hide, and "
-            "neither remove a version nor change how long one is kept.",
+            "what keeps etcd, each with keys in the namespace where it works. A writer may put, read and "
+            "hide, and neither remove a version nor change how long one is kept.",
             objects=tuple(_user(name, namespace) for name, namespace in everyone),
         ),
         *(_ready(name, namespace) for name, namespace in everyone),
         Objects(
             name="trust",
-            why="The authority's certificate, in each namespace that speaks with the gateways.",
-            objects=tuple(trust(one) for one in (ROOK, VELERO, SYSTEM)),
+            why="The authority's certificate, in both namespaces from which the gateways are spoken with.",
+            objects=tuple(trust(one) for one in (ROOK, VELERO)),
         ),
         Objects(name="bucket", why=_why(bucket), objects=(made,)),
         done(made, 300),
@@ -48,16 +48,20 @@ def bucket_items(app: AppDesign, image: str) -> tuple[Item, ...]:
 
 
 def _why(bucket: Bucket) -> str:
-    said = f"The bucket of backups. It keeps a version for {bucket.versions} days after it was replaced"
+    said = f"The bucket of backups. It keeps a version for {_days(bucket.versions)} after it was replaced"
     if bucket.lock:
         said += (
-            f", and for {bucket.lock} days after it was written nobody can remove it through S3, the owner "
+            f", and for {_days(bucket.lock)} after it was written nobody can remove it through S3, the owner "
             "neither (object lock, compliance). Who administers Ceph still can: it is no defence against that"
         )
     return (
         f"{said}. It is on the same Ceph as what it backs up: it helps against mistakes, not against the "
         "loss of Ceph; for that, name `backup.copies`."
     )
+
+
+def _days(count: int) -> str:
+    return "a day" if count == 1 else f"{count} days"
 
 
 def _user(name: str, namespace: str) -> Manifest:

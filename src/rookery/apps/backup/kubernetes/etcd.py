@@ -13,7 +13,7 @@ from typing import Any
 from rookery.apps.backup.kubernetes.pods import CA_FILE, ENDPOINT, labels, program, user_keys, volumes
 from rookery.apps.backup.places import BUCKET, SYSTEM_WRITER
 from rookery.apps.backup.settings import BackupSettings, seconds
-from rookery.apps.ground.names import PLANE, SYSTEM
+from rookery.apps.ground.names import PLANE, VELERO
 from rookery.apps.ground.pods import container, container_security, pod, sized
 from rookery.apps.ground.schedules import cron
 from rookery.apps.sizes import ETCD_SNAPSHOT, KEEP_ETCD
@@ -43,7 +43,7 @@ def etcd_items(settings: BackupSettings, image: str) -> tuple[Item, ...]:
             "--identity KEY FILE | tar -x`, then on an empty control plane the keys to where they were, "
             "`etcdutl snapshot restore etcd.db --data-dir /var/lib/etcd`, and `kubeadm init "
             "--ignore-preflight-errors=DirAvailable--var-lib-etcd`. Now, not at its hour: `kubectl "
-            f"-n {SYSTEM} create job --from=cronjob/{_NAME} {_NAME}-now`.",
+            f"-n {VELERO} create job --from=cronjob/{_NAME} {_NAME}-now`.",
             objects=(_cron_job(settings, recipients, image),),
         ),
     )
@@ -60,7 +60,7 @@ def _cron_job(settings: BackupSettings, recipients: Sequence[str], image: str) -
         "failedJobsHistoryLimit": 3,
         "jobTemplate": {"spec": job},
     }
-    return manifest("batch/v1", "CronJob", _NAME, namespace=SYSTEM, labels=_LABELS, spec=spec)
+    return manifest("batch/v1", "CronJob", _NAME, namespace=VELERO, labels=_LABELS, spec=spec)
 
 
 def _pod(settings: BackupSettings, recipients: Sequence[str], image: str) -> dict[str, Any]:

@@ -200,4 +200,9 @@ def _template(design: Design, copy: Copy, image: str) -> Manifest:
     }
 
 
-IN_PODS = InPods(items=backup_items, image_files=programs, image_packages=("age", "python3-boto3"))
+IN_PODS = InPods(
+    items=backup_items,
+    image_files=programs,
+    image_packages=("age", "python3-boto3"),
+    about="What backup wants of the applications' own buckets, and copies of all buckets outside.",
+)

@@ -42,6 +42,7 @@ _LEFT_OUT = (
     "backups.postgresql.cnpg.io",
     "objectbucketclaims.objectbucket.io",
     "certificaterequests.cert-manager.io",
+    "cephobjectstoreusers.ceph.rook.io",
 )
 
 
@@ -56,8 +57,8 @@ def velero_items(design: Design, settings: BackupSettings) -> tuple[Item, ...]:
         ),
         Release(
             name="velero",
-            why="Velero, with a node agent on each worker that moves what is in volumes. It names itself by "
-            "variables, with the keys of its own user.",
+            why="Velero, with a node agent on each worker that moves what is in volumes. It comes to "
+            "the gateways as a user of its own, whose keys it has in variables.",
             namespace=VELERO,
             chart=CHART,
             values=_values(design),
@@ -79,8 +80,9 @@ def velero_items(design: Design, settings: BackupSettings) -> tuple[Item, ...]:
         Objects(
             name="schedule",
             why="When, and for how long. What is left out: the database's pods and volumes, and secrets. "
-            f"`velero restore create --from-schedule {_SCHEDULE} --namespace-mappings {NAMESPACE}:scratch` "
-            "brings the newest back beside what runs. kopia encrypts with a password that everybody knows: "
+            f"`velero restore create --from-schedule {_SCHEDULE} --namespace-mappings {NAMESPACE}:scratch "
+            "--include-resources persistentvolumeclaims,persistentvolumes` brings the newest volumes back "
+            "beside what runs. kopia encrypts with a password that everybody knows: "
             "for one of your own, make the secret `velero-repo-credentials` (key `repository-password`) in "
             f"`{VELERO}` before the first backup, and keep it elsewhere too.",
             objects=(_schedule(settings),),
