@@ -17,7 +17,7 @@ from rookery.apps.backup.kubernetes.pods import (
     volumes,
 )
 from rookery.apps.backup.places import BUCKET, WRITER, programs
-from rookery.apps.backup.settings import BackupSettings, Copy, seconds
+from rookery.apps.backup.settings import BackupSettings, Copy, days, seconds
 from rookery.apps.ground.names import NAMESPACE
 from rookery.apps.ground.pods import done, job, pod, secret_variable
 from rookery.apps.ground.policies import GATEWAYS, network_policy
@@ -84,12 +84,12 @@ def _port(copy: Copy) -> int:
 
 def _versions(app: AppDesign, image: str) -> Iterator[Item]:
     """Yield the Job that has an application's buckets keep versions, and the wait for it."""
-    days = app.buckets[0].versions
+    kept = app.buckets[0].versions
     words = [
         *(f"--bucket={bucket.name}" for bucket in app.buckets),
         f"--endpoint={ENDPOINT}",
         f"--ca={CA_FILE}",
-        f"--versions={days}",
+        f"--versions={kept}",
     ]
     keys = [one for bucket in app.buckets for one in _claimed(bucket.name)]
     container = program("prepare_bucket", image, words, size=BUCKETS, env=keys)
@@ -97,7 +97,7 @@ def _versions(app: AppDesign, image: str) -> Iterator[Item]:
     names = ", ".join(bucket.name for bucket in app.buckets)
     yield Objects(
         name=f"{app.name}-versions",
-        why=f"What is replaced or deleted in {names} stays for {days} days as a version, so that it comes "
+        why=f"What is replaced or deleted in {names} stays for {kept} days as a version, so that it comes "
         "back as it was. Rook's claims know a lifecycle and no versions, and one without the other keeps "
         "nothing: a Job sets both with the keys of the claim, and reads back what the gateways made of it.",
         objects=(made,),
@@ -121,7 +121,7 @@ def _copy(design: Design, settings: BackupSettings, copy: Copy, image: str) -> O
         copy_secret(copy),
         namespace=NAMESPACE,
         labels=_COPY,
-        data={_CONFIG: json.dumps(_config(design, copy), indent=1) + "\n"},
+        data={_CONFIG: json.dumps(_config(design, settings, copy), indent=1) + "\n"},
     )
     spec = {
         # After the sets of the same hour.
@@ -144,7 +144,7 @@ def _copy(design: Design, settings: BackupSettings, copy: Copy, image: str) -> O
     )
 
 
-def _config(design: Design, copy: Copy) -> dict[str, Any]:
+def _config(design: Design, settings: BackupSettings, copy: Copy) -> dict[str, Any]:
     """Return what the copying program is told: each bucket with the names of its keys, and where to."""
     names = (BUCKET, *_others(design))
     sources = [
@@ -164,7 +164,8 @@ def _config(design: Design, copy: Copy) -> dict[str, Any]:
         "region": copy.region,
         "variables": ["OUTSIDE_ACCESS", "OUTSIDE_SECRET"],
     }
-    return {"sources": sources, "target": target}
+    lock = 0 if settings.lock is None else days(settings.lock)
+    return {"system": design.name, "sources": sources, "target": target, "lock": lock}
 
 
 def _others(design: Design) -> tuple[str, ...]:
