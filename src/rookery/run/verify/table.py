@@ -11,7 +11,7 @@ from rookery.design.cluster import has_cilium
 from rookery.design.model import Design
 from rookery.drivers.clients.http import Browser
 from rookery.drivers.machine.waiting import awaited
-from rookery.run.verify import cluster, database, kubernetes, media, room, storage, web
+from rookery.run.verify import backup, cluster, database, kubernetes, media, room, storage, web
 from rookery.run.verify.result import KUBERNETES, NATIVE, Check, Outcome, Result, Subject, everywhere
 from rookery.systems.protocol import System
 
@@ -164,6 +164,18 @@ CHECKS: tuple[Check, ...] = (
         title="no password, no TLS: refused",
         look={NATIVE: database.strangers_refused},
         applies=_has_database,
+    ),
+    Check(
+        name="archiving",
+        title="the database's log in the store",
+        look={NATIVE: backup.archiving},
+        applies=lambda design: _has_database(design) and _has_app("backup")(design),
+    ),
+    Check(
+        name="locked",
+        title="backups locked against their writer",
+        look={NATIVE: backup.locked},
+        applies=lambda design: any(bucket.lock for bucket in design.buckets),
     ),
     Check(
         name="renditions",
