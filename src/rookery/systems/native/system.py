@@ -87,7 +87,7 @@ class NativeSystem:
                 lab.ceph(), design, report, expected=_expected(next_release)
             ),
             "s3-users": lambda _, __: keep_secrets(
-                lab.paths.secrets, objects.create_users(lab.admin_argv(), design)
+                lab.paths.secrets, objects.create_users(lab.admin_argv(), design, lab.identity.table)
             ),
             "volume": self.applications.attach,
             "looked": self.applications.look,
