@@ -196,6 +196,7 @@ class _System:
 
     def __init__(self, *copies: Copy, known: Mapping[str, str] | None = None) -> None:
         self.design = self
+        self.kubernetes = None
         self.apps = (_App(*copies),)
         self.backups = _Backups(known or {})
 

@@ -72,12 +72,25 @@ class MemoryS3:
         assert name == "list_objects_v2"
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str = "") -> Iterator[dict[str, Any]]:  # noqa: N803
+    def paginate(self, *, Bucket: str, Prefix: str = "", Delimiter: str = "") -> Iterator[dict[str, Any]]:  # noqa: N803
         there = self._objects("ListObjectsV2", Bucket)
         for key in sorted(there):  # a page for each, so that what reads pages is seen to
-            if key.startswith(Prefix):
-                one = there[key]
+            if not key.startswith(Prefix):
+                continue
+            folder, slash, _ = key.removeprefix(Prefix).partition("/")
+            one = there[key]
+            if Delimiter and slash:
+                yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{folder}/"}]}
+            else:
                 yield {"Contents": [{"Key": key, "Size": len(one.content), "ETag": f'"{one.etag}"'}]}
+
+    @property
+    def meta(self) -> MemoryS3:
+        return self
+
+    @property
+    def endpoint_url(self) -> str:
+        return "https://memory"
 
     def get_object_lock_configuration(self, *, Bucket: str) -> dict[str, Any]:  # noqa: N803
         self._objects("GetObjectLockConfiguration", Bucket)

@@ -162,6 +162,29 @@ def backup_prune(*, system: str | None, keeping: Keeping, output: str) -> int:
     return ExitCode.DONE
 
 
+@backup.command("fetch")
+@click.argument("copy", required=False, default="")
+@_system_option
+@journal_options
+@output_option
+def backup_fetch(*, copy: str, system: str | None, keeping: Keeping, output: str) -> int:
+    """Bring the sets of a copy outside back into the system's own bucket.
+
+    For a system that was built again (`rookery restore system --from`). COPY is the name of one in the spec's
+    backup.copies; it may be left out where there is one only.
+    """
+    from rookery.run.answers import to_json
+    from rookery.run.backup import fetch_sets
+
+    with about(system, keeping) as (running, record):
+        done = fetch_sets(running, copy, say)
+        moved = format_amount(done["moved"])
+        record.did = f"backup sets fetched from copy {done['from']}"
+        record.ends(ExitCode.DONE, f"{moved} moved")
+    click.echo(to_json(done) if output == "json" else f"{moved} fetched from {done['from']}")
+    return ExitCode.DONE
+
+
 backup.add_command(backup_key)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
 from rookery.cli.about import about, say
 from rookery.cli.journaling import Keeping, journal_options
 from rookery.cli.options import complete_running, output_option
+from rookery.cli.restore_system import Given, restore_system, system_options
 from rookery.errors import ExitCode
 
 
@@ -24,6 +25,7 @@ from rookery.errors import ExitCode
     show_default=True,
     help="Beside what runs, or in its place.",
 )
+@system_options
 @click.option("--system", default=None, shell_complete=complete_running, help="Which, where several run.")
 @journal_options
 @output_option
@@ -35,6 +37,7 @@ def restore(
     system: str | None,
     keeping: Keeping,
     output: str,
+    **given: Any,
 ) -> int:
     """Bring back WHAT was backed up, from the latest set or as of a moment.
 
@@ -46,7 +49,12 @@ def restore(
     rookery restore objects:media/films/          what lies below a prefix of a bucket
     rookery restore files:/live                   a tree of the shared file system
     rookery restore block:database-worker-a       a volume, as another image
+    rookery restore system                        maps, etcd, spec and secrets, into a folder
+    rookery restore system --from https://s3.example.org/copies --identity key.txt
+                                                  a system that is lost, for `rookery up`
     """
+    if what == "system":
+        return restore_system(Given(**given), at, system, keeping)
     from rookery.run.answers import to_json
     from rookery.run.restore import parse_wish
     from rookery.run.restore import restore as bring_back

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rookery.apps.backup.config import kinds_of
 from rookery.apps.backup.model import BackupSet, parse_set
@@ -58,6 +59,13 @@ def check_sets(
 def prune_sets(system: System, report: Report) -> tuple[str, ...]:
     """Remove the sets whose time is over, and return their labels."""
     return tuple(backups_of(system).ask("prune", {}, report))
+
+
+def fetch_sets(system: System, copy: str, report: Report) -> Mapping[str, Any]:
+    """Bring the sets of a copy outside into the system's own bucket; return `from` where, and the bytes that
+    were `moved`."""
+    found: Mapping[str, Any] = backups_of(system).ask("fetch", {"copy": copy}, report)
+    return found
 
 
 def backups_of(system: System) -> Backups:

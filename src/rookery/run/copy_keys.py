@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import configparser
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from rookery.apps.backup.places import copy_secret
@@ -34,7 +34,12 @@ def read_copy_keys(system: System, environment: Mapping[str, str]) -> Mapping[st
     problems = []
     for copy in settings.copies:
         try:
-            given = {**_from_file(copy), **_from_environment(copy, environment), **_authority(copy)}
+            kept = {part for part in (*_PARTS, "authority") if copy_secret(copy.name, part) in known}
+            given = {
+                **_from_file(copy, kept),
+                **_from_environment(copy, environment),
+                **_authority(copy, kept),
+            }
         except InputError as error:
             problems.append(error.what)
             continue
@@ -67,9 +72,13 @@ def _from_environment(copy: Copy, environment: Mapping[str, str]) -> dict[str, s
     return found if all(found.values()) else {}
 
 
-def _from_file(copy: Copy) -> dict[str, str]:
-    """Return the keys in a file of AWS' form: of the section that has the copy's name, or of `default`."""
-    if copy.credentials is None:
+def _from_file(copy: Copy, kept: Collection[str]) -> dict[str, str]:
+    """Return the keys in a file of AWS' form: of the section that has the copy's name, or of `default`.
+
+    A file that is gone is not missed where its keys are `kept`: a system that is built again may be on
+    another machine.
+    """
+    if copy.credentials is None or (set(_PARTS) <= set(kept) and not Path(copy.credentials).exists()):
         return {}
     parser = configparser.ConfigParser(interpolation=None, default_section="")
     try:
@@ -85,8 +94,10 @@ def _from_file(copy: Copy) -> dict[str, str]:
     return {part: parser.get(section, name) for part, name in _IN_FILE.items()}
 
 
-def _authority(copy: Copy) -> dict[str, str]:
-    return {} if copy.authority is None else {"authority": _text(copy, copy.authority)}
+def _authority(copy: Copy, kept: Collection[str]) -> dict[str, str]:
+    if copy.authority is None or ("authority" in kept and not Path(copy.authority).exists()):
+        return {}
+    return {"authority": _text(copy, copy.authority)}
 
 
 def _text(copy: Copy, path: str) -> str:

@@ -1,8 +1,8 @@
 """The identity part of a system's backup: what only this machine has of it, encrypted before it leaves.
 
 A tar archive of a few files, encrypted for the recipients of the spec, or for the key that was made with the
-system. It lies in the backups' bucket under the digest of what it holds, and `identity.json` names the one in
-use; each set names the one that was in use then.
+system. It lies in the backups' bucket under its digest, and `identity.json` names the one in use; each set
+names the one that was in use then.
 """
 
 from __future__ import annotations
@@ -49,13 +49,15 @@ def lay_identity(system: System) -> str:
         return ""
     whom = recipients(settings_of(system), json.loads(own[SECRETS]))
     bundle = pack(system.design.name, own)
-    digest = hashlib.sha256(bundle + "".join(sorted(whom)).encode()).hexdigest()[:32]
-    key = f"system/identity-{digest}.age"
+    digest = hashlib.sha256(bundle + "".join(sorted(whom)).encode()).hexdigest()
     objects = objects_of(system)
-    if objects.get_json(IDENTITY).get("key") == key and objects.has(key):
-        return key
+    known = objects.get_json(IDENTITY)
+    if known.get("digest") == digest and objects.has(known["key"]):
+        return str(known["key"])
     content = age.encrypt(bundle, whom)
     sha256 = hashlib.sha256(content).hexdigest()
+    # By what is stored: the same files encrypted again are another object, and sets name theirs.
+    key = f"system/identity-{sha256[:32]}.age"
     objects.put(key, content, metadata={"sha256": sha256, "format": str(FORMAT)})
     told = {
         "format": FORMAT,

@@ -12,6 +12,7 @@ from rookery.apps.backup.places import (
     CONFIG,
     COPY_KEYS,
     FOLDER,
+    HELD,
     SECRETS,
     WRITER,
     copy_authority,
@@ -65,6 +66,7 @@ def late_files(design: Design, known: Secrets) -> tuple[File, ...]:
         "restic": known[RESTIC],
         "fsid": known["fsid"],
         "recipients": recipients(settings, known),
+        "held": known.get(HELD, ""),
     }
     owner = "root" if design.database is None else "postgres"
     laid = File.text(SECRETS, json.dumps(told) + "\n", mode=0o400, owner=owner)

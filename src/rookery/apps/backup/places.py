@@ -31,6 +31,10 @@ them, so the database's comes first."""
 AGE = "backup.age"
 """The name of the secret that the backup of the system itself is encrypted for."""
 
+HELD = "backup.held"
+"""The secret's name with which a system is built again: which database's log is in the store. The log of
+another one would be written over it, so nothing is archived until that database is back."""
+
 IDENTITY = "system/identity.json"
 """The object that names the identity part in use: what only the machine that made the system has of it."""
 

@@ -83,7 +83,7 @@ class Objects:
                     item["Prefix"].removeprefix(self.prefix).rstrip("/")
                     for item in page.get("CommonPrefixes", ())
                 ]
-        return tuple(found)
+        return tuple(dict.fromkeys(found))
 
     def __str__(self) -> str:
         return f"bucket {self.bucket} at {self.client.meta.endpoint_url}"

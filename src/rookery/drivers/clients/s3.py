@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 _UPLOADS_AT_ONCE = 4
 
 
-def connect(url: str, *, access_key: str, secret_key: str, ca_file: str) -> S3Client:
-    """Return a client of the S3 service at `url`, whose certificate `ca_file` vouches for."""
+def connect(url: str, *, access_key: str, secret_key: str, ca_file: str, region: str = "default") -> S3Client:
+    """Return a client of the S3 service at `url`, whose certificate `ca_file` vouches for; where that is
+    empty, those that this machine trusts."""
     import boto3
     from botocore.config import Config
 
@@ -36,10 +37,10 @@ def connect(url: str, *, access_key: str, secret_key: str, ca_file: str) -> S3Cl
     client: S3Client = boto3.session.Session().client(
         "s3",
         endpoint_url=url,
-        region_name="default",
+        region_name=region,
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
-        verify=ca_file,
+        verify=ca_file or None,
         config=config,
     )
     return client

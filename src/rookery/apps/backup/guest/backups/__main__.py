@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import schedule, sets
+from . import outside, schedule, sets
 from .errors import BackupError
 from .kind import Work
 from .kinds import KINDS
@@ -26,6 +26,7 @@ _ANY_MOMENT = ("database", "objects")
 def _now(work: Work, request: Request) -> Any:
     """Take a set of the kinds that are asked for, by default of all."""
     wanted = request.get("kinds") or work.told.kinds
+    outside.require_fetched(work)
     with alone(work.told, "taking a set"):
         return sets.take(work, wanted)
 
@@ -39,6 +40,7 @@ def _check(work: Work, request: Request) -> Any:
 
 
 def _prune(work: Work, _: Request) -> Any:
+    outside.require_fetched(work)
     with alone(work.told, "removing old sets"):
         return sets.prune(work)
 
@@ -52,12 +54,19 @@ def _restore(work: Work, request: Request) -> Any:
         return kind.restore(work, found["parts"][kind.name], request)
 
 
+def _fetch(work: Work, request: Request) -> Any:
+    """Bring the sets of a copy outside back into the system's own bucket."""
+    with alone(work.told, "fetching from a copy"):
+        return outside.fetch(work, request.get("copy", ""))
+
+
 _COMMANDS: Mapping[str, Callable[[Work, Request], Any]] = {
     "now": _now,
     "list": _list,
     "check": _check,
     "prune": _prune,
     "restore": _restore,
+    "fetch": _fetch,
 }
 
 

@@ -27,7 +27,11 @@ from .told import Told
 
 FORMAT = 1
 SETS = "sets/"
+FETCHED = "fetched.json"
+"""The object that says of a system that was built again that the sets of before are here."""
+
 _MARK = "system.json"
+_NOT_COPIED = (_MARK, FETCHED)
 # The ETag that an object had where it was copied from: one that was put in parts gets another here.
 _SOURCE = "source-etag"
 _WHOLE = re.compile(r"^[0-9a-f]{32}$")
@@ -44,10 +48,9 @@ class Side:
     prefix: str = ""
 
     def entries(self) -> dict[str, Entry]:
-        """Return what is there by its key without the prefix; the mark of whose it is left out."""
+        """Return what is there by its key without the prefix, but for what speaks of this bucket alone."""
         found = {entry.key.removeprefix(self.prefix): entry for entry in self.store.list(self.prefix)}
-        found.pop(_MARK, None)
-        return found
+        return {key: entry for key, entry in found.items() if key not in _NOT_COPIED}
 
 
 def outside(told: Told, store: Store) -> Side:

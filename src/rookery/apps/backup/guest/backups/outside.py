@@ -53,6 +53,35 @@ def copy_all(work: Work, places: tuple[Place, ...], connect: Connect = Store) ->
     return found
 
 
+def fetch(work: Work, name: str, connect: Connect = Store) -> dict[str, Any]:
+    """Copy what lies outside back into the system's own bucket, from the place of that name, or the only one.
+
+    Raises BackupError of kind `input` where there is none; run again, it goes on where it ended.
+    """
+    places = [place for place in read_places(work.told) if name in ("", place.name)]
+    if len(places) != 1:
+        known = ", ".join(one["name"] for one in work.told.config["copies"]) or "none"
+        what = f"there is no copy {name}" if name else "it is not clear which copy is meant"
+        raise BackupError(what, hint=f"Name one; there are: {known}.", kind="input")
+    source = copies.outside(work.told, connect(places[0]))
+    if not any(key.startswith(copies.SETS) for key in source.entries()):
+        raise BackupError(f"there is no set of {work.told.config['system']} in {source.store}", kind="input")
+    moved = copies.copy(source, Side(store=work.store), work.report)
+    work.store.put_json(copies.FETCHED, {"from": places[0].name})
+    return {"from": places[0].name, "moved": moved}
+
+
+def require_fetched(work: Work) -> None:
+    """Raise BackupError on a system that was built again while the sets of before are not here: what it would
+    write now stands where theirs belongs."""
+    if work.told.keys.get("held") and work.store.head(copies.FETCHED) is None:
+        raise BackupError(
+            f"{work.told.config['system']} was built again from a copy, and its sets are not here yet",
+            hint="`rookery backup fetch` brings them here.",
+            kind="not-possible",
+        )
+
+
 def prune_all(work: Work, places: tuple[Place, ...], connect: Connect = Store) -> None:
     """Remove from each place what is kept no more, once it is older than a set may get.
 

@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 
-from . import sets
+from . import outside, sets
 from .errors import BackupError
 from .kind import Work
 from .store import Store
@@ -59,7 +59,9 @@ def is_mine(told: Told) -> bool:
 def _work(told: Told) -> None:
     """Take a set where one is due, and remove what is over."""
     store = Store(told.place)
-    known = sets.read_sets(Work(told=told, store=store, report=_log))
+    work = Work(told=told, store=store, report=_log)
+    outside.require_fetched(work)
+    known = sets.read_sets(work)
     age = _age(known)
     if age is None or age > told.config["schedules"]["sets"]:
         for command in ("now", "prune"):
