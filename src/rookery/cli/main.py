@@ -19,6 +19,7 @@ from rookery.cli.cost import cost, prices
 from rookery.cli.designing import init, patterns, plan, schema
 from rookery.cli.diff import diff, drift
 from rookery.cli.drawing import diagram
+from rookery.cli.drill import drill
 from rookery.cli.image import image
 from rookery.cli.journaling import journal
 from rookery.cli.launching import read_launch
@@ -36,7 +37,21 @@ from rookery.texts import one_line
 # These lay files that others read: the users of Ceph, nginx, PostgreSQL, apt, those in pods. What is secret
 # among them has a mode of its own, so the umask of whoever calls, which may close all of them, is not asked.
 _FOR_OTHERS = frozenset(
-    {"up", "status", "drift", "verify", "open", "shell", "load", "backup", "restore", "down", "plan", "image"}
+    {
+        "up",
+        "status",
+        "drift",
+        "verify",
+        "open",
+        "shell",
+        "load",
+        "backup",
+        "restore",
+        "drill",
+        "down",
+        "plan",
+        "image",
+    }
 )
 _UMASK = 0o022
 
@@ -94,7 +109,7 @@ def completion(kind: str) -> None:
     click.echo(found(cli, {}, "rookery", "_ROOKERY_COMPLETE").source())
 
 
-_RUNNING = (up, status, drift, verify, open_service, shell, load, backup, restore, down, journal)
+_RUNNING = (up, status, drift, verify, open_service, shell, load, backup, restore, drill, down, journal)
 _DESIGNING = (plan, diff, diagram, render, image, mirror, patterns, init, schema, cost, prices)
 for command in (*_RUNNING, *_DESIGNING, completion, test):
     cli.add_command(command)

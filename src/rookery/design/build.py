@@ -296,20 +296,26 @@ def _kept(apps: tuple[AppDesign, ...]) -> tuple[AppDesign, ...]:
     keeping = next((app.keeping for app in apps if app.keeping is not None), None)
     if keeping is None:
         return apps
+    kept = tuple(_keep(app, keeping) for app in apps)
     lent = tuple(
         (bucket.owner, f"{keeping.folder}/{bucket.name}")
-        for app in apps
-        if app.keeping is None
+        for app in kept
         for bucket in app.buckets
+        if bucket.copied_by
     )
-    return tuple(_lend(app, lent) if app.keeping else _keep(app, keeping) for app in apps)
+    return tuple(_lend(app, lent) if app.keeping else app for app in kept)
 
 
 def _lend(app: AppDesign, lent: tuple[tuple[str, str], ...]) -> AppDesign:
-    return replace(app, buckets=tuple(replace(one, lent=lent) for one in app.buckets))
+    """Return who keeps with its bucket as the others' owners may read it."""
+    buckets = (one if one.copied_by else replace(one, lent=lent) for one in app.buckets)
+    return replace(app, buckets=tuple(buckets))
 
 
 def _keep(app: AppDesign, wanted: Keeping) -> AppDesign:
+    """Return an application with its buckets kept; of who keeps, those that say so themselves."""
+    if app.keeping is not None:
+        return app
     buckets = (replace(one, copied_by=wanted.user, versions=wanted.versions) for one in app.buckets)
     return replace(app, buckets=tuple(buckets), pods=(*app.pods, *(wanted.pods if app.buckets else ())))
 

@@ -8,7 +8,17 @@ from rookery.apps.app import App
 from rookery.apps.backup.kubernetes.items import IN_PODS
 from rookery.apps.backup.kubernetes.pods import backup_pods
 from rookery.apps.backup.native import ON_SERVERS
-from rookery.apps.backup.places import BUCKET, NAMESPACE, OBJECTS, USER, VAULT, WRITER, WRITERS, lock_pool
+from rookery.apps.backup.places import (
+    BUCKET,
+    DRILL,
+    NAMESPACE,
+    OBJECTS,
+    USER,
+    VAULT,
+    WRITER,
+    WRITERS,
+    lock_pool,
+)
 from rookery.apps.backup.settings import DAY, BackupSettings, days, seconds
 from rookery.apps.sizes import BUCKETS, work
 from rookery.design.app import Surroundings, storage_off
@@ -35,13 +45,17 @@ def place_backup(settings: AppSettings, surroundings: Surroundings) -> AppDesign
     hosts = tuple(name for name, _ in found)
     lock = 0 if settings.lock is None else days(settings.lock)
     writers = (WRITER,) if native else WRITERS
+    keeping = _keeping(settings, native=native)
     return AppDesign(
         name="backup",
         settings=settings,
         placements=tuple((name, _AGENT) for name in hosts),
-        buckets=(Bucket(name=BUCKET, owner=VAULT, writers=writers, versions=max(1, lock), lock=lock),),
+        buckets=(
+            Bucket(name=BUCKET, owner=VAULT, writers=writers, versions=max(1, lock), lock=lock),
+            *((_drilled(keeping),) if native else ()),
+        ),
         users=(_user(surroundings, hosts),) if native else (),
-        keeping=_keeping(settings, native=native),
+        keeping=keeping,
         pods=() if native else backup_pods(settings, len(surroundings.workers)),
     )
 
@@ -60,6 +74,11 @@ def _keeping(settings: BackupSettings, *, native: bool) -> Keeping:
         lock=0 if settings.lock is None else days(settings.lock),
         copies=tuple(copy.endpoint for copy in settings.copies),
     )
+
+
+def _drilled(keeping: Keeping) -> Bucket:
+    """Return the bucket of what the drill writes and loses; it is kept as any other."""
+    return Bucket(name=DRILL, owner=DRILL, copied_by=keeping.user, versions=keeping.versions)
 
 
 def locate(settings: AppSettings, base: PurePath) -> AppSettings:

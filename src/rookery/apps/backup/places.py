@@ -38,6 +38,9 @@ another one would be written over it, so nothing is archived until that database
 IDENTITY = "system/identity.json"
 """The object that names the identity part in use: what only the machine that made the system has of it."""
 
+DRILL = "drill"
+"""What the drill's own bucket and its owner, its image, database and tree are called."""
+
 FOLDER = "usr/lib/rookery/backup"
 CONFIG, SECRETS = "etc/rookery/backup.json", "etc/rookery/backup-keys.json"
 COPY_KEYS = "etc/rookery/backup-copies.json"

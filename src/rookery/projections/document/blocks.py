@@ -148,7 +148,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """The whole: a title, what the system is for, the figures that tell most, sections, provenance."""
+    """The whole: a title, what the system is for, the figures that tell most, sections, provenance.
+
+    `brand` says on the cover what kind of document it is, `subject` in a window's title, `about` in a
+    sentence for who lists pages.
+    """
 
     title: str
     description: str
@@ -156,3 +160,6 @@ class Document:
     figures: Figures
     sections: tuple[Section, ...]
     provenance: Words
+    brand: str = "Design document"
+    subject: str = "design"
+    about: str = ""

@@ -40,6 +40,7 @@ def build_document(source: Source) -> Document:
             *(section for section in contributed if section is not None),
         ),
         provenance=_provenance(source),
+        about=f"The design of {design.name}, computed from its spec.",
     )
 
 

@@ -48,7 +48,7 @@ def render_page(document: Document) -> str:
     )
     body = element(
         "body",
-        join((_skip(), _cover(document), main, _foot(document)), "\n"),
+        join((_skip(document), _cover(document), main, _foot(document)), "\n"),
     )
     return join((Html("<!doctype html>\n"), element("html", _head(document), "\n", body, lang="en"), "\n"))
 
@@ -57,10 +57,8 @@ def _head(document: Document) -> Html:
     parts = [
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{document.title}: design"),
-        element(
-            "meta", name="description", content=f"The design of {document.title}, computed from its spec."
-        ),
+        element("title", f"{document.title}: {document.subject}"),
+        element("meta", name="description", content=document.about),
         element("meta", name="color-scheme", content="light dark"),
         element("style", Html(_style_sheet())),
     ]
@@ -74,14 +72,15 @@ def _style_sheet() -> str:
     return sheet.replace("FONT", f"data:font/woff2;base64,{base64.b64encode(font).decode()}", 1)
 
 
-def _skip() -> Html:
-    return element("a", "Skip to the document", href="#drawing", class_="skip")
+def _skip(document: Document) -> Html:
+    first = document.sections[0].id
+    return element("a", "Skip to the document", href=f"#{first}", class_="skip")
 
 
 def _cover(document: Document) -> Html:
     title = element(
         "div",
-        element("p", mark(), element("span", "Design document"), class_="brand"),
+        element("p", mark(), element("span", document.brand), class_="brand"),
         element("h1", document.title),
         *((element("p", _text(document.description), class_="lede"),) if document.description else ()),
         element("p", _text(document.subtitle), class_="stand"),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import outside, schedule, sets
+from . import drill, outside, schedule, sets
 from .errors import BackupError
 from .kind import Work
 from .kinds import KINDS
@@ -60,6 +60,11 @@ def _fetch(work: Work, request: Request) -> Any:
         return outside.fetch(work, request.get("copy", ""))
 
 
+def _drill(work: Work, request: Request) -> Any:
+    """Do one thing for the drill, with data of its own; it takes no part in who works on backups."""
+    return drill.act(work, request)
+
+
 _COMMANDS: Mapping[str, Callable[[Work, Request], Any]] = {
     "now": _now,
     "list": _list,
@@ -67,6 +72,7 @@ _COMMANDS: Mapping[str, Callable[[Work, Request], Any]] = {
     "prune": _prune,
     "restore": _restore,
     "fetch": _fetch,
+    "drill": _drill,
 }
 
 

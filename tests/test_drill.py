@@ -1,0 +1,303 @@
+"""The drill: what is not as it was written is found and named, and its report says so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rookery.apps.backup.guest.backups.drill_entries import build_entry
+from rookery.apps.backup.model import BackupSet
+from rookery.cli.drill import _data
+from rookery.cli.drill_tables import drill_view
+from rookery.errors import ExitCode
+from rookery.run.answers import to_json
+from rookery.run.drill.back import Back
+from rookery.run.drill.compare import Comparison, compare, unfit
+from rookery.run.drill.judge import judge
+from rookery.run.drill.ledger import Line, build_ledger
+from rookery.run.drill.model import DrillOutcome, Event, KindOutcome, Step, Verdict
+from rookery.run.drill.report import render_report
+from tests.kit.documents import Page
+from tests.kit.watching import chromium
+
+UNTIL = 1000.0
+NOTHING_LOST = "lost: nothing of what the set has; 840 entries came back as they were written"
+numbers = st.integers(1, 40)
+
+
+def line(number: int, at: float = 900.0) -> Line:
+    entry = build_entry("d", "files", number, 100)
+    return Line(number=number, at=at, digest=entry.digest, size=100)
+
+
+LINES = tuple(line(number) for number in range(1, 41))
+WHOLE = {one.number: one.digest for one in LINES}
+
+
+def test_what_came_back_whole_is_the_same() -> None:
+    found = compare(LINES, WHOLE, until=UNTIL)
+    assert found == Comparison(
+        back=40, size=4000, missing=(), changed=(), swapped=(), strange=(), lost=(), last=900.0
+    )
+    assert found.problems == ()
+
+
+@given(st.sets(numbers, min_size=1))
+def test_any_lost_entry_is_named(gone: set[int]) -> None:
+    found = compare(LINES, {n: d for n, d in WHOLE.items() if n not in gone}, until=UNTIL)
+    assert set(found.missing) == gone
+    assert found.back == 40 - len(gone)
+    assert found.problems
+    assert str(min(gone)) in found.problems[0]
+
+
+@given(st.sets(numbers, min_size=1))
+def test_any_changed_entry_is_named(changed: set[int]) -> None:
+    other = {n: build_entry("another", "files", n, 100).digest for n in changed}
+    found = compare(LINES, {**WHOLE, **other}, until=UNTIL)
+    assert set(found.changed) == changed
+    assert found.missing == found.strange == ()
+
+
+@given(numbers, numbers)
+def test_any_two_swapped_entries_are_named(one: int, other: int) -> None:
+    found = compare(LINES, {**WHOLE, one: WHOLE[other], other: WHOLE[one]}, until=UNTIL)
+    assert set(found.swapped) == ({(one, other), (other, one)} if one != other else set())
+    assert bool(found.problems) == (one != other)
+
+
+@given(st.integers(41, 10_000))
+def test_what_was_never_written_is_named(number: int) -> None:
+    found = compare(LINES, {**WHOLE, number: "0" * 64}, until=UNTIL)
+    assert found.strange == (number,)
+    assert found.problems == (f"entry {number} was never written",)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_only_what_was_written_after_the_moment_may_be_gone(kept: int, owed: int) -> None:
+    lines = tuple(line(n, at=UNTIL if n <= owed else UNTIL + n) for n in range(1, 41))
+    found = compare(lines, {n: d for n, d in WHOLE.items() if n <= kept}, until=UNTIL)
+    assert found.missing == tuple(range(kept + 1, owed + 1))
+    assert found.lost == tuple(range(max(kept, owed) + 1, 41))
+    expected = None if not kept else (UNTIL if kept <= owed else UNTIL + kept)
+    assert found.last == expected
+
+
+def test_entries_differ_by_drill_kind_and_number() -> None:
+    made = {build_entry(d, k, n, 64).digest for d in "ab" for k in ("files", "block") for n in range(5)}
+    assert len(made) == 20
+    assert build_entry("a", "files", 3, 64) == build_entry("a", "files", 3, 64)
+    assert build_entry("a", "files", 3, 64).content.startswith(b"drill a, files, entry 3\n")
+
+
+def test_a_row_without_what_it_names_is_told() -> None:
+    ledger = {"objects": LINES, "files": LINES}
+    assert unfit((1, 2, 3), {"objects": (1, 2, 3), "files": (1, 3)}, ledger) == (
+        "entry 2 has its row and no files",
+    )
+    assert unfit((1, 2), {"objects": (1, 2, 3)}, ledger) == ()
+
+
+def test_a_ledger_has_both_kinds_of_writing() -> None:
+    bulk = {"files": {"at": "2026-11-30T10:00:00+00:00", "digests": {"2": "b", "1": "a"}}}
+    steady = [{"number": 3, "at": "2026-11-30T10:00:01+00:00", "digests": {"files": "c"}}]
+    lines = build_ledger(bulk, steady, size=7)["files"]
+    assert [(one.number, one.digest, one.size) for one in lines] == [(1, "a", 7), (2, "b", 7), (3, "c", 4096)]
+    assert lines[2].at - lines[0].at == 1.0
+
+
+def made_set(**failed: str) -> BackupSet:
+    began = "1970-01-01T00:16:40+00:00"  # UNTIL
+    return BackupSet(
+        label="19700101t001640z",
+        system="s",
+        host="h",
+        state="failed" if failed else "whole",
+        began=began,
+        ended=began,
+        wanted=("files",),
+        parts=(),
+        failed=tuple(failed.items()),
+    )
+
+
+LOST = {"says": "removed", "at": UNTIL + 10, "left": ""}
+
+
+def back(entries: dict[int, str], **more: str) -> Back:
+    steps = [Step(what="restored in place", began=1.0, seconds=2.0)]
+    return Back(steps=steps, says="brought", found={"entries": entries, "seconds": 1.0}, **more)
+
+
+def test_a_kind_is_judged_by_what_is_there() -> None:
+    good = judge("files", LINES, made_set(), LOST, back(WHOLE))
+    assert (good.verdict, good.rpo, good.rto, good.problems) == (Verdict.SAME, 110.0, 2.0, ())
+    bad = judge("files", LINES, made_set(files="no room"), LOST, back({}, trouble="no set has files"))
+    assert (bad.verdict, bad.rpo, bad.rto) == (Verdict.DIFFERS, None, None)
+    assert bad.problems[:2] == ("the set has none: no room", "no set has files")
+
+
+def test_what_nobody_saw_is_not_observed() -> None:
+    unread = Back(found={"unseen": "no gateway answers", "seconds": 0.0})
+    assert judge("files", LINES, made_set(), LOST, unread).verdict is Verdict.NOT_OBSERVED
+    still = {**LOST, "left": "40 entries were there still after the loss: what came back proves nothing"}
+    never = judge("files", LINES, made_set(), still, back(WHOLE))
+    assert never.verdict is Verdict.NOT_OBSERVED
+    assert never.problems == (still["left"],)
+
+
+def kind_outcome(kind: str, verdict: Verdict = Verdict.SAME, **more: Any) -> KindOutcome:
+    start = {"database": 61.0, "objects": 84.0, "files": 92.0, "block": 103.0}.get(kind, 0.0)
+    copied = (Step(what="copied into its place", began=start + 12.0, seconds=4.0),)
+    return replace(
+        KindOutcome(
+            kind=kind,
+            verdict=verdict,
+            written=282,
+            owed=208,
+            back=210,
+            size=200_000_000,
+            lost=72,
+            how_lost=f"all of {kind} was destroyed <on purpose>",
+            how_back="brought back from set 20261130t161000z",
+            rpo=17.4,
+            rto=8.2,
+            steps=(
+                Step(what="restored in place", began=start, seconds=6.0),
+                *(copied if kind == "database" else ()),
+                Step(what="read and compared", began=start + 6.5, seconds=1.5),
+            ),
+            problems=(),
+        ),
+        **more,
+    )
+
+
+def outcome(*kinds: KindOutcome, **more: Any) -> DrillOutcome:
+    chosen = kinds or tuple(kind_outcome(kind) for kind in ("database", "objects", "files", "block"))
+    return replace(
+        DrillOutcome(
+            id="20261130t161000z-ab12",
+            system="rookery-demo",
+            began="2026-11-30T16:10:00+00:00",
+            seconds=112.0,
+            label="20261130t161020z",
+            lost_at=52.0,
+            rto=58.0,
+            kinds=chosen,
+            events=(
+                Event(what="room made, and what was left removed", began=0.0, seconds=1.2),
+                Event(what="entries written to every kind", began=1.2, seconds=11.0),
+                Event(what="a set of all kinds, while writing goes on", began=14.2, seconds=28.0),
+                Event(what="writing goes on after the set", began=42.2, seconds=5.0),
+                Event(what="everything lost on purpose", began=52.0, seconds=3.0),
+                Event(what="a look whether it is gone", began=55.0, seconds=1.0),
+            ),
+            unfit=(),
+            left_out=(
+                ("system", "its own backup is for the loss of everything; nothing of it was lost here"),
+            ),
+            schedule=21600,
+            load="viewers 200, transactions 50",
+            versions=(("rookery", "0.1"), ("Ceph", "Ceph 20.2 (Tentacle)"), ("PostgreSQL", "17")),
+        ),
+        **more,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "unfitting", "code", "verdict"),
+    [
+        (
+            (),
+            (),
+            ExitCode.DONE,
+            "lost: nothing of what the set has; 840 entries came back as they were written",
+        ),
+        (
+            (kind_outcome("files", Verdict.DIFFERS), kind_outcome("block", Verdict.NOT_OBSERVED)),
+            (),
+            ExitCode.VIOLATED,
+            "failed: files did not come back as written",
+        ),
+        (
+            (kind_outcome("files"), kind_outcome("block", Verdict.NOT_OBSERVED)),
+            (),
+            ExitCode.NOT_OBSERVED,
+            "not observed: block",
+        ),
+        ((), ("entry 2 has its row and no files",), ExitCode.VIOLATED, "failed: kinds do not fit together"),
+    ],
+)
+def test_the_worst_kind_decides(
+    kinds: tuple[KindOutcome, ...], unfitting: tuple[str, ...], code: ExitCode, verdict: str
+) -> None:
+    found = outcome(*kinds, unfit=unfitting)
+    assert (found.exit_code, found.verdict) == (code, verdict)
+
+
+def test_the_whole_has_the_worst_recovery_point() -> None:
+    assert outcome(kind_outcome("files", rpo=3.0), kind_outcome("block", rpo=9.0)).rpo == 9.0
+    assert outcome(kind_outcome("files"), kind_outcome("block", rpo=None)).rpo is None
+
+
+def test_json_says_what_the_table_says() -> None:
+    told = json.loads(to_json(_data(outcome())))
+    assert (told["exitCode"], told["rpo"], told["drill"]["rto"]) == (0, 17.4, 58.0)
+    assert [one["kind"] for one in told["drill"]["kinds"]] == ["database", "objects", "files", "block"]
+    assert told["drill"]["kinds"][0]["steps"][1] == {
+        "what": "copied into its place",
+        "began": 73.0,
+        "seconds": 4.0,
+    }
+
+
+def test_the_table_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.console import Console
+
+    broken = kind_outcome("files", Verdict.DIFFERS, problems=("entry 5 is missing",))
+    Console(width=80, markup=False).print(drill_view(outcome(kind_outcome("database"), broken)))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "files: entry 5 is missing" in lines
+    assert any(line.startswith("database  same") and "200.0 MB" in line for line in lines)
+
+
+def test_the_report_is_whole_and_escapes_what_it_is_told() -> None:
+    text = render_report(outcome())
+    page = Page(text)
+    ids = page.all("id")
+    assert len(ids) == len(set(ids))
+    assert {link.removeprefix("#") for link in page.all("href")} <= set(ids)
+    assert page.all("src") == []
+    assert "&lt;on purpose&gt;" in text
+    assert "Lost: nothing of what the set has; 840 entries came back as they were written." in text
+    assert [level for level, _ in page.headings].count(1) == 1
+
+
+def test_the_report_names_what_went_wrong() -> None:
+    broken = kind_outcome("files", Verdict.DIFFERS, problems=("entry 5 is missing",), rpo=None, rto=None)
+    text = render_report(outcome(kind_outcome("database"), broken))
+    assert "files: entry 5 is missing" in text
+    assert "Failed: files did not come back as written." in text
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_report_fits_a_window(tmp_path: Path, width: int, scheme: Literal["light", "dark"]) -> None:
+    (tmp_path / "drill.html").write_text(render_report(outcome()))
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.goto(f"file://{tmp_path}/drill.html")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        bars = page.locator("rect.tl-restore")
+        assert bars.count() == 4
+        assert page.locator("text.tl-alarm").is_visible()
+        page.screenshot(path=tmp_path / f"drill-{scheme}.png", full_page=True)
+        assert (tmp_path / f"drill-{scheme}.png").stat().st_size > 10_000
