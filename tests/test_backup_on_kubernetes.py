@@ -23,7 +23,7 @@ from rookery.manifest import Item, Manifest, Release
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.recovery import recovery_items
 from rookery.systems.kubernetes.backups import cluster_backups
-from tests.kit.cluster_designs import design
+from tests.kit.cluster_designs import NO_APPS, design
 from tests.kit.cluster_schemas import (
     chart_schema,
     chart_values,
@@ -380,6 +380,30 @@ def test_etcd_is_kept_for_its_recipients_and_without_any_not_at_all() -> None:
     }
     assert written == {"work", "tmp"}
     assert not pod.get("hostNetwork")
+
+
+# --- Alerts
+
+
+def test_every_kind_that_is_overdue_is_an_alert() -> None:
+    def expressions(whole: Design) -> dict[str, list[str]]:
+        [group] = find(tree_objects(whole), "PrometheusRule", "backups")["spec"]["groups"]
+        found: dict[str, list[str]] = {}
+        for rule in group["rules"]:
+            found.setdefault(rule["alert"], []).append(rule["expr"])
+        return found
+
+    plain, whole = expressions(of("plain")), expressions(of("all"))
+    assert plain.keys() == {"DatabaseLogNotArchived", "DatabaseBackupOverdue", "VolumesBackupOverdue"}
+    # A day of a base backup, six hours of a set: twice that, and an hour.
+    assert plain["DatabaseBackupOverdue"][0].endswith(" > 176400")
+    assert plain["VolumesBackupOverdue"][0].endswith(" > 46800")
+    jobs = [text for text in whole["BackupJobOverdue"] if text.endswith(" > 18000")]
+    etcd, copy = jobs
+    assert ('cronjob="etcd-backup"' in etcd, 'cronjob="backup-copy-away"' in copy) == (True, True)
+    assert "VolumesBackupOverdue" in expressions(design(backup={}, apps=NO_APPS))
+    quiet = design(backup={}, kubernetes={"monitoring": False})
+    assert not [one for one in tree_objects(quiet) if one["kind"] == "PrometheusRule"]
 
 
 # --- Copies

@@ -11,6 +11,7 @@ from rookery.apps.backup.kubernetes.velero import velero_items
 from rookery.apps.backup.settings import BackupSettings
 from rookery.design.model import AppDesign, Design
 from rookery.manifest import Stage
+from rookery.projections.kubernetes.backup_alerts import backup_alerts
 
 _WHY = """\
 Each kind of backup is taken by who knows it, at a moment of its own, on the schedule of the spec:
@@ -29,6 +30,10 @@ def backup_of(design: Design) -> AppDesign | None:
     return next((app for app in design.apps if isinstance(app.settings, BackupSettings)), None)
 
 
+def _is_monitored(design: Design) -> bool:
+    return design.kubernetes is not None and design.kubernetes.monitoring
+
+
 def backups_stage(app: AppDesign, design: Design, image: str) -> Stage:
     """Return the stage; `image` is what pods name our image by."""
     settings = app.settings
@@ -42,5 +47,6 @@ def backups_stage(app: AppDesign, design: Design, image: str) -> Stage:
             *bucket_items(app, image),
             *velero_items(design, settings),
             *etcd_items(settings, image),
+            *((backup_alerts(design, settings),) if _is_monitored(design) else ()),
         ),
     )

@@ -144,28 +144,28 @@ def _site_rules() -> list[dict[str, Any]]:
     where = f'namespace="{NAMESPACE}"'
     missing = f"kube_deployment_status_replicas_available{{{where}}}"
     return [
-        _alert(
+        alert(
             "MediaSiteComponentDown",
             f"{missing} == 0",
             "2m",
             "critical",
             "No instance of {{ $labels.deployment }} is available: this part of the site is down.",
         ),
-        _alert(
+        alert(
             "MediaSiteInstanceMissing",
             f"{missing} < kube_deployment_spec_replicas{{{where}}}",
             "10m",
             "warning",
             "{{ $labels.deployment }} has fewer instances than designed: losing one more may stop it.",
         ),
-        _alert(
+        alert(
             "DatabaseReplicationLag",
             f"max by (pod) (cnpg_pg_replication_lag{{{where}}}) > 30",
             "5m",
             "warning",
             "The replica {{ $labels.pod }} is {{ $value }} s behind its primary.",
         ),
-        _alert(
+        alert(
             "DatabaseWithoutReplica",
             f"max(cnpg_pg_replication_streaming_replicas{{{where}}}) < 1",
             "10m",
@@ -179,7 +179,7 @@ def _storage_rules() -> list[dict[str, Any]]:
     where = f'namespace="{NAMESPACE}"'
     used = f"kubelet_volume_stats_used_bytes{{{where}}} / kubelet_volume_stats_capacity_bytes{{{where}}}"
     return [
-        _alert(
+        alert(
             "MediaSiteVolumeFilling",
             f"{used} > 0.85",
             "10m",
@@ -190,7 +190,8 @@ def _storage_rules() -> list[dict[str, Any]]:
     ]
 
 
-def _alert(name: str, expr: str, after: str, severity: str, text: str) -> dict[str, Any]:
+def alert(name: str, expr: str, after: str, severity: str, text: str) -> dict[str, Any]:
+    """Return an alert that is raised once `expr` has held for as long as `after` says."""
     return {
         "alert": name,
         "expr": expr,

@@ -20,7 +20,7 @@ from rookery.apps.sizes import ETCD_SNAPSHOT, KEEP_ETCD
 from rookery.manifest import Item, Manifest, Objects, manifest
 from rookery.versions import ETCD_IMAGE
 
-_NAME = "etcd-backup"
+CRON_JOB = "etcd-backup"
 _LABELS = labels("etcd")
 # Where kubeadm, and KubeOne by it, keep the control plane's certificates; etcd's clients come with one of
 # them.
@@ -43,7 +43,7 @@ def etcd_items(settings: BackupSettings, image: str) -> tuple[Item, ...]:
             "--identity KEY FILE | tar -x`, then on an empty control plane the keys to where they were, "
             "`etcdutl snapshot restore etcd.db --data-dir /var/lib/etcd`, and `kubeadm init "
             "--ignore-preflight-errors=DirAvailable--var-lib-etcd`. Now, not at its hour: `kubectl "
-            f"-n {VELERO} create job --from=cronjob/{_NAME} {_NAME}-now`.",
+            f"-n {VELERO} create job --from=cronjob/{CRON_JOB} {CRON_JOB}-now`.",
             objects=(_cron_job(settings, recipients, image),),
         ),
     )
@@ -60,7 +60,7 @@ def _cron_job(settings: BackupSettings, recipients: Sequence[str], image: str) -
         "failedJobsHistoryLimit": 3,
         "jobTemplate": {"spec": job},
     }
-    return manifest("batch/v1", "CronJob", _NAME, namespace=VELERO, labels=_LABELS, spec=spec)
+    return manifest("batch/v1", "CronJob", CRON_JOB, namespace=VELERO, labels=_LABELS, spec=spec)
 
 
 def _pod(settings: BackupSettings, recipients: Sequence[str], image: str) -> dict[str, Any]:

@@ -32,7 +32,8 @@ SNAPSHOT_LABEL = "velero.io/csi-volumesnapshot-class"
 PREFIX = "volumes"
 _API = "velero.io/v1"
 _LABELS = labels("velero")
-_LOCATION, _SCHEDULE, _AGENT = "backups", "volumes", "node-agent-config"
+SCHEDULE = "volumes"
+_LOCATION, _AGENT = "backups", "node-agent-config"
 # What makes itself anew from what is restored, or is another's to bring back.
 _LEFT_OUT = (
     "secrets",
@@ -80,7 +81,7 @@ def velero_items(design: Design, settings: BackupSettings) -> tuple[Item, ...]:
         Objects(
             name="schedule",
             why="When, and for how long. What is left out: the database's pods and volumes, and secrets. "
-            f"`velero restore create --from-schedule {_SCHEDULE} --namespace-mappings {NAMESPACE}:scratch "
+            f"`velero restore create --from-schedule {SCHEDULE} --namespace-mappings {NAMESPACE}:scratch "
             "--include-resources persistentvolumeclaims,persistentvolumes` brings the newest volumes back "
             "beside what runs. kopia encrypts with a password that everybody knows: "
             "for one of your own, make the secret `velero-repo-credentials` (key `repository-password`) in "
@@ -174,4 +175,4 @@ def _schedule(settings: BackupSettings) -> Manifest:
             "defaultVolumesToFsBackup": False,
         },
     }
-    return manifest(_API, "Schedule", _SCHEDULE, namespace=VELERO, labels=_LABELS, spec=spec)
+    return manifest(_API, "Schedule", SCHEDULE, namespace=VELERO, labels=_LABELS, spec=spec)
