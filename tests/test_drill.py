@@ -13,17 +13,20 @@ from hypothesis import strategies as st
 
 from rookery.apps.backup.guest.backups.drill_entries import build_entry
 from rookery.apps.backup.model import BackupSet
+from rookery.cli.backup_tables import age_view
 from rookery.cli.drill import _data
 from rookery.cli.drill_tables import drill_view
 from rookery.errors import ExitCode
 from rookery.run.answers import to_json
+from rookery.run.backup_age import SetAge, age_of
 from rookery.run.drill.back import Back
 from rookery.run.drill.compare import Comparison, compare, unfit
 from rookery.run.drill.judge import judge
 from rookery.run.drill.ledger import Line, build_ledger
 from rookery.run.drill.model import DrillOutcome, Event, KindOutcome, Step, Verdict
 from rookery.run.drill.report import render_report
-from tests.kit.documents import Page
+from rookery.units import format_period
+from tests.kit.documents import Page, page
 from tests.kit.watching import chromium
 
 UNTIL = 1000.0
@@ -110,6 +113,51 @@ def test_a_ledger_has_both_kinds_of_writing() -> None:
     lines = build_ledger(bulk, steady, size=7)["files"]
     assert [(one.number, one.digest, one.size) for one in lines] == [(1, "a", 7), (2, "b", 7), (3, "c", 4096)]
     assert lines[2].at - lines[0].at == 1.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (42, "42 s"),
+        (720, "12 min"),
+        (21600, "6 h"),
+        (19200, "5 h 20 min"),
+        (86400, "1 d"),
+        (273600, "3 d 4 h"),
+    ],
+)
+def test_periods_are_written_in_two_units(seconds: int, words: str) -> None:
+    assert format_period(seconds) == words
+
+
+def test_a_set_is_overdue_twice_its_schedule_after_it_began() -> None:
+    made = made_set()
+    young = age_of((made,), now=UNTIL + 7200, every=3600)
+    assert (young.label, young.age, young.due, young.is_overdue) == (made.label, 7200.0, -3600.0, False)
+    old = age_of((made, made_set(files="no room")), now=UNTIL + 7201, every=3600)
+    assert (old.is_overdue, old.trouble) == (True, f"{made.label}: files failed: no room")
+
+
+def test_what_was_never_whole_is_overdue_once_it_failed() -> None:
+    assert not age_of((), now=UNTIL, every=3600).is_overdue
+    failed = age_of((made_set(files="no room"),), now=UNTIL, every=3600)
+    assert (failed.is_overdue, failed.due) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (None, "not seen"),
+        (age_of((), now=0, every=60), "no whole set yet"),
+        (SetAge(label="L", age=600.0, every=3600, trouble=""), "last set L, 10 min ago, next due in 50 min"),
+        (
+            SetAge(label="L", age=7260.0, every=3600, trouble="M: files failed: no room"),
+            "last set L, 2 h 1 min ago, due since 1 h 1 min, overdue\nM: files failed: no room",
+        ),
+    ],
+)
+def test_the_age_of_sets_is_a_line(age: SetAge | None, words: str) -> None:
+    assert str(age_view(age)) == words
 
 
 def made_set(**failed: str) -> BackupSet:
@@ -301,3 +349,14 @@ def test_the_report_fits_a_window(tmp_path: Path, width: int, scheme: Literal["l
         assert page.locator("text.tl-alarm").is_visible()
         page.screenshot(path=tmp_path / f"drill-{scheme}.png", full_page=True)
         assert (tmp_path / f"drill-{scheme}.png").stat().st_size > 10_000
+
+
+def test_the_design_document_says_where_backups_go() -> None:
+    words = " ".join(page("backed-up").words.split())
+    assert "block database-worker-a , database-worker-b a snapshot of all volumes at once" in words
+    assert (
+        "A set every 6 h A base backup of the database every 1 d Kept for 7 d, the last 2 for longer" in words
+    )
+    assert "Copies outside https://s3.example.org/copies Taken on worker-a, worker-b" in words
+    assert "Backups lie in the same Ceph cluster" not in words
+    assert "Backups" not in [title for _, title in page("database").headings]

@@ -47,3 +47,20 @@ def format_seconds(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def format_period(seconds: float) -> str:
+    """Write a longer span for people, to its second unit: `42 s`, `12 min`, `5 h 20 min`, `3 d 4 h`."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return _pair(minutes, 60, "h", "min")
+    return _pair(minutes // 60, 24, "d", "h")
+
+
+def _pair(count: int, size: int, large: str, small: str) -> str:
+    whole, rest = divmod(count, size)
+    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"

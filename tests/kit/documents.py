@@ -33,6 +33,9 @@ SPECS = {
     "no-storage": """
         hosts: {workers: {count: 0}, storage: {count: 1, drives: [{count: 1}]}}
         storage: {block: {enabled: false}, object: {enabled: false}, file: {enabled: false}}""",
+    "backed-up": """
+        pattern: production-minimum
+        backup: {copies: [{name: away, endpoint: "https://s3.example.org", bucket: copies}]}""",
     "one-node": "hosts: {storage: {count: 1, drives: [{count: 1}]}}",
     "nasty": f"""
         pattern: compact

@@ -9,10 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rookery.units import format_amount, format_seconds
+from rookery.units import format_amount, format_period, format_seconds
 
 if TYPE_CHECKING:
     from rookery.apps.backup.model import BackupSet
+    from rookery.run.backup_age import SetAge
 
 _STYLES = {"whole": "green", "partial": "yellow", "failed": "red", "begun": "yellow"}
 
@@ -33,6 +34,19 @@ def sets_view(sets: Sequence[BackupSet]) -> RenderableType:
         shown = (one.label, state, kinds, format_amount(one.moved))
         table.add_row(*shown, copies or "none") if outside else table.add_row(*shown)
     return table
+
+
+def age_view(age: SetAge | None) -> RenderableType:
+    """Return how old the last set is and when the next is due, in a line; None is for what nobody tells."""
+    if age is None:
+        return Text("not seen", style="dim")
+    trouble = Text(f"\n{age.trouble}", style="red") if age.trouble else Text()
+    if age.age is None or age.due is None:
+        return Text.assemble("no whole set yet", trouble)
+    due = f"next due in {format_period(age.due)}" if age.due > 0 else f"due since {format_period(-age.due)}"
+    style = "bold red" if age.is_overdue else ""
+    words = f"{due}, overdue" if age.is_overdue else due
+    return Text.assemble(f"last set {age.label}, {format_period(age.age)} ago, ", (words, style), trouble)
 
 
 def set_view(one: BackupSet) -> RenderableType:

@@ -137,7 +137,10 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     rookery status rookery-demo --watch
     """
     from rookery.cli import views
+    from rookery.cli.backup_tables import age_view
+    from rookery.drivers.machine.asked import Asked
     from rookery.run.answers import status_data, to_json
+    from rookery.run.backup_age import read_age, takes_sets
     from rookery.run.fullness import Reading
     from rookery.run.state import patience, read_state
     from rookery.run.systems import opened
@@ -147,10 +150,12 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
         running = found.system
         while True:
             reading = Reading(running)
+            asked = Asked(lambda: read_age(running)) if takes_sets(running.design) else None
             state = read_state(running)
             fullness = reading.result(patience(state.hosts))
+            age = asked.result(patience(state.hosts)) if asked is not None else None
             if output == "json":
-                click.echo(to_json(status_data(running.design, state, running.endpoints(), fullness)))
+                click.echo(to_json(status_data(running.design, state, running.endpoints(), fullness, age)))
             else:
                 if watch and console.is_terminal:
                     console.clear()
@@ -162,6 +167,7 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
                     ),
                     ("Applications", views.apps_view(state.instances)),
                     ("How full", views.fullness_view(fullness)),
+                    *((("Backups", age_view(age)),) if asked is not None else ()),
                     ("Where to go", views.endpoints_view(running.endpoints())),
                 )
             if not watch:

@@ -14,6 +14,7 @@ from rookery.design.checks import Finding
 from rookery.design.model import Design
 from rookery.design.survival import survival
 from rookery.plan.step import Step
+from rookery.run.backup_age import SetAge
 from rookery.run.down import Departure
 from rookery.run.engine import phase_seconds
 from rookery.run.fullness import Look
@@ -47,7 +48,11 @@ def plan_data(design: Design, findings: Sequence[Finding], steps: Sequence[Step]
 
 
 def status_data(
-    design: Design, state: State, endpoints: Sequence[Endpoint], fullness: Look
+    design: Design,
+    state: State,
+    endpoints: Sequence[Endpoint],
+    fullness: Look,
+    backups: SetAge | None = None,
 ) -> dict[str, Any]:
     # Passwords are for people at a terminal; a script asks for them by name.
     return {
@@ -57,7 +62,19 @@ def status_data(
         "hosts": state.hosts,
         "apps": state.instances,
         "fullness": fullness,
+        **({"backups": _age_data(backups)} if backups is not None else {}),
         "endpoints": [{"name": endpoint.name, "url": endpoint.url} for endpoint in endpoints],
+    }
+
+
+def _age_data(backups: SetAge) -> dict[str, Any]:
+    return {
+        "set": backups.label,
+        "seconds": backups.age,
+        "every": backups.every,
+        "due": backups.due,
+        "overdue": backups.is_overdue,
+        "trouble": backups.trouble,
     }
 
 

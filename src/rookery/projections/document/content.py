@@ -6,6 +6,7 @@ from rookery.design.capacity import WorstLoss, raw_bytes
 from rookery.design.model import DaemonKind, Design
 from rookery.design.survival import survival
 from rookery.projections.document.applications import applications_section
+from rookery.projections.document.backups import backup_section
 from rookery.projections.document.blocks import Document, Figures, Picture, Section, Words, code
 from rookery.projections.document.fragment import parse_fragment
 from rookery.projections.document.losses import findings_section, survival_section
@@ -24,6 +25,7 @@ def build_document(source: Source) -> Document:
     design = source.design
     place = f"{design.traits.place} (the lab)" if design.traits.here else design.traits.place
     contributed = (_cost(source), _placement(source))
+    backups = backup_section(design)
     return Document(
         title=design.name,
         description=design.description,
@@ -36,6 +38,7 @@ def build_document(source: Source) -> Document:
             survival_section(design),
             findings_section(source.findings),
             applications_section(design),
+            *((backups,) if backups is not None else ()),
             security_section(design),
             *(section for section in contributed if section is not None),
         ),

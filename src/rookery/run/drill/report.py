@@ -21,7 +21,7 @@ from rookery.projections.document.page import render_page
 from rookery.run.drill.model import DrillOutcome, KindOutcome
 from rookery.run.drill.model import Verdict as Found
 from rookery.run.drill.timeline import legend, render_timeline
-from rookery.units import format_amount, format_seconds
+from rookery.units import format_amount, format_period, format_seconds
 
 _NOTHING = "–"  # noqa: RUF001 - a dash for nothing
 
@@ -192,8 +192,8 @@ def _point(outcome: DrillOutcome) -> Section:
     )
     schedule = (
         f"In this drill the loss came soon after a set. By the system's schedule, sets begin every"
-        f" {_period(outcome.schedule)} and this one took {format_seconds(took)}, so a loss at the worst"
-        f" moment costs what was written in {_period(outcome.schedule)} and {format_seconds(took)}."
+        f" {format_period(outcome.schedule)} and this one took {format_seconds(took)}, so a loss at the worst"
+        f" moment costs what was written in {format_period(outcome.schedule)} and {format_seconds(took)}."
     )
     if any(one.kind == DATABASE for one in outcome.kinds):
         schedule += (
@@ -273,11 +273,3 @@ def _limits(outcome: DrillOutcome) -> Section:
 
 def _span(seconds: float | None) -> str:
     return _NOTHING if seconds is None else format_seconds(seconds)
-
-
-def _period(seconds: int) -> str:
-    for size, one, many in ((86400, "day", "days"), (3600, "hour", "hours"), (60, "minute", "minutes")):
-        if seconds % size == 0:
-            count = seconds // size
-            return f"{count} {one if count == 1 else many}"
-    return format_seconds(seconds)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from rookery.apps.database.patroni import SOCKETS
 from rookery.drivers.clients import s3
+from rookery.run.backup_age import read_age
 from rookery.run.verify.result import Evidence, Subject, failed, judged, not_observed, passed
-from rookery.units import format_size
+from rookery.units import format_period, format_size
 
 if TYPE_CHECKING:
     from rookery.design.model import Bucket
@@ -47,6 +48,17 @@ def archiving(subject: Subject) -> Evidence:
     if int(age) > _LONGEST:
         return failed(f"{waiting} segments wait; {seen}")
     return passed(seen)
+
+
+def sets_in_time(subject: Subject) -> Evidence:
+    """The last whole set is not much older than the schedule says; a system that just came up has none."""
+    age = read_age(subject.system)
+    trouble = f"; {age.trouble}" if age.trouble else ""
+    if age.age is None:
+        seen = "no set is whole" if age.trouble else "none yet; the first follows minutes after the start"
+        return judged(not age.is_overdue, f"{seen}{trouble}")
+    every = format_period(age.every)
+    return judged(not age.is_overdue, f"{age.label}, {format_period(age.age)} ago, due each {every}{trouble}")
 
 
 def locked(subject: Subject) -> Evidence:

@@ -11,6 +11,7 @@ from rookery.design.cluster import has_cilium
 from rookery.design.model import Design
 from rookery.drivers.clients.http import Browser
 from rookery.drivers.machine.waiting import awaited
+from rookery.run.backup_age import takes_sets
 from rookery.run.verify import backup, cluster, database, kubernetes, media, room, storage, web
 from rookery.run.verify.result import KUBERNETES, NATIVE, Check, Outcome, Result, Subject, everywhere
 from rookery.systems.protocol import System
@@ -176,6 +177,12 @@ CHECKS: tuple[Check, ...] = (
         title="backups locked against their writer",
         look={NATIVE: backup.locked},
         applies=lambda design: any(bucket.lock for bucket in design.buckets),
+    ),
+    Check(
+        name="sets",
+        title="backups taken in time",
+        look={NATIVE: backup.sets_in_time},
+        applies=takes_sets,
     ),
     Check(
         name="renditions",
