@@ -16,10 +16,11 @@ from typing import Any
 
 from .block_chain import Link, links_of
 from .block_images import Pool, connected
-from .block_stream import child, receive
+from .block_stream import receive
 from .errors import BackupError
 from .kind import Part, Work
 from .store import Store
+from .tools import child
 
 _RESERVE = 64 << 20  # bytes that shall be left in the pool
 _END = 600.0  # seconds; an import that has all it gets ends by then

@@ -14,16 +14,12 @@ from . import block_diff
 from .block_chain import Link
 from .errors import BackupError
 from .store import Store
+from .tools import child
 
 # The lightest level: the next ones take longer than what they save takes on its way.
 _COMPRESS = ("zstd", "-1", "--quiet", "--stdout")
 _DECOMPRESS = ("zstd", "--decompress", "--quiet", "--stdout")
 _CHUNK = 1 << 20
-
-
-def child(*argv: str) -> tuple[str, ...]:
-    """Return a command that ends with whoever starts it, and works nothing to an end that nobody awaits."""
-    return ("setpriv", "--pdeathsig", "KILL", "--", *argv)
 
 
 def send(store: Store, key: str, pieces: Iterable[bytes]) -> Link:

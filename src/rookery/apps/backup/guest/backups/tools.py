@@ -45,3 +45,8 @@ def run(
         said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
         raise BackupError(f"{what} failed (exit {done.returncode})", details=tuple(said[-_LINES:]))
     return done.stdout.decode(errors="replace")
+
+
+def child(*argv: str) -> tuple[str, ...]:
+    """Return a command that ends with whoever starts it: nothing works on that nobody waits for."""
+    return ("setpriv", "--pdeathsig", "KILL", "--", *argv)
