@@ -179,7 +179,7 @@ def test_moments_outside_of_what_there_is_are_refused_with_the_window(world: Wor
         {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}},
     ]
     label = world.take()
-    with pytest.raises(BackupError, match="is not over yet") as future:
+    with pytest.raises(BackupError, match="lies in the future") as future:
         world.restore(label, at="2026-12-30T17:00:00+00:00")
     with pytest.raises(BackupError, match=r"its versions go back to 2026-11-30T17:00:02\+00:00") as before:
         world.restore(label, at="2026-11-30T16:59:59+00:00")

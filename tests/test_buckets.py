@@ -24,6 +24,14 @@ LISTS = [
     "s3:GetBucketObjectLockConfiguration",
     "s3:GetLifecycleConfiguration",
 ]
+NEVER = [
+    "s3:DeleteObjectVersion",
+    "s3:PutObjectRetention",
+    "s3:BypassGovernanceRetention",
+    "s3:PutObjectLegalHold",
+    "s3:PutObjectAcl",
+    "s3:PutObjectVersionAcl",
+]
 EDGES = {
     "Sid": "ReadFromTheEdges",
     "Effect": "Allow",
@@ -43,7 +51,7 @@ class FakeBuckets:
         self.policy: dict[str, Any] | None = None
         self.status = ""
         self.rules: list[dict[str, Any]] = []
-        self.lock: dict[str, Any] | None = {"ObjectLockEnabled": "Enabled"} if lockable else None
+        self.lock: dict[str, Any] | None = None
         self.changes: list[str] = []
 
     def create_bucket(self, **_: Any) -> None:
@@ -88,6 +96,8 @@ class FakeBuckets:
         return {"ObjectLockConfiguration": self.lock}
 
     def put_object_lock_configuration(self, *, Bucket: str, ObjectLockConfiguration: dict[str, Any]) -> None:
+        if self.lock is None and not self.lockable:
+            raise _refusal("InvalidBucketState")
         self.lock = ObjectLockConfiguration
         self.changes.append("lock")
 
@@ -134,10 +144,12 @@ def test_who_writes_backups_can_hide_and_not_remove() -> None:
         "Statement": [
             allowed("Write", ["backup"], writes, "backups/*"),
             allowed("WriteList", ["backup"], LISTS, "backups"),
+            {**allowed("WriteOnly", ["backup"], NEVER, "backups/*"), "Effect": "Deny"},
             allowed("Lend1", ["owner"], ["s3:GetObject", "s3:GetObjectVersion"], "backups/objects/media/*"),
         ],
     }
-    given = {action for statement in policy["Statement"] for action in statement["Action"]}
+    allows = [statement for statement in policy["Statement"] if statement["Effect"] == "Allow"]
+    given = {action for statement in allows for action in statement["Action"]}
     assert not given & {
         *("s3:*", "s3:DeleteObjectVersion", "s3:PutObjectRetention", "s3:BypassGovernanceRetention"),
         *("s3:PutBucketObjectLockConfiguration", "s3:PutLifecycleConfiguration", "s3:PutBucketPolicy"),
@@ -215,6 +227,6 @@ def test_a_lock_is_set_changed_and_ended() -> None:
 def test_a_lock_cannot_come_to_a_bucket_that_was_made_without() -> None:
     bucket: Any = FakeBuckets()
     ensure_bucket(bucket, "backups", Rights(versions=1))
-    with pytest.raises(RookeryError, match="backups was made without a lock, and none can be added") as found:
+    with pytest.raises(RookeryError, match="backups was made without a lock, and this release") as found:
         ensure_bucket(bucket, "backups", Rights(versions=1, lock=1))
     assert found.value.hint == "Write `backup: {lock: null}`, or remove the bucket with the backups in it."

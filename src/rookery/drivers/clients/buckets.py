@@ -24,6 +24,12 @@ _LISTS = (
     *("s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration", "s3:GetLifecycleConfiguration"),
 )
 _READS = ("s3:GetObject", "s3:GetObjectVersion")
+# Who wrote an object owns it, and may do these with it where nobody forbids that. Ceph checks none of them
+# where a request to write names a retention or an ACL of its own: what is written so is locked for less.
+_NEVER = (
+    *("s3:DeleteObjectVersion", "s3:PutObjectRetention", "s3:BypassGovernanceRetention"),
+    *("s3:PutObjectLegalHold", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +104,9 @@ def _users(bucket: str, rights: Rights) -> list[dict[str, Any]]:
         if users:
             found.append(_allowed(name, _named(users), may, f"{bucket}/*"))
             found.append(_allowed(f"{name}List", _named(users), _LISTS, bucket))
+    if rights.writers:
+        never = _allowed("WriteOnly", _named(rights.writers), _NEVER, f"{bucket}/*")
+        found.append({**never, "Effect": "Deny"})
     return found
 
 
@@ -178,20 +187,26 @@ def _keep_no_versions(client: S3Client, name: str) -> None:
 def _set_lock(client: S3Client, name: str, days: int) -> None:
     """Lock what is written from now on for some days. What was locked before stays so for as long as it was
     told then."""
+    from botocore.exceptions import ClientError
+
+    rule: Any = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": days}} if days else None
     found = _asked(
         lambda: client.get_object_lock_configuration(Bucket=name), "ObjectLockConfigurationNotFoundError"
     )
-    if found is None:
-        if days:
-            raise RookeryError(
-                f"bucket {name} was made without a lock, and none can be added",
-                hint="Write `backup: {lock: null}`, or remove the bucket with the backups in it.",
-            )
+    there = None if found is None else found["ObjectLockConfiguration"].get("Rule")
+    if there == rule:
         return
-    rule: Any = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": days}} if days else None
-    if found["ObjectLockConfiguration"].get("Rule") != rule:
-        wanted: Any = {"ObjectLockEnabled": "Enabled", **({"Rule": rule} if rule else {})}
+    wanted: Any = {"ObjectLockEnabled": "Enabled", **({"Rule": rule} if rule else {})}
+    try:
         client.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration=wanted)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidBucketState":
+            raise
+        # Ceph 20.2 takes a lock for a bucket that was made without; 18.2 does not.
+        raise RookeryError(
+            f"bucket {name} was made without a lock, and this release of Ceph can add none",
+            hint="Write `backup: {lock: null}`, or remove the bucket with the backups in it.",
+        ) from None
 
 
 def _asked(act: Callable[[], Any], absent: str) -> Any:

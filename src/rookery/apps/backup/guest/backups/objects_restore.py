@@ -91,7 +91,7 @@ def _state_at(work: Work, bucket: str, at: str) -> State:
     `input` for one before or after those."""
     moment = int(dt.datetime.fromisoformat(at).timestamp())
     if moment > time.time():
-        raise BackupError(f"{at} is not over yet", kind="input")
+        raise BackupError(f"{at} lies in the future", kind="input")
     first = _first_moment(work, bucket)
     if moment < first:
         raise BackupError(
