@@ -28,6 +28,8 @@ LABS: Mapping[str, LabRow] = {
     ),
     # The default design; tests that change it come last.
     "default": LabRow(spec=DEFAULT),
+    # The default design with backups of everything.
+    "backup": LabRow(spec=f"{DEFAULT}backup: {{}}\n"),
     # The default design with the release of Ceph before it.
     "former": LabRow(spec=f'{DEFAULT}storage: {{ceph: "18"}}\n', worker="other labs"),
     # Killed while it comes up, again and again.

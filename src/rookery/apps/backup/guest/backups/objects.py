@@ -43,7 +43,7 @@ class Objects:
     def __init__(
         self, clock: Callable[[], float] = time.time, wait: Callable[[float], None] = time.sleep
     ) -> None:
-        self._clock = clock
+        self.clock = clock
         self._wait = wait
 
     def mark(self, work: Work, label: str) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class Objects:
         every title of the restored catalogue has its films.
         """
         since = calendar.timegm(time.strptime(label, "%Y%m%dt%H%M%Sz")) - 1
-        now = self._clock()
+        now = self.clock()
         moment = math.ceil(now + SLACK)
         self._wait(moment + SLACK - now)
         found = {}
