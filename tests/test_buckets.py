@@ -163,9 +163,11 @@ def test_the_buckets_of_a_system_with_backups() -> None:
     assert {name: (one.copiers, one.writers, one.versions, one.lock) for name, one in rights.items()} == {
         "media": (("backup",), (), 8, 0),
         "site": (("backup",), (), 8, 0),
+        "drill": (("backup",), (), 8, 0),
         "backups": ((), ("backup",), 1, 1),
     }
     assert sorted(rights["backups"].lent) == [
+        ("drill", "objects/drill"),
         ("media-publisher", "objects/media"),
         ("site-publisher", "objects/site"),
     ]

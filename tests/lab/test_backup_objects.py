@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,11 +24,10 @@ from rookery.run.workspace import open_running
 from rookery.systems.native.objects import gateway_url
 from rookery.systems.native.system import NativeSystem
 from tests.kit.buckets import FakeGateway
-from tests.kit.lab_table import LABS
-from tests.kit.labs import Lab, rookery, write_spec
+from tests.kit.labs import Lab, rookery
 
 pytestmark = pytest.mark.on("backup")
-TEXT = LABS["backup"].spec
+CACHED = 180.0  # seconds; edges keep what names no time of its own for a minute, and give it once more
 OWNER, VAULT, WRITER = "media-publisher", "backup-vault", "backup"
 
 
@@ -91,7 +89,8 @@ def bring_back(lab: Lab, what: str, *options: str) -> Any:
 
 def test_buckets_that_were_ruined_are_as_of_the_set_again(system: NativeSystem, lab: Lab) -> None:
     owners = {bucket.name: bucket.owner for bucket in system.design.buckets if bucket.copied_by}
-    assert sorted(owners) == ["media", "site"]
+    assert {"media", "site"} <= owners.keys()
+    owners = {bucket: owners[bucket] for bucket in ("media", "site")}
     clients = {bucket: client_of(system, owner) for bucket, owner in owners.items()}
     was = {bucket: state(client, bucket) for bucket, client in clients.items()}
     time.sleep(1.5)  # what is deleted in the second before a set is in it
@@ -101,12 +100,21 @@ def test_buckets_that_were_ruined_are_as_of_the_set_again(system: NativeSystem, 
     assert rookery("verify", lab.name, "--output", "json").code == 4
     done = bring_back(lab, "objects", "--at", first["label"], "--to", "in-place")
     assert {bucket: state(client, bucket) for bucket, client in clients.items()} == was
-    assert sum(one["hidden"] for one in done["buckets"]) == 2
+    assert {one["bucket"]: one["hidden"] for one in done["buckets"]}.items() >= {
+        "media": 1,
+        "site": 1,
+    }.items()
     again = bring_back(lab, "objects", "--at", first["label"], "--to", "in-place")
-    assert [(one["written"], one["hidden"]) for one in again["buckets"]] == [(0, 0), (0, 0)]
-    verified = rookery("verify", lab.name, "--output", "json")
-    assert verified.code == 0, verified.out
+    assert {(one["written"], one["hidden"]) for one in again["buckets"]} == {(0, 0)}
+    until_verified(lab)
     assert rookery("backup", "check", first["label"], "--deep", "--system", lab.name).code == 0
+
+
+def until_verified(lab: Lab) -> None:
+    """Wait until the site is whole for visitors: edges give what they have for as long as they were told."""
+    limit = time.monotonic() + CACHED
+    while (done := rookery("verify", lab.name, "--output", "json")).code != 0:
+        assert time.monotonic() < limit, done.out
 
 
 def test_one_object_a_prefix_and_a_moment_between_sets(system: NativeSystem, lab: Lab) -> None:
@@ -344,37 +352,42 @@ def status_of(act: Callable[[], Any]) -> int:
         return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
 
 
-@pytest.mark.on("backup", alters=True)
-def test_a_system_that_loses_its_backups_and_gets_them_again(
-    system: NativeSystem, lab: Lab, tmp_path: Path
-) -> None:
-    client = client_of(system, OWNER)
-    statements = ["ReadFromTheEdges", "Copy", "CopyList"]
-    assert seen(client) == ("Enabled", [8], statements)
-    client.put_object(Bucket="media", Key="toggled", Body=b"1")
-    client.put_object(Bucket="media", Key="toggled", Body=b"2")
-    up(lab, tmp_path, TEXT.replace("backup: {}\n", ""))
-    assert seen(client) == ("Suspended", [], ["ReadFromTheEdges"])
-    history = read_history(client, "media")["toggled"]
-    assert len([one for one in history if not one.gone]) == 2, "versions that are there stay"
-    up(lab, tmp_path, TEXT)
-    assert seen(client) == ("Enabled", [8], statements)
-    assert take(lab)["parts"][0]["kind"] == "objects"
-
-
-def up(lab: Lab, folder: Path, text: str) -> None:
-    done = rookery("up", str(write_spec(folder, lab.name, text)), "--output", "json")
-    assert done.code == 0, done.trouble
-
-
-def seen(client: Any) -> tuple[str, list[int], list[str]]:
-    """Return what is set at the bucket of films: versioning, days that versions stay, whose rights."""
-    status = client.get_bucket_versioning(Bucket="media").get("Status", "")
+def test_backup_comes_to_a_bucket_and_goes_again(system: NativeSystem) -> None:
+    client, reader = client_of(system, OWNER), client_of(system, WRITER)
+    without = Rights(readers=("192.0.2.1",))
+    kept = Rights(readers=("192.0.2.1",), copiers=(WRITER,), versions=8)
+    named: dict[str, Any] = {"Bucket": "test-toggled", "Key": "one"}
     try:
-        rules = client.get_bucket_lifecycle_configuration(Bucket="media")["Rules"]
+        for rights, what in (
+            (without, ("", [], ["ReadFromTheEdges"])),
+            (kept, ("Enabled", [8], ["ReadFromTheEdges", "Copy", "CopyList"])),
+            (without, ("Suspended", [], ["ReadFromTheEdges"])),
+            (kept, ("Enabled", [8], ["ReadFromTheEdges", "Copy", "CopyList"])),
+        ):
+            for _ in range(2):  # it may be set again and again
+                ensure_bucket(client, named["Bucket"], rights)
+                assert seen(client, named["Bucket"]) == what
+            client.put_object(**named, Body=f"{len(what[2])}".encode())
+            expected = 200 if rights.copiers else 403
+            assert status_of(lambda: reader.head_object(**named)) == expected
+        # Of those from before and while none were kept there is the last one.
+        assert [one.version == "null" for one in read_history(client, named["Bucket"])["one"]] == [
+            False,
+            True,
+            False,
+        ]
+    finally:
+        empty_and_remove(client, named["Bucket"])
+
+
+def seen(client: Any, bucket: str) -> tuple[str, list[int], list[str]]:
+    """Return what is set at a bucket: versioning, days that versions stay, whose rights."""
+    status = client.get_bucket_versioning(Bucket=bucket).get("Status", "")
+    try:
+        rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     except ClientError as error:
         assert error.response["Error"]["Code"] == "NoSuchLifecycleConfiguration"  # noqa: PT017
         rules = []
-    policy = json.loads(client.get_bucket_policy(Bucket="media")["Policy"])
+    policy = json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])
     days = [rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in rules]
     return status, days, [statement["Sid"] for statement in policy["Statement"]]
