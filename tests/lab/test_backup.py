@@ -1,0 +1,191 @@
+"""Backups of a lab, proven by losing something and bringing it back."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from rookery.drivers.clients import s3
+from rookery.drivers.clients.postgres import DatabaseError, Door, query
+from rookery.run.workspace import open_running
+from rookery.systems.lab.paths import LabPaths
+from rookery.systems.native.system import NativeSystem
+from tests.kit.labs import STRICTEST, Lab, environment, rookery
+
+pytestmark = pytest.mark.on("backup")
+_AT_WORK = "is at work on backups"
+_LEASE_LIMIT = 180.0  # seconds; the agent takes its own sets
+_LINES = 400  # of a restore's progress
+
+
+@pytest.fixture
+def system(lab: Lab) -> Iterator[NativeSystem]:
+    system = NativeSystem(open_running(lab.name).design)
+    yield system
+    system.close()
+
+
+@pytest.fixture
+def door(system: NativeSystem) -> Iterator[Door]:
+    """The way to a database with a table `kept` of the numbers to 100."""
+    door = system.database_door("load")
+    query(door, "DROP TABLE IF EXISTS kept")
+    query(door, "CREATE TABLE kept AS SELECT generate_series(1, 100) AS n")
+    yield door
+    query(door, "DROP TABLE IF EXISTS kept")
+
+
+def backups(lab: Lab, *arguments: str, code: int = 0) -> Any:
+    """Run a command on backups until none of the agent's is in its way; return what it says."""
+    limit = time.monotonic() + _LEASE_LIMIT
+    while True:
+        done = rookery(*arguments, "--system", lab.name, "--output", "json")
+        if _AT_WORK not in done.err or time.monotonic() > limit:
+            break
+        time.sleep(1)
+    assert done.code == code, done.err + done.out
+    return done.data if done.out else done.err
+
+
+def take_set(lab: Lab) -> str:
+    taken = backups(lab, "backup", "now", "--only", "database")
+    assert taken["state"] == "partial"
+    assert taken["parts"][0]["moved"] > 0
+    return str(taken["label"])
+
+
+def beside(system: NativeSystem, restored: Any) -> str:
+    """Return count and sum of the numbers in the scratch database."""
+    argv = (*restored["command"].split(), "load", "-XAtc", "SELECT count(*), sum(n) FROM kept")
+    return system.execute(restored["host"], argv).strip()
+
+
+# --- The database
+
+
+def test_a_dropped_table_is_restored_to_a_set_and_to_a_time(
+    lab: Lab, system: NativeSystem, door: Door
+) -> None:
+    label = take_set(lab)
+    query(door, "INSERT INTO kept SELECT generate_series(101, 200)")
+    time.sleep(1)
+    moment = f"{dt.datetime.fromtimestamp(time.time(), tz=dt.UTC):%Y-%m-%dT%H:%M:%S}"
+    time.sleep(1)
+    query(door, "DROP TABLE kept")
+
+    assert beside(system, backups(lab, "restore", "database", "--at", label)) == "100|5050"
+    restored = backups(lab, "restore", "database", "--at", moment)
+    assert beside(system, restored) == "200|20100"
+    assert restored["moment"] < moment
+    with pytest.raises(DatabaseError, match='relation "kept" does not exist'):
+        query(door, "SELECT FROM kept")
+    assert "removed" in backups(lab, "restore", "database:drop")["says"]
+    listed = system.execute(restored["host"], ("ls", "/var/lib/rookery/scratch"))
+    assert listed.strip() == ""
+
+
+def test_a_transaction_is_left_out(lab: Lab, system: NativeSystem, door: Door) -> None:
+    take_set(lab)
+    sql = (
+        "WITH gone AS (DELETE FROM kept WHERE n > 50 RETURNING n) SELECT pg_current_xact_id()::text FROM gone"
+    )
+    number = query(door, sql)[0][0]
+    assert beside(system, backups(lab, "restore", f"database:before={number}")) == "100|5050"
+    assert beside(system, backups(lab, "restore", f"database:xid={number}")) == "50|1275"
+
+
+@pytest.mark.parametrize("moment", ["2020-01-01T00:00:00", "2999-01-01T00:00:00"])
+def test_a_moment_that_is_not_there_is_refused_with_the_window(lab: Lab, moment: str) -> None:
+    said = backups(lab, "restore", "database", "--at", moment, code=2)
+    assert f"the database cannot be restored as of {moment}" in said
+    assert "Possible: from " in said
+
+
+def test_a_missing_segment_is_named(lab: Lab, system: NativeSystem, door: Door) -> None:
+    del door
+    label = take_set(lab)
+    assert backups(lab, "backup", "check", label)["database"] == []
+    made = backups(lab, "backup", "show", label)
+    name = next(part for part in made["parts"] if part["kind"] == "database")["detail"]["segment"]
+    key = f"database/database/wals/{name[:16]}/{name}.gz"
+    keys = system.s3_credentials("backup-vault")
+    url = next(one.url for one in system.endpoints() if one.name == "s3")
+    ca = str(system.ca_file)
+    vault = s3.connect(url, access_key=keys.user, secret_key=keys.password, ca_file=ca)
+    marker = vault.delete_object(Bucket="backups", Key=key)["VersionId"]
+    try:
+        said = backups(lab, "backup", "check", label, code=4)
+        assert said["database"] == [f"{name} is missing: set {label} cannot be restored"]
+    finally:
+        vault.delete_object(Bucket="backups", Key=key, VersionId=marker)
+    assert backups(lab, "backup", "check", label, "--deep")["database"] == []
+
+
+def test_a_restore_in_place_that_is_killed_goes_on_and_every_instance_follows(
+    lab: Lab, system: NativeSystem, door: Door
+) -> None:
+    label = take_set(lab)
+    query(door, "DELETE FROM kept")
+    what = ("restore", "database", "--at", label, "--to", "in-place")
+    kill_when(lab, what, "starting the restored database")
+    note = LabPaths(name=lab.name).folder / "restoring.json"
+    assert note.exists()
+    said = backups(lab, "restore", "database", "--to", "in-place", code=3)
+    assert f"a restore in place is not done yet: the database of set {label}" in said
+
+    done = backups(lab, *what)
+    assert "what was written after that moment is gone" in done["says"]
+    assert not note.exists()
+    assert query(door, "SELECT count(*), sum(n) FROM kept") == [(100, 5050)]
+    members = system.members()
+    assert sorted(member.name for member in members) == ["worker-a", "worker-b"]
+    assert all(member.is_primary or member.follows for member in members)
+    for member in members:
+        assert system.execute(member.name, ("ls", "/var/lib/postgresql/17")).split() == ["main"]
+
+    # What is on the timeline that was left can be restored still, and so can what came after.
+    query(door, "INSERT INTO kept SELECT generate_series(101, 200)")
+    after = take_set(lab)
+    assert beside(system, backups(lab, "restore", "database", "--at", label)) == "100|5050"
+    assert beside(system, backups(lab, "restore", "database", "--at", after)) == "200|20100"
+    assert backups(lab, "backup", "check", "--deep")["database"] == []
+    assert "removed" in backups(lab, "restore", "database:drop")["says"]
+
+
+def test_verification_sees_the_archive_and_the_lock(lab: Lab) -> None:
+    checks = {one["name"]: one for one in lab.arrival["verify"]["checks"]}
+    assert [checks[name]["outcome"] for name in ("archiving", "locked")] == ["pass", "pass"]
+
+
+def kill_when(lab: Lab, arguments: tuple[str, ...], words: str) -> None:
+    """Run a command, and kill it when it says some words."""
+    limit = time.monotonic() + _LEASE_LIMIT
+    while True:
+        process = subprocess.Popen(
+            (sys.executable, "-m", "rookery", *arguments, "--system", lab.name),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            umask=STRICTEST,
+        )
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if words in line:
+                process.kill()
+                break
+        process.wait(timeout=30)
+        process.stderr.close()
+        if words in said[-1]:
+            return
+        assert any(_AT_WORK in line for line in said), said[-_LINES:]
+        assert time.monotonic() < limit
+        time.sleep(1)
