@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from rookery.apps.backup.guest.backups import in_place, wal
+from rookery.apps.backup.guest.backups import fetch, in_place, wal
 from rookery.apps.backup.guest.backups.database import Database
 from rookery.apps.backup.guest.backups.database_archive import Archive
 from rookery.apps.backup.guest.backups.database_target import Target, find_target
@@ -246,6 +247,18 @@ def test_a_restore_without_room_is_refused_before_it_begins(store: DatabaseStore
         recovery.require_room(Archive(store.work).bases()[0])
     assert raised.value.kind == "not-possible"
     assert not recovery.folder.exists()
+
+
+def test_what_was_fetched_early_is_moved_without_asking_the_store(tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "000000010000000000000004").write_text("a segment", encoding="utf-8")
+    command = fetch.command(f"{tmp_path}/spool")
+    target = tmp_path / "RECOVERYXLOG"
+    line = command.replace("%f", "000000010000000000000004").replace("%p", str(target))
+    subprocess.run(("sh", "-c", line), env={"PATH": "/usr/bin:/bin"}, timeout=10, check=True)
+    assert target.read_text(encoding="utf-8") == "a segment"
+    assert list((tmp_path / "spool").iterdir()) == []
+    assert command.endswith(f"python3 -m backups.fetch %f %p {tmp_path}/spool")
 
 
 @pytest.fixture

@@ -46,6 +46,9 @@ def restore(
     \b
     rookery restore database                      the database, in an instance beside the running one
     rookery restore database --to in-place        the database itself, as it was then
+    rookery restore database:before=1234          up to a transaction, without it (xid=: with it)
+    rookery restore database:name=POINT           up to a restore point of your own
+    rookery restore database:drop                 the end of the instance beside the running one
     rookery restore objects:media/films/          what lies below a prefix of a bucket
     rookery restore files:/live                   a tree of the shared file system
     rookery restore block:database-worker-a       a volume, as another image

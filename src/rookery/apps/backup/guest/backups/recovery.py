@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import barman
+from . import barman, fetch
 from .database_archive import Base
 from .errors import BackupError
 from .kind import Work
@@ -151,8 +151,6 @@ class Recovery:
             time.sleep(_LOOK)
 
     def _settings(self) -> dict[str, str]:
-        programs = Path(__file__).resolve().parent.parent
-        command = f"PYTHONPATH={programs} exec python3 -m backups.fetch %f %p {self.folder}/spool"
         return {
             "config_file": f"{self.folder}/postgresql.conf",
             "hba_file": f"{self.folder}/hba.conf",
@@ -163,7 +161,7 @@ class Recovery:
             "unix_socket_permissions": "0700",
             "shared_buffers": "64MB",
             "max_wal_size": f"{_LOG_ROOM >> 20}MB",
-            "restore_command": command,
+            "restore_command": fetch.command(f"{self.folder}/spool"),
             "recovery_target_action": "promote",
             # Before it serves it need not bear the primary's connections.
             "hot_standby": "off",
