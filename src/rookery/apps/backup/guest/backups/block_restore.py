@@ -3,7 +3,7 @@
 `rbd import-diff` applies a difference to whatever has a snapshot of the right name, and says that it is done.
 So it gets a volume of which nothing else is known but what was imported before it: one that was made here,
 bears an own name until it is complete, ends with the snapshot that the difference starts from, and was not
-written to since. And it gets the last byte of a difference, without which it makes no snapshot, once all of
+written to since. And it gets the end of a difference, without which it makes no snapshot, once all of
 it was found to be what was written.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from .block_chain import Link, links_of
 from .block_images import Pool, connected
-from .block_stream import receive
+from .block_stream import PIPE, receive
 from .errors import BackupError
 from .kind import Part, Work
 from .store import Store
@@ -153,7 +153,9 @@ def _require_imported(pool: Pool, image: str, link: Link) -> None:
 def _import(store: Store, pool: Pool, image: str, link: Link, user: str) -> None:
     """Apply a link to a volume."""
     argv = child("rbd", "--id", user, "import-diff", "--no-progress", "-", f"{pool.name}/{image}")
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, pipesize=PIPE
+    )
     assert process.stdin is not None
     assert process.stderr is not None
     try:

@@ -132,11 +132,11 @@ class Store:
         return digest
 
     def put_stream(self, key: str, stream: IO[bytes], *, metadata: Mapping[str, str]) -> None:
-        """Write what a stream gives, in parts, with two of them in memory at a time.
+        """Write what a stream gives, in parts, of which ten are in memory at most.
 
         Who knows the digest beforehand gives it as metadata; nobody can add it afterwards.
         """
-        transfer = TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=2)
+        transfer = TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=4)
         extra = {"Metadata": dict(metadata)}
         send = self.client.upload_fileobj
         self._ask("write to", lambda: send(stream, self.bucket, key, ExtraArgs=extra, Config=transfer))
