@@ -184,7 +184,7 @@ def _feed(store: Store, link: Link, scan: block_diff.Scan, piece: bytes) -> None
 
 def _require_same(store: Store, link: Link, scan: block_diff.Scan, digest: str, *, failed: bool) -> None:
     if failed:
-        raise BackupError(f"{link['key']} in {store} cannot be decompressed")
+        raise BackupError(f"{link['key']} in {store} is not what was written: zstd cannot read it")
     said = (scan.start, scan.end, scan.size, digest)
     if said != (link["from"], link["to"], link["size"], link["sha256"]):
         raise BackupError(f"{link['key']} in {store} is not the difference that was written")
