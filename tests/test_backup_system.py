@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 
 from rookery.apps.backup.guest.backups import coordinators, maps, system
@@ -14,7 +16,7 @@ from rookery.apps.backup.guest.backups.kind import Work
 from rookery.apps.backup.guest.backups.store import Store
 from rookery.apps.backup.guest.backups.told import Place, Told
 from rookery.drivers.clients import age
-from rookery.errors import InputError
+from rookery.errors import InputError, NotPossibleError
 from rookery.run.identity_part import FORMAT, pack, unpack
 from tests.kit.memory_s3 import MemoryS3
 
@@ -170,6 +172,26 @@ def test_a_key_by_passphrase_is_read_with_the_right_one_only() -> None:
         age.read_keys(b"# nothing\n", passphrase="", what="key.txt")
 
 
+def test_a_busy_machine_does_not_take_the_passphrase_for_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, _ = age.make_key()
+    text, tries = f"{key}\n".encode(), []
+
+    def decrypt(file: bytes, passphrase: str) -> bytes:
+        del file, passphrase
+        tries.append("")
+        if len(tries) < 3:
+            raise pyrage.DecryptError("Excessive work parameter for passphrase.")
+        return text
+
+    monkeypatch.setattr(pyrage.passphrase, "decrypt", decrypt)
+    locked = b"age-encryption.org/v1\n"
+    assert age.read_keys(locked, passphrase="words", what="key.age") == (key,)
+    del tries[:]
+    monkeypatch.setattr(age, "_TRIES", 2)
+    with pytest.raises(NotPossibleError, match=r"^this machine is too busy, or too slow"):
+        age.read_keys(locked, passphrase="words", what="key.age")
+
+
 def test_what_a_newer_version_wrote_is_refused() -> None:
     written = pack("demo", OWN)
     newer = written.replace(b'"format": 1', f'"format": {FORMAT + 1}'.encode(), 1)
@@ -178,3 +200,26 @@ def test_what_a_newer_version_wrote_is_refused() -> None:
     damaged = written.replace(b"most secret", b"most sacred", 1)
     with pytest.raises(InputError, match=r"^it is not as it was written: secrets\.json$"):
         unpack(damaged, what="it")
+
+
+def test_the_next_member_of_etcd_is_asked_where_one_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def run(argv: Sequence[str], *, what: str, limit: float) -> str:
+        del limit
+        asked.append(argv[1])
+        if "a:2379" in argv[1]:
+            raise BackupError(f"{what} failed (exit 1)", details=("context deadline exceeded",))
+        Path(argv[-1]).write_bytes(b"a snapshot")
+        return ""
+
+    monkeypatch.setattr(coordinators, "run", run)
+    assert coordinators.snapshot(("a:2379", "b:2379", "c:2379")) == b"a snapshot"
+    assert asked == ["--endpoints=https://a:2379", "--endpoints=https://b:2379"]
+    with pytest.raises(BackupError) as told:
+        coordinators.snapshot(("a:2379",))
+    assert told.value.what == "no member of etcd gives a snapshot"
+    assert told.value.details == (
+        "a snapshot of etcd at a:2379 failed (exit 1)",
+        "context deadline exceeded",
+    )

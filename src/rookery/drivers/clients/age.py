@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rookery.errors import InputError
+from rookery.errors import InputError, NotPossibleError
 
 _KEY = "AGE-SECRET-KEY-1"
 _FORM = b"age-encryption.org/v1\n"
 _ARMOR = b"-----BEGIN AGE ENCRYPTED FILE-----"
-_SCRYPT = b"\n-> scrypt "
+_TOO_LONG = "Excessive work"
+_TRIES = 5
 
 
 def make_key() -> tuple[str, str]:
@@ -79,15 +80,8 @@ def needs_passphrase(file: bytes) -> bool:
 def read_keys(file: bytes, *, passphrase: str, what: str) -> tuple[str, ...]:
     """Return the keys in a file, as `age-keygen` or `lock_key` writes it; raises InputError, with the name
     `what`, for a wrong passphrase and for a file without a key."""
-    import pyrage
-
     if needs_passphrase(file):
-        try:
-            file = pyrage.passphrase.decrypt(file, passphrase)
-        except pyrage.DecryptError as error:
-            raise InputError(
-                f"the passphrase of {what} is wrong, or it is not as it was written", details=(str(error),)
-            ) from None
+        file = _unlocked(file, passphrase, what)
     lines = (line.strip() for line in file.decode(errors="replace").splitlines())
     keys = tuple(line for line in lines if line and not line.startswith("#"))
     if not keys:
@@ -95,3 +89,26 @@ def read_keys(file: bytes, *, passphrase: str, what: str) -> tuple[str, ...]:
     for key in keys:
         recipient_of(key)
     return keys
+
+
+def _unlocked(file: bytes, passphrase: str, what: str) -> bytes:
+    """Return what a passphrase encrypts.
+
+    rage refuses what would take it long, and measures how fast it is each time: on a machine that is busy now
+    and was not when the file was written it refuses its own. So it is asked again.
+    """
+    import pyrage
+
+    for _ in range(_TRIES):
+        try:
+            return pyrage.passphrase.decrypt(file, passphrase)
+        except pyrage.DecryptError as error:
+            if _TOO_LONG in str(error):
+                continue
+            raise InputError(
+                f"the passphrase of {what} is wrong, or it is not as it was written", details=(str(error),)
+            ) from None
+    raise NotPossibleError(
+        f"this machine is too busy, or too slow, for how the passphrase of {what} is guarded",
+        hint=f"Try again, or use `age -d -o FILE {what}` and name FILE.",
+    )
