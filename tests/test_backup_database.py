@@ -95,6 +95,18 @@ def test_a_missing_history_is_named(store: DatabaseStore) -> None:
     assert Database().check(store.work, parts, deep=False) == [f"set two: {said}", said]
 
 
+def test_a_system_that_was_built_again_says_nothing_of_the_log_in_the_store(store: DatabaseStore) -> None:
+    """Another database runs there, until that of the store is back."""
+    store.remove(segment(8))
+    parts = {"two": store.part(SECOND, segment=7)}
+    assert len(Database().check(store.work, parts, deep=False)) == 1
+    store.system = 1
+    assert Database().check(store.work, parts, deep=True) == []
+    assert Archive(store.work).newest_timeline() == 1
+    store.branch(2, [(1, 7)])
+    assert Archive(store.work).newest_timeline() == 2
+
+
 def test_a_base_backup_that_is_gone_or_another_is_named(store: DatabaseStore) -> None:
     part = store.part(FIRST, segment=4)
     key = f"database/database/base/{FIRST}/data.tar.gz"

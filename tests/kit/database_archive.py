@@ -42,6 +42,7 @@ class DatabaseStore:
         self.last = ""
         self.history = ""
         self.timeline = 1
+        self.system = SYSTEM
 
     def base(
         self, name: str, *, segment: int, timeline: int = 1, files: Iterable[str] = (), status: str = "DONE"
@@ -115,7 +116,7 @@ class DatabaseStore:
             "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver": self.last,
             "SELECT pg_walfile_name(pg_current_wal_insert_lsn())": current,
             f"SELECT pg_read_file('pg_wal/{self.timeline:08X}.history')": self.history,
-            "SELECT system_identifier FROM pg_control_system()": str(SYSTEM),
+            "SELECT system_identifier FROM pg_control_system()": str(self.system),
             "SELECT last_archived_wal, last_failed_wal FROM pg_stat_archiver": f"{self.last}\t",
         }
         return answers[statement]

@@ -120,6 +120,11 @@ class Archive:
         except ValueError as error:
             raise BackupError(str(error)) from None
 
+    def newest_timeline(self) -> int:
+        """Return the youngest timeline whose history is there."""
+        names = (name for name in self.segments() if name.endswith(".history"))
+        return max(map(wal.timeline_of, names), default=1)
+
     def began(self, timeline: int, names: dict[str, Entry]) -> dt.datetime | None:
         """Return when a timeline's history came into the store; None where it is not there."""
         entry = names.get(wal.history_name(timeline))

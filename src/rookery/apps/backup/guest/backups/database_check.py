@@ -83,10 +83,11 @@ def _until_now(
 ) -> list[Problem]:
     """Add to what is wanted the log from the oldest base backup until what the running database archived
     last."""
-    last = Primary(work).sql("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver")[0][0][:24]
-    current = Primary(work).line()[-1].timeline
+    primary = Primary(work)
+    last = primary.sql("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver")[0][0][:24]
+    current, system = primary.line()[-1].timeline, primary.system()
     for base in used:
-        if not wal.SEGMENT.match(last) or wal.timeline_of(last) != current:
+        if base.system != system or not wal.SEGMENT.match(last) or wal.timeline_of(last) != current:
             break
         end = wal.segment_number(last, base.segment_size) * base.segment_size
         try:

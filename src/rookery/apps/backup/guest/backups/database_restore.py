@@ -66,9 +66,12 @@ def _in_place(work: Work, part: Part, wish: dict[str, Any]) -> dict[str, Any]:
 def _recovered(work: Work, made: Recovery, part: Part, wish: dict[str, Any]) -> dict[str, Any]:
     """Make an instance of what is wished; return of which moment it is, and how much was brought."""
     primary, archive = Primary(work), Archive(work)
-    if wish.get("at") or wish.get("path"):
+    # In a system that was built again runs another database, which archives nothing.
+    is_same = primary.system() in {base.system for base in archive.bases()}
+    if is_same and (wish.get("at") or wish.get("path")):
         primary.flush()
-    target = find_target(archive, part, wish, primary.line()[-1].timeline)
+    timeline = primary.line()[-1].timeline if is_same else archive.newest_timeline()
+    target = find_target(archive, part, wish, timeline)
     room = made.require_room(target.base)
     work.report(f"database: {room}")
     made.make(target.base, target.settings)

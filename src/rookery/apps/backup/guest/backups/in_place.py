@@ -90,7 +90,8 @@ def _send(owner: str, path: Path) -> None:
     done = subprocess.run(
         (*argv, sys.executable, "-m", "backups.archive", str(path)),
         env={**os.environ, "PYTHONPATH": programs},
-        cwd="/",
+        # Where PostgreSQL runs it: it looks there which database this is.
+        cwd=path.parent.parent,
         capture_output=True,
         timeout=_ARCHIVE_LIMIT,
         check=False,
