@@ -131,7 +131,7 @@ def test_the_chart_s_rook_takes_users_elsewhere_and_labels() -> None:
 
 
 def test_a_tree_without_backup_has_none_of_it() -> None:
-    without = design()
+    without = design(backup=None)
     assert "65-backups" not in [stage.name for stage in build_stages(without)]
     assert recovery_items(without) == ()
     assert not list(of_backup(tree_objects(without)))
@@ -436,7 +436,7 @@ def test_writers_may_do_on_a_cluster_what_they_may_in_a_lab() -> None:
 def test_what_operators_do_is_refused_with_their_commands() -> None:
     found = cluster_backups(of("plain"))
     assert found is not None
-    assert cluster_backups(design()) is None
+    assert cluster_backups(design(backup=None)) is None
     assert found.own() == {}
     with pytest.raises(NotPossibleError) as caught:
         found.ask("now", {"kinds": []}, lambda _: None)

@@ -13,7 +13,7 @@ from rookery.design.checks.finding import Severity
 from rookery.design.model import Design
 from rookery.design.pods import pod_groups
 from rookery.errors import InputError
-from tests.kit.cluster_designs import NO_APPS, apps_of, design, storage_of
+from tests.kit.cluster_designs import NO_APPS, apps_of, backup_of, design, storage_of
 from tests.kit.scheduler import place, requests
 from tests.kit.tree_pods import nodes_of, pods_of
 
@@ -104,10 +104,12 @@ def test_what_does_not_fit_is_refused(hosts: dict[str, Any], code: str) -> None:
 
 
 def test_without_a_worker_operators_have_no_node() -> None:
-    of = design(hosts={"workers": {"count": 0}}, apps=NO_APPS)
+    of = design(hosts={"workers": {"count": 0}}, apps=NO_APPS, backup=None)
     assert errors(of) == ["RK113"]
     assert {"cert-manager", "rook-ceph-operator", "toolbox", "prometheus"} <= pending(of).keys()
-    shared = design(hosts={"workers": {"count": 0}, "storage": {"also": ["worker"]}}, apps=NO_APPS)
+    shared = design(
+        hosts={"workers": {"count": 0}, "storage": {"also": ["worker"]}}, apps=NO_APPS, backup=None
+    )
     assert "RK113" not in errors(shared)
 
 
@@ -153,6 +155,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
             "network": draw(st.sampled_from([None, "cilium"])),
         },
         "apps": draw(apps_of(storage)),
+        "backup": draw(backup_of(storage)),
         "provider": draw(st.sampled_from(["existing", "hetzner", "lab"])),
     }
 

@@ -73,6 +73,7 @@ specs = st.fixed_dictionaries(
                 "bootstrap": st.sampled_from(["kubeadm", "kubeone", "none"]),
             }
         ),
+        "backup": st.sampled_from([None, {}, {"lock": None}, {"schedules": {"sets": "7h"}, "lock": "30d"}]),
         "apps": st.fixed_dictionaries(
             {
                 "database": st.sampled_from([None, {}, {"volume": "1GB"}, {"instances": 1}]),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rookery.design.model import Design
 from rookery.manifest import Manifest, NeededSecret, NeededSecrets, Objects, Release
 from rookery.projections.kubernetes import build_stages
-from tests.kit.cluster_designs import NO_APPS, apps_of, design, storage_of
+from tests.kit.cluster_designs import NO_APPS, apps_of, backup_of, design, storage_of
 from tests.kit.kubernetes_objects import pod_templates
 
 # Every cluster has these.
@@ -110,6 +110,7 @@ def partly(draw: st.DrawFn) -> dict[str, Any]:
         "storage": storage,
         "kubernetes": {"monitoring": draw(st.booleans())},
         "apps": draw(apps_of(storage)),
+        "backup": draw(backup_of(storage)),
         "provider": draw(st.sampled_from(["existing", "hetzner", "lab"])),
     }
 

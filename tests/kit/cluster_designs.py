@@ -58,3 +58,14 @@ def apps_of(draw: st.DrawFn, storage: dict[str, Any]) -> dict[str, Any]:
         "catalogue": draw(st.sampled_from([None, {}])) if both else None,
         "cdn": draw(st.sampled_from([None, {}])) if store else None,
     }
+
+
+@st.composite
+def backup_of(draw: st.DrawFn, storage: dict[str, Any]) -> dict[str, Any] | None:
+    """Draw whether and how there are backups, where there is storage for them."""
+    if not storage["object"]["enabled"]:
+        return None
+    recipients = ["age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"]
+    copy = {"name": "away", "endpoint": "https://s3.example.org", "bucket": "rookery-away"}
+    whole = {"lock": None, "copies": [copy], "encryption": {"recipients": recipients}}
+    return draw(st.sampled_from([None, {}, whole]))

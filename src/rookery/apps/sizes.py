@@ -33,7 +33,7 @@ EDGE, PUBLISH_SITE, SEND_SITE = _size(100, 128), _size(50, 128), _size(50, 128)
 # its agent on each worker, who wait; what moves data is a pod of its own. A snapshot of etcd is its size on
 # disk, not in memory.
 BUCKETS, COPY = _size(20, 96), _size(50, 160, 512)
-VELERO, NODE_AGENT, VELERO_DEFINITIONS = _size(50, 128, 512), _size(20, 48, 512), _size(20, 64, 256)
+VELERO, NODE_AGENT, VELERO_DEFINITIONS = _size(50, 128, 512), _size(20, 40, 512), _size(20, 64, 256)
 VELERO_PLUGIN = _size(10, 16, 64)
 ETCD_SNAPSHOT, KEEP_ETCD = _size(50, 64, 256), _size(50, 96, 256)
 

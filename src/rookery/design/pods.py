@@ -288,7 +288,8 @@ def _beside_ceph(design: Design) -> Iterator[PodGroup]:
 
 
 def _applications(design: Design) -> Iterator[PodGroup]:
-    for app in design.apps:
+    # What backs the others up is applied before them, and finds its place before them.
+    for app in sorted(design.apps, key=lambda app: app.keeping is None):
         yield from app.pods
     if design.apps:
         yield PodGroup(name="load", size=LOAD_GENERATOR + LOAD_EYES, reach=Reach.OPEN, ends=True)
