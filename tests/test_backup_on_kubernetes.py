@@ -17,6 +17,7 @@ from rookery.design.checks import check_design
 from rookery.design.checks.finding import Severity
 from rookery.design.model import Design
 from rookery.design.pods import pod_groups
+from rookery.design.scheduling import reaches
 from rookery.drivers.clients import buckets
 from rookery.errors import NotPossibleError
 from rookery.manifest import Item, Manifest, Release
@@ -165,10 +166,9 @@ def test_every_pod_has_a_node_and_stands_in_the_table(name: str, pattern: str, p
     nodes, pods = nodes_of(whole), pods_of(whole)
     assert place(nodes, pods).pending | place(nodes, pods, reverse=True).pending == {}
     assert [one.code for one in check_design(whole) if one.severity is Severity.ERROR] == []
-    planes = sum("control-plane" in host.roles for host in whole.servers)
     counted = []
     for group in pod_groups(whole):
-        every = len(whole.servers) if group.reach == "every node" else planes
+        every = sum(reaches(host, group.reach) for host in whole.servers)
         counted += [(group.size.cpu, group.size.memory)] * (every if group.count is None else group.count)
     assert sorted(counted) == sorted(one for pod in pods if (one := requests(pod.spec)) != (0, 0))
 

@@ -12,6 +12,7 @@ from rookery.design.checks import check_design
 from rookery.design.checks.finding import Severity
 from rookery.design.model import Design
 from rookery.design.pods import pod_groups
+from rookery.design.scheduling import reaches
 from rookery.errors import InputError
 from tests.kit.cluster_designs import NO_APPS, apps_of, backup_of, design, storage_of
 from tests.kit.scheduler import place, requests
@@ -54,11 +55,9 @@ def test_the_table_has_the_pods_of_the_tree(pattern: str, provider: str) -> None
     of = design(pattern=pattern, provider=provider)
     sizes = [requests(pod.spec) for pod in pods_of(of)]
     rendered = sorted(one for one in sizes if one != (0, 0))
-    nodes = len(of.servers)
-    planes = sum("control-plane" in host.roles for host in of.servers)
     counted = []
     for group in pod_groups(of):
-        every = nodes if group.reach == "every node" else planes
+        every = sum(reaches(host, group.reach) for host in of.servers)
         counted += [(group.size.cpu, group.size.memory)] * (every if group.count is None else group.count)
     assert sorted(counted) == rendered
 

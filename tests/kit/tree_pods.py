@@ -243,10 +243,10 @@ def _single(name: str, tolerations: Any = ()) -> Callable[[Manifest, tuple[Node,
 
 def _velero(values: Manifest, nodes: tuple[Node, ...]) -> Iterator[Pod]:
     before = tuple(one["resources"] for one in values["initContainers"])
-    tolerations = values["tolerations"]
-    yield _pod("velero", values["resources"], before=before, tolerations=tolerations)
+    placed = {"tolerations": values["tolerations"], "nodeSelector": values["nodeSelector"]}
+    yield _pod("velero", values["resources"], before=before, **placed)
     yield from _everywhere(nodes, "node-agent", values["nodeAgent"]["resources"], tolerates=[])
-    yield _pod("velero-upgrade-crds", values["upgradeJobResources"], ends=True, tolerations=tolerations)
+    yield _pod("velero-upgrade-crds", values["upgradeJobResources"], ends=True, **placed)
 
 
 _CHARTS: Mapping[str, Callable[[Manifest, tuple[Node, ...]], Iterator[Pod]]] = {

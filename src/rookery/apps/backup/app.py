@@ -56,7 +56,7 @@ def place_backup(settings: AppSettings, surroundings: Surroundings) -> AppDesign
         ),
         users=(_user(surroundings, hosts),) if native else (),
         keeping=keeping,
-        pods=() if native else backup_pods(settings, len(surroundings.workers)),
+        pods=() if native else backup_pods(settings),
     )
 
 

@@ -30,8 +30,8 @@ _CA_FOLDER, _TEMPORARY = "/etc/rookery/tls", "/tmp"  # noqa: S108 - a volume of 
 CA_FILE = f"{_CA_FOLDER}/ca.crt"
 
 
-def backup_pods(settings: BackupSettings, workers: int) -> tuple[PodGroup, ...]:
-    """Return the pods of backup on a cluster with so many workers."""
+def backup_pods(settings: BackupSettings) -> tuple[PodGroup, ...]:
+    """Return the pods of backup on a cluster."""
     etcd = PodGroup(
         name="etcd-backup",
         size=largest(ETCD_SNAPSHOT, KEEP_ETCD),
@@ -43,11 +43,11 @@ def backup_pods(settings: BackupSettings, workers: int) -> tuple[PodGroup, ...]:
         PodGroup(
             name="velero-upgrade-crds",
             size=VELERO_DEFINITIONS,
-            reach=Reach.OPEN_OR_CONTROL_PLANE,
+            reach=Reach.CONTROL_PLANE,
             ends=True,
         ),
-        PodGroup(name="velero", size=largest(VELERO, VELERO_PLUGIN), reach=Reach.OPEN_OR_CONTROL_PLANE),
-        PodGroup(name="node-agent", size=NODE_AGENT, reach=Reach.OPEN, count=workers, apart=True),
+        PodGroup(name="velero", size=largest(VELERO, VELERO_PLUGIN), reach=Reach.CONTROL_PLANE),
+        PodGroup(name="node-agent", size=NODE_AGENT, reach=Reach.OPEN, count=None),
         *((etcd,) if settings.encryption.recipients else ()),
         *(work(f"backup-copy-{copy.name}", COPY) for copy in settings.copies),
     )

@@ -105,6 +105,7 @@ def _values(design: Design) -> dict[str, Any]:
         "resources": sized(SIZE),
         "upgradeJobResources": sized(VELERO_DEFINITIONS),
         # It minds the cluster, as what runs on control planes does, and leaves workers to the applications.
+        "nodeSelector": {PLANE: ""},
         "tolerations": [{"key": PLANE, "operator": "Exists", "effect": "NoSchedule"}],
         "initContainers": [plugin],
         "configuration": {
