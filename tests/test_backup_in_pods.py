@@ -89,9 +89,12 @@ def test_a_bucket_is_made_with_its_lock_and_said_who_writes() -> None:
     assert gateway.said["lock"] == {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}}
     [rule] = gateway.said["lifecycle"]
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 8}
-    actions = {action for one in gateway.said["policy"]["Statement"] for action in one["Action"]}
-    assert {"s3:PutObject", "s3:DeleteObject"} <= actions
-    assert not actions & {"s3:DeleteObjectVersion", "s3:PutObjectRetention", "s3:PutLifecycleConfiguration"}
+    actions: dict[str, set[str]] = {"Allow": set(), "Deny": set()}
+    for one in gateway.said["policy"]["Statement"]:
+        actions[one["Effect"]] |= set(one["Action"])
+    assert {"s3:PutObject", "s3:DeleteObject"} <= actions["Allow"]
+    assert {"s3:DeleteObjectVersion", "s3:PutObjectRetention"} <= actions["Deny"]
+    assert not actions["Allow"] & {*actions["Deny"], "s3:PutLifecycleConfiguration", "s3:PutBucketPolicy"}
 
 
 def test_a_bucket_that_is_there_is_prepared_again_and_somebody_else_s_is_not() -> None:

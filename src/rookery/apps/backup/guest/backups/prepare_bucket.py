@@ -33,21 +33,30 @@ LISTS = (
     *("s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"),
     *("s3:GetBucketVersioning", "s3:GetBucketObjectLockConfiguration", "s3:GetLifecycleConfiguration"),
 )
+# Who wrote an object owns it, and may do these with it where nobody forbids that.
+NEVER = (
+    *("s3:DeleteObjectVersion", "s3:PutObjectRetention", "s3:BypassGovernanceRetention"),
+    *("s3:PutObjectLegalHold", "s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
+)
 
 
 def policy(bucket: str, writers: Iterable[str]) -> dict[str, Any]:
-    """Return who else may do what in a bucket."""
+    """Return who else may do what in a bucket, and what none of them may, with its own objects neither."""
     who = {"AWS": [f"arn:aws:iam:::user/{user}" for user in writers]}
-    parts = (("Write", WRITES, f"{bucket}/*"), ("WriteList", LISTS, bucket))
+    parts = (
+        ("Write", "Allow", WRITES, f"{bucket}/*"),
+        ("WriteList", "Allow", LISTS, bucket),
+        ("WriteOnly", "Deny", NEVER, f"{bucket}/*"),
+    )
     statements = [
         {
             "Sid": name,
-            "Effect": "Allow",
+            "Effect": effect,
             "Principal": who,
             "Action": list(actions),
             "Resource": [f"arn:aws:s3:::{resource}"],
         }
-        for name, actions, resource in parts
+        for name, effect, actions, resource in parts
     ]
     return {"Version": "2012-10-17", "Statement": statements}
 
