@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -187,3 +188,56 @@ def test_a_store_that_does_not_answer_is_no_list_of_bad_objects(world: World) ->
     world.gateway.refuse = gone
     with pytest.raises(BackupError, match="ServiceUnavailable"):
         world.check(deep=True)
+
+
+class KilledError(BaseException):
+    """Stands for SIGKILL: nothing catches it and goes on."""
+
+
+def killed_at(world: World, number: int, act: Callable[[], object]) -> bool:
+    """Do something until a request of a number is to be sent; tell whether it came to that."""
+    before = len(world.gateway.asked)
+
+    def kill(_operation: str, _key: str) -> None:
+        if len(world.gateway.asked) - before > number:
+            raise KilledError
+
+    world.gateway.refuse = kill
+    try:
+        act()
+    except KilledError:
+        return True
+    finally:
+        world.gateway.refuse = lambda *_: None
+    return False
+
+
+def test_killed_at_any_request_the_next_run_ends_well() -> None:
+    number, was_killed = 0, True
+    while was_killed:
+        with kept_world() as world:
+            for key in ("a", "b", "c"):
+                world.put(key, b"1")
+            first = world.take()
+            state = world.gateway.current("media")
+            world.put("a", b"2")
+            world.put("d", b"1")
+            world.hide("c")
+            was_killed = killed_at(world, number, world.take)
+            assert world.check(deep=True) == []
+            second = world.take()
+            later = world.gateway.current("media")
+            was_killed |= killed_at(world, number, partial(world.restore, first))
+            world.restore(first)
+            assert world.gateway.current("media") == state
+            was_killed |= killed_at(world, number, partial(world.restore, second, to="scratch"))
+            world.restore(second, to="scratch")
+            assert world.gateway.current(f"restored-media-{second}") == later
+            world.kept = {second: world.kept[second]}
+            prune = partial(world.kind.prune, world.work, world.kept, {})
+            was_killed |= killed_at(world, number, prune)
+            assert world.check(deep=True) == []
+            prune()
+            assert len(copies(world)) == 3
+        number += 1
+    assert number > 5

@@ -172,6 +172,17 @@ def test_all_buckets_come_back_where_none_is_named(world: World) -> None:
     assert [one["written"] for one in world.restore(path="")["buckets"]] == [1, 1]
 
 
+def test_a_set_from_before_a_bucket_was_there_brings_back_the_others(world: World) -> None:
+    world.put("a", b"1")
+    world.take()
+    world.work.told.config["objects"]["buckets"].append("later")
+    world.gateway.create_bucket(Bucket="later")
+    assert [one["bucket"] for one in world.restore(path="")["buckets"]] == ["media", "site"]
+    with pytest.raises(BackupError, match="has no bucket later") as found:
+        world.restore(path="later")
+    assert found.value.kind == "input"
+
+
 def test_moments_outside_of_what_there_is_are_refused_with_the_window(world: World) -> None:
     world.put("a", b"1")
     world.gateway.buckets["media"].lifecycle = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from .errors import BackupError
 from .kind import Part, Work
 from .objects_copy import MOST, Source, copy, each, headers
 from .objects_history import Version, current_at, read_history
-from .objects_manifest import FOLDER, copy_key, label_of, read_manifest
+from .objects_manifest import FOLDER, Manifest, copy_key, label_of, read_manifest
 from .store import ask, connect
 
 _DAY = 86400
@@ -53,7 +53,7 @@ def restore(work: Work, part: Part, wish: Mapping[str, Any]) -> dict[str, Any]:
         raise BackupError(
             f"bucket {bucket} is not backed up", hint=f"These are: {', '.join(known)}.", kind="input"
         )
-    states = [_state(work, part, name, wish["at"]) for name in ([bucket] if bucket else known)]
+    states = _states(work, part, [bucket] if bucket else known, wish["at"])
     for state in states:
         _require_any(state, prefix)
     done = [_bring(work, state, prefix, wish) for state in states]
@@ -68,12 +68,18 @@ def restore(work: Work, part: Part, wish: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _state(work: Work, part: Part, bucket: str, at: str) -> State:
+def _states(work: Work, part: Part, buckets: Sequence[str], at: str) -> list[State]:
+    """Return what buckets had, as of a moment or else as of a set, of which one is all that it has."""
     if at:
-        return _state_at(work, bucket, at)
+        return [_state_at(work, bucket, at) for bucket in buckets]
     manifest = read_manifest(work.store, part)
-    if bucket not in manifest.buckets:
-        raise BackupError(f"set {manifest.label} has no bucket {bucket}", kind="input")
+    having = [bucket for bucket in buckets if bucket in manifest.buckets]
+    if not having:
+        raise BackupError(f"set {manifest.label} has no bucket {', '.join(buckets)}", kind="input")
+    return [_state_of(work, manifest, bucket) for bucket in having]
+
+
+def _state_of(work: Work, manifest: Manifest, bucket: str) -> State:
     found = {}
     for key, one in manifest.state(bucket).items():
         kept = Source(
