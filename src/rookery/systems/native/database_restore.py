@@ -83,9 +83,10 @@ class InPlace:
             for host in sorted(self._instances, key=self._serves):
                 report(f"stopping the database on {host}")
                 self._supervisor(host).stop(self._program(host))
-            self._in_place(begun.host, "swap")
+            # The others' first: started in between, one of them would lead, and the restored one follow.
             for host in others:
                 self._in_place(host, "aside")
+            self._in_place(begun.host, "swap")
             self._forget_cluster()
             report(f"starting the restored database on {begun.host}")
             self._supervisor(begun.host).start(self._program(begun.host))
