@@ -189,3 +189,136 @@ def kill_when(lab: Lab, arguments: tuple[str, ...], words: str) -> None:
         assert any(_AT_WORK in line for line in said), said[-_LINES:]
         assert time.monotonic() < limit
         time.sleep(1)
+
+
+# --- Files
+
+_TREE = "/srv/live/kept"  # of the file system's /live
+
+
+@pytest.fixture
+def tree(system: NativeSystem) -> Iterator[str]:
+    """A tree in the shared file system, as `ls` and checksums tell it."""
+    made = (
+        f"rm -rf {_TREE}; mkdir -p {_TREE}/sub; cd {_TREE};"
+        " head -c 3000000 /dev/urandom > big; echo one > 'a *[b]';"
+        " ln -s big link; chmod 640 big; chown 33:34 big; touch -d 2020-01-02 big; chmod 711 sub;"
+        " touch -d 2019-01-02 sub"
+    )
+    shell(system, made)
+    yield told_of(system)
+    shell(system, f"rm -rf {_TREE}")
+
+
+def shell(system: NativeSystem, words: str) -> str:
+    return system.execute("worker-a", ("sh", "-c", words), timeout=120).strip()
+
+
+def told_of(system: NativeSystem, folder: str = _TREE) -> str:
+    """Return names, modes, owners and times of a tree, and its files' checksums."""
+    stated = "find . ! -name . -printf '%P %M %U:%G %T@ %l\\n' | sort"
+    sums = "find . -type f | sort | xargs -d '\\n' sha256sum"
+    return shell(system, f"cd {folder} && {stated} && {sums}")
+
+
+def test_a_tree_that_was_removed_comes_back_in_place(lab: Lab, system: NativeSystem, tree: str) -> None:
+    label = backups(lab, "backup", "now", "--only", "files")["label"]
+    shell(system, f"cd {_TREE}; rm -r sub big; mkdir big; touch big/new later; chmod 777 'a *[b]'")
+    assert told_of(system) != tree
+    done = backups(lab, "restore", "files:/live/kept", "--at", label, "--to", "in-place")
+    assert done["path"] == "/live/kept"
+    assert told_of(system) == tree
+    # What is beside it in its folder is as it was: the channel's newest segments.
+    assert shell(system, "ls /srv/live/*.ts | wc -l") != "0"
+
+
+def test_a_file_comes_back_beside(lab: Lab, system: NativeSystem, tree: str) -> None:
+    del tree
+    label = backups(lab, "backup", "now", "--only", "files")["label"]
+    shell(system, f"echo changed > '{_TREE}/a *[b]'")
+    done = backups(lab, "restore", "files:/live/kept/a *[b]", "--at", label)
+    assert (done["path"], done["files"]) == (f"/restored-{label}/live/kept/a *[b]", 1)
+    assert shell(system, f"cat '{_TREE}/a *[b]'") == "changed"
+    said = backups(lab, "restore", "files:/live/none", "--at", label, code=2)
+    assert f"set {label} has no /live/none" in said
+    said = backups(lab, "restore", "files:/live", "--at", "2020-01-01T00:00:00", code=2)
+    assert "files cannot be brought back as of 2020-01-01T00:00:00" in said
+
+
+# --- Block volumes
+
+
+@pytest.fixture
+def volume(system: NativeSystem) -> str:
+    """A volume of 64 MiB that is backed up, and that nobody has open."""
+    rbd = "rbd --id backup"
+    made = (
+        f"head -c 5000000 /dev/urandom | {rbd} import --no-progress - block/kept"
+        f" && {rbd} resize --no-progress -s 64M block/kept"
+    )
+    shell(
+        system,
+        f"{rbd} info block/kept > /dev/null 2>&1 || {{ {made}; {rbd} group create block/backup || true;"
+        f" {rbd} group image add block/backup block/kept; }}",
+    )
+    return "kept"
+
+
+def content(system: NativeSystem, image: str) -> str:
+    return shell(system, f"rbd --id backup export --no-progress block/{image} - | sha256sum")
+
+
+def write(system: NativeSystem, image: str) -> None:
+    """Write some of a volume."""
+    bench = "bench --io-type write --io-size 4K --io-total 256K --io-pattern rand"
+    shell(system, f"rbd --id backup {bench} block/{image} > /dev/null")
+
+
+def test_a_volume_comes_back_by_its_chain(lab: Lab, system: NativeSystem, volume: str) -> None:
+    first, then = backups(lab, "backup", "now"), content(system, volume)
+    assert first["state"] == "whole"
+    write(system, volume)
+    second, later = backups(lab, "backup", "now", "--only", "block"), content(system, volume)
+    assert then != later
+    links = links_of(second, volume)
+    assert [(link["from"], link["to"]) for link in links] == [
+        ("", first["label"]),
+        (first["label"], second["label"]),
+    ]
+    assert links[1]["stored"] < links[0]["stored"] / 5
+    write(system, volume)
+
+    for made, wanted in ((first, then), (second, later)):
+        done = backups(lab, "restore", f"block:{volume}", "--at", made["label"])
+        assert [one["image"] for one in done["images"]] == [f"restored-{volume}-{made['label']}"]
+        assert content(system, f"restored-{volume}-{made['label']}") == wanted
+    done = backups(lab, "restore", f"block:{volume}", "--at", second["label"], "--to", "in-place")
+    assert content(system, volume) == later
+    assert content(system, done["images"][0]["aside"]) not in (then, later)
+
+
+def test_a_volume_that_is_in_use_is_not_replaced(lab: Lab, system: NativeSystem, volume: str) -> None:
+    del system, volume
+    backups(lab, "backup", "now", "--only", "block")
+    said = backups(lab, "restore", "block:database-worker-a", "--to", "in-place", code=3)
+    assert "block/database-worker-a is in use, by " in said
+
+
+def test_a_missing_link_is_named(lab: Lab, system: NativeSystem, volume: str) -> None:
+    made = backups(lab, "backup", "now", "--only", "block")
+    key = links_of(made, volume)[-1]["key"]
+    keys = system.s3_credentials("backup-vault")
+    url = next(one.url for one in system.endpoints() if one.name == "s3")
+    vault = s3.connect(url, access_key=keys.user, secret_key=keys.password, ca_file=str(system.ca_file))
+    marker = vault.delete_object(Bucket="backups", Key=key)["VersionId"]
+    try:
+        found = backups(lab, "backup", "check", made["label"], code=4)["block"]
+        assert found == [f"{key} is missing: a link of {volume} that set {made['label']} needs"]
+    finally:
+        vault.delete_object(Bucket="backups", Key=key, VersionId=marker)
+    assert backups(lab, "backup", "check", made["label"], "--deep")["block"] == []
+
+
+def links_of(made: Any, image: str) -> Any:
+    part = next(part for part in made["parts"] if part["kind"] == "block")
+    return part["detail"]["images"][image]["links"]
