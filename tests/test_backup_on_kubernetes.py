@@ -21,6 +21,8 @@ from rookery.design.scheduling import reaches
 from rookery.drivers.clients import buckets
 from rookery.errors import NotPossibleError
 from rookery.manifest import Item, Manifest, Release
+from rookery.projections.document.backups import backup_section
+from rookery.projections.document.blocks import Paragraph, Table
 from rookery.projections.kubernetes import build_stages, render_kubernetes
 from rookery.projections.kubernetes.recovery import recovery_items
 from rookery.systems.kubernetes.backups import cluster_backups
@@ -431,6 +433,21 @@ def test_writers_may_do_on_a_cluster_what_they_may_in_a_lab() -> None:
 
 
 # --- What rookery itself does not do there
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [("plain", ["database", "objects", "files"]), ("all", ["database", "objects", "files", "system"])],
+)
+def test_the_document_speaks_of_operators_and_of_no_sets(name: str, kinds: list[str]) -> None:
+    section = backup_section(of(name))
+    assert section is not None
+    lede, table = section.blocks[0], section.blocks[1]
+    assert isinstance(lede, Paragraph)
+    assert "operator of the cluster" in str(lede.words)
+    assert "set" not in str(lede.words).split()
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == kinds
 
 
 def test_what_operators_do_is_refused_with_their_commands() -> None:

@@ -17,6 +17,18 @@ _BY = {
     SYSTEM: "the spec, what it was built from, keys, maps and etcd, encrypted by age",
 }
 
+# On Kubernetes there are no sets: each kind is its own operator's. Volumes of the database are left out:
+# it has backups of its own.
+_BY_OPERATORS = {
+    DATABASE: "base backups and the log, by CloudNativePG's plugin",
+    OBJECTS: "versions that the gateways keep in each bucket",
+    FILES: "the content of a snapshot of each volume, by Velero",
+    SYSTEM: "a snapshot of etcd with the control plane's keys, encrypted by age",
+}
+_CLUSTER_WORDS = (
+    "Each kind of backup is taken by an operator of the cluster, at a moment of its own, and goes to a bucket"
+    " of the system's own object storage. The tree's guide says how each comes back."
+)
 _WORDS = (
     "A backup set is one moment of everything that the system keeps. Sets are taken by schedule inside the"
     " system and go to a bucket of its own object storage; "
@@ -30,12 +42,14 @@ def backup_section(design: Design) -> Section | None:
         return None
     settings = app.settings
     assert isinstance(settings, BackupSettings)
-    words = (
+    words: Words = (
         _WORDS,
         code("rookery drill"),
         " loses data of its own on purpose, restores it from a set and compares.",
     )
-    tables = (_kinds(design),) if app.placements else ()
+    if design.kubernetes is not None:
+        words = _CLUSTER_WORDS
+    tables = (_kinds(design, settings),)
     return Section(
         id="backups",
         title="Backups",
@@ -43,7 +57,7 @@ def backup_section(design: Design) -> Section | None:
     )
 
 
-def _kinds(design: Design) -> Table:
+def _kinds(design: Design, settings: BackupSettings) -> Table:
     what: dict[str, Words] = {
         DATABASE: "all databases",
         OBJECTS: codes(kept_buckets(design)),
@@ -51,18 +65,24 @@ def _kinds(design: Design) -> Table:
         BLOCK: codes(tuple(volume.name for volume in design.volumes)),
         SYSTEM: "what it takes to build it again",
     }
-    rows = tuple((kind, what[kind], _BY[kind]) for kind in kinds_of(design))
-    return Table(caption="What a set has of each kind", heads=("Kind", "What", "Kept by"), rows=rows)
+    by, caption = _BY, "What a set has of each kind"
+    if design.kubernetes is not None:
+        by, caption = dict(_BY_OPERATORS), "What is kept of each kind"
+        if not settings.encryption.recipients:
+            del by[SYSTEM]
+    rows = tuple((kind, what[kind], by[kind]) for kind in kinds_of(design) if kind in by)
+    return Table(caption=caption, heads=("Kind", "What", "Kept by"), rows=rows)
 
 
 def _facts(app: AppDesign, settings: BackupSettings) -> Facts:
     schedules, retention = settings.schedules, settings.retention
+    longer = f", the last {retention.least} for longer" if app.placements else ""
     copies = tuple(f"{one.endpoint}/{one.bucket}" for one in settings.copies)
     return Facts(
         pairs=(
-            ("A set", f"every {_period(schedules.sets)}"),
+            ("A set" if app.placements else "Volumes, etcd and copies", f"every {_period(schedules.sets)}"),
             ("A base backup of the database", f"every {_period(schedules.base)}"),
-            ("Kept for", f"{_period(retention.sets)}, the last {retention.least} for longer"),
+            ("Kept for", f"{_period(retention.sets)}{longer}"),
             ("Go to", ("the bucket ", code(BUCKET))),
             ("Locked for", _period(settings.lock) if settings.lock else "no time: whoever writes can remove"),
             ("Copies outside", codes(copies) if copies else "none"),
