@@ -77,7 +77,6 @@ def build_config(design: Design, app: AppDesign, host: str) -> dict[str, Any]:
         "schedules": {
             "sets": seconds(settings.schedules.sets),
             "base": seconds(settings.schedules.base),
-            "check": seconds(settings.schedules.check),
         },
         "retention": {
             "seconds": seconds(settings.retention.sets),

@@ -36,7 +36,6 @@ class Schedules(Model):
 
     sets: Period = Field("6h", description="A set of every kind, at one moment.")
     base: Period = Field("1d", description="A base backup of the database; sets between need its logs only.")
-    check: Period = Field("1d", description="A look at everything that is stored.")
 
 
 class Retention(Model):

@@ -21,23 +21,24 @@ from .kind import Work
 from .store import Store
 from .told import Told, read_told
 
-_TICK = 15.0  # seconds between looks
 _FIRST = 300.0  # seconds after its start before the first set: a system that comes up has other things to do
+_LOOK = 60.0  # seconds between looks whether it is this host's turn, and at what is due
+_AGAIN = 900.0  # seconds before what failed is tried again
 _ANSWER = 3.0
 _WORK_LIMIT = 6 * 3600.0
 
 
 def run() -> None:
     """Work until the process ends."""
-    began = time.monotonic()
+    pause = _FIRST
     while True:
-        time.sleep(_TICK)
+        time.sleep(pause)
         try:
             told = read_told()
-            if time.monotonic() - began > _FIRST and is_mine(told):
-                _work(told)
+            pause = work(told) if is_mine(told) else _LOOK
         except BackupError as error:
             _log(error.what)
+            pause = _AGAIN
 
 
 def is_mine(told: Told) -> bool:
@@ -56,20 +57,22 @@ def is_mine(told: Told) -> bool:
         return False
 
 
-def _work(told: Told) -> None:
-    """Take a set where one is due, and remove what is over."""
-    store = Store(told.place)
-    work = Work(told=told, store=store, report=_log)
-    outside.require_fetched(work)
-    known = sets.read_sets(work)
+def work(told: Told) -> float:
+    """Take a set where one is due, and remove what is over; return the seconds until the next look."""
+    wanted = Work(told=told, store=Store(told.place), report=_log)
+    outside.require_fetched(wanted)
+    known = sets.read_sets(wanted)
     age = _age(known)
-    if age is None or age > told.config["schedules"]["sets"]:
-        for command in ("now", "prune"):
-            # A process of its own: what it took of memory goes with it.
-            argv = (sys.executable, "-m", "backups", command)
-            done = subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=_WORK_LIMIT, check=False)
-            if done.returncode:
-                return
+    if age is not None and age <= told.config["schedules"]["sets"]:
+        return _LOOK
+    for command in ("now", "prune"):
+        # A process of its own: what it took of memory goes with it.
+        argv = (sys.executable, "-m", "backups", command)
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=_WORK_LIMIT, check=False)
+        if done.returncode:
+            return _AGAIN
+    # One that is not whole is no error of the command's; it is tried again all the same, but not at once.
+    return _AGAIN
 
 
 def _age(known: list[sets.Set]) -> float | None:

@@ -1,0 +1,96 @@
+"""The agent of backups: when it takes a set, and how long it waits after one that failed."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from rookery.apps.backup.guest.backups.told import Told
+
+PROGRAMS = "rookery.apps.backup.guest.backups"
+
+SIX_HOURS = 6 * 3600
+
+
+class Binding(types.ModuleType):
+    """Stands for one of Ceph's bindings, which come with Debian's packages of a server: only loaded here."""
+
+    def __getattr__(self, name: str) -> int:
+        return 0
+
+
+class Agent:
+    """What the agent asks, and what it runs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("cephfs", "rados", "rbd"):
+            monkeypatch.setitem(sys.modules, name, Binding(name))
+        self.schedule: Any = importlib.import_module(f"{PROGRAMS}.schedule")
+        self.known: list[dict[str, Any]] = []
+        self.ran: list[str] = []
+        self.fails: set[str] = set()
+        monkeypatch.setattr(self.schedule.outside, "require_fetched", lambda _: None)
+        monkeypatch.setattr(self.schedule, "Store", lambda place: place)
+        monkeypatch.setattr(self.schedule.sets, "read_sets", lambda _: self.known)
+        monkeypatch.setattr(subprocess, "run", self._run)
+
+    def took(self, *, ago: float, state: str = "whole") -> None:
+        began = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() - ago))
+        self.known.append({"state": state, "began": began})
+
+    def work(self) -> float:
+        keys = {"access": "", "secret": ""}
+        store = {"endpoint": "https://s3", "bucket": "backups", "authority": ""}
+        told = Told(config={"store": store, "schedules": {"sets": SIX_HOURS}}, keys=keys)
+        return float(self.schedule.work(told))
+
+    def _run(self, argv: Sequence[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
+        self.ran.append(argv[-1])
+        return subprocess.CompletedProcess(argv, int(argv[-1] in self.fails))
+
+
+@pytest.fixture
+def agent(monkeypatch: pytest.MonkeyPatch) -> Agent:
+    return Agent(monkeypatch)
+
+
+def test_a_set_is_taken_where_there_is_none_and_what_is_over_removed(agent: Agent) -> None:
+    assert agent.work() >= 600
+    assert agent.ran == ["now", "prune"]
+
+
+def test_nothing_is_taken_before_it_is_due(agent: Agent) -> None:
+    agent.took(ago=SIX_HOURS - 60)
+    assert agent.work() <= 120
+    assert agent.ran == []
+    agent.known.clear()
+    agent.took(ago=SIX_HOURS + 60)
+    agent.work()
+    assert agent.ran == ["now", "prune"]
+
+
+@pytest.mark.parametrize("state", ["failed", "partial", "begun"])
+def test_a_set_that_is_not_whole_does_not_count(agent: Agent, state: str) -> None:
+    agent.took(ago=60, state=state)
+    agent.work()
+    assert agent.ran == ["now", "prune"]
+
+
+def test_what_failed_is_tried_again_but_not_at_once(agent: Agent) -> None:
+    """A set that fails, taken every few seconds, would leave nobody else a moment with the lock."""
+    agent.fails = {"now"}
+    assert agent.work() >= 600
+    assert agent.ran == ["now"]
+
+
+def test_without_a_database_the_first_host_works(agent: Agent) -> None:
+    told = Told(config={"database": None, "host": "a", "hosts": ["a", "b"]}, keys={})
+    assert agent.schedule.is_mine(told)
+    assert not agent.schedule.is_mine(Told(config={**told.config, "host": "b"}, keys={}))
