@@ -22,8 +22,8 @@ from rookery.apps.backup.places import (
 from rookery.apps.backup.settings import DAY, BackupSettings, days, seconds
 from rookery.apps.sizes import BUCKETS, work
 from rookery.design.app import Surroundings, storage_off
-from rookery.design.model import AppDesign, Bucket, Instance, Keeping
-from rookery.design.stored import CephUser
+from rookery.design.model import AppDesign, Instance
+from rookery.design.stored import Bucket, CephUser, Keeping
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
 
@@ -51,7 +51,10 @@ def place_backup(settings: AppSettings, surroundings: Surroundings) -> AppDesign
         settings=settings,
         placements=tuple((name, _AGENT) for name in hosts),
         buckets=(
-            Bucket(name=BUCKET, owner=VAULT, writers=writers, versions=max(1, lock), lock=lock),
+            # Who has the writer's keys can hide all that is there: it stays for as long as a set is kept.
+            Bucket(
+                name=BUCKET, owner=VAULT, writers=writers, versions=max(keeping.versions, lock), lock=lock
+            ),
             *((_drilled(keeping),) if native else ()),
         ),
         users=(_user(surroundings, hosts),) if native else (),
