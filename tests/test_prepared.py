@@ -52,6 +52,7 @@ class Standing:
         self.asked: list[str] = []
         self.hung = self.reachable = False
         self.way: Any = None
+        self.backups = None
 
     def steps(self) -> tuple[Step, ...]:
         return tuple(Step(id=name, phase="p", title=name) for name in ("a", "b", BOOTSTRAP))
@@ -90,9 +91,8 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def opened(machine: Path, text: str = ELSEWHERE) -> Workspace:
-    path = machine / "once.yaml"
-    path.write_text(SPEC + text)
-    return open_spec(str(path))
+    (machine / "once.yaml").write_text(SPEC + text)
+    return open_spec(str(machine / "once.yaml"))
 
 
 @pytest.fixture

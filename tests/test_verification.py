@@ -71,7 +71,7 @@ def test_what_is_looked_at_on_one_platform_only() -> None:
     }
     assert sorted(rows[NATIVE] - rows[KUBERNETES]) == [
         *("archiving", "block", "cache", "catalogue", "file", "least-privilege", "locked"),
-        *("origins", "ports", "renditions", "strangers"),
+        *("origins", "ports", "renditions", "sets", "strangers"),
     ]
     assert sorted(rows[KUBERNETES] - rows[NATIVE]) == ["claims", "nodes", "policies", "strictness"]
 

@@ -34,7 +34,7 @@ def backup() -> None:
     rookery backup now
     rookery backup list
     rookery backup check --deep
-    rookery restore --help
+    rookery restore database
     """
 
 

@@ -17,7 +17,6 @@ from rookery.design.model import (
     Frontend,
     Host,
     Instance,
-    Keeping,
     Network,
     Role,
 )
@@ -47,7 +46,7 @@ from rookery.design.pools import (
     file_pools,
 )
 from rookery.design.sharing import share_memory
-from rookery.design.stored import FileSystem, ObjectStore, Pool
+from rookery.design.stored import FileSystem, Keeping, ObjectStore, Pool
 from rookery.design.users import build_users
 from rookery.errors import InputError
 from rookery.providers import PROVIDERS

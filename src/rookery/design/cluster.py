@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from rookery.design.model import Claim, Cluster, Design, Frontend, Host, Role
+from rookery.design.model import Cluster, Design, Frontend, Host, Role
+from rookery.design.stored import Claim
 from rookery.providers import PROVIDERS
 from rookery.spec.model import Spec
 from rookery.units import GIB

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rookery.design.pod import PodGroup
-from rookery.design.stored import CephUser, FileSystem, ObjectStore, Pool
+from rookery.design.stored import (
+    Bucket,
+    CephUser,
+    Claim,
+    FileSystem,
+    Keeping,
+    ObjectStore,
+    Pool,
+    Share,
+    Volume,
+)
 from rookery.providers import PROVIDERS, Provider, Traits
 from rookery.releases import RELEASES
 from rookery.spec.model import AppSettings, Platform
@@ -133,77 +143,6 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
-    """A bucket that an application asks for, with its owner.
-
-    `readers` are addresses that may read without credentials; empty means that nobody may. Of the S3 users,
-    `writers` may put and read objects, and hide what they put; `copied_by` may read all versions; `lent` are
-    users, each with the folder of which it may read all. A version that is not the current one is kept for
-    `versions` days, 0 where there is one version only; one that was just written cannot be removed by anybody
-    for `lock` days.
-    """
-
-    name: str
-    owner: str
-    readers: tuple[str, ...] = ()
-    writers: tuple[str, ...] = ()
-    copied_by: str = ""
-    lent: tuple[tuple[str, str], ...] = ()
-    versions: int = 0
-    lock: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
-    """A block volume that an application's instance claims: an RBD image with a file system for one host.
-
-    `data_pool` is empty where the pool holds the data too; `size` is bytes; the file system is mounted at
-    `path` on `host` and its top belongs to the user `owner`.
-    """
-
-    app: str
-    host: str
-    pool: str
-    data_pool: str
-    size: int
-    path: str
-    owner: str
-
-    @property
-    def name(self) -> str:
-        """The name of the RBD image."""
-        return f"{self.app}-{self.host}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """Space that is promised to something: `what` it is, the path in the spec that asks for it, the kind of
-    pool (Ceph's name of the application: rbd, cephfs) or the pool itself, and bytes."""
-
-    what: str
-    path: str
-    size: int
-    application: str = ""
-    pool: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """A directory of CephFS that several hosts mount at once.
-
-    `directory` is its path in the file system, `path` where each of `hosts` mounts it, `user` the cephx
-    user that may do so and no more; its top belongs to the user `owner` of the hosts.
-    """
-
-    name: str
-    directory: str
-    path: str
-    hosts: tuple[str, ...]
-    user: str
-    owner: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
     """A PostgreSQL database that an application asks for, with the role that its instances log in as.
 
@@ -272,28 +211,6 @@ class Frontend:
     client_address: bool = False
     scheme: str = "https"
     fallback: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
-    """What backup wants of the other applications: that versions in their buckets stay for so many days, and
-    that an S3 user may read them. What it copies of a bucket it keeps in `folder`, one for each bucket, of
-    which the bucket's owner may read all: it brings back what is its own.
-
-    The database goes to a `bucket` which that user writes to, whole each `base` seconds, so that it comes
-    back to any moment of the last `kept` seconds. On Kubernetes the `pods` see to the versions, once for each
-    application with buckets. A backup cannot be removed for `lock` days (0: it can); the S3 services of
-    `copies` get one of each."""
-
-    user: str
-    versions: int
-    folder: str
-    bucket: str
-    base: int
-    kept: int
-    pods: tuple[PodGroup, ...] = ()
-    lock: int = 0
-    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

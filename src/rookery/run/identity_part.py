@@ -78,7 +78,7 @@ def pack(name: str, own: Mapping[str, bytes]) -> bytes:
     digests = {file: hashlib.sha256(content).hexdigest() for file, content in sorted(own.items())}
     manifest = {"format": FORMAT, "system": name, "fsid": fsid, "files": digests}
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(fileobj=out, mode="w:", format=tarfile.PAX_FORMAT) as archive:
         for file, content in ((_MANIFEST, json.dumps(manifest, indent=1).encode()), *sorted(own.items())):
             entry = tarfile.TarInfo(file)
             entry.size, entry.mode = len(content), 0o600

@@ -10,7 +10,8 @@ from rookery.apps.cdn.settings import CdnSettings
 from rookery.apps.cdn.site.content import RULES, SITE_BUCKET, site_content
 from rookery.apps.sizes import EDGE, PUBLISH_SITE, SEND_SITE, instances, work
 from rookery.design.app import Surroundings, storage_off
-from rookery.design.model import AppDesign, Bucket, Frontend, Instance
+from rookery.design.model import AppDesign, Frontend, Instance
+from rookery.design.stored import Bucket
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
 

@@ -13,8 +13,9 @@ from rookery.apps.database.native import ON_SERVERS
 from rookery.apps.database.settings import DatabaseSettings
 from rookery.apps.sizes import BACKUP_SIDECAR, POSTGRES, instances
 from rookery.design.app import Surroundings, storage_off
-from rookery.design.model import AppDesign, Database, DatabaseService, Frontend, Instance, Volume
+from rookery.design.model import AppDesign, Database, DatabaseService, Frontend, Instance
 from rookery.design.pod import Size
+from rookery.design.stored import Volume
 from rookery.spec.model import AppSettings
 from rookery.units import MIB
 from rookery.versions import POSTGRES_MAJOR

@@ -13,7 +13,8 @@ from rookery.apps.ground.names import NAMESPACE, S3_HOST, s3_user_secret, tls_se
 from rookery.apps.ground.pods import bound, bucket_claim, sized
 from rookery.apps.ground.schedules import cron
 from rookery.apps.sizes import BACKUP_SIDECAR
-from rookery.design.model import Design, Keeping
+from rookery.design.model import Design
+from rookery.design.stored import Keeping
 from rookery.manifest import Item, Manifest, Objects, manifest
 
 BACKUPS = "database-backups"

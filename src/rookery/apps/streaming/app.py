@@ -15,9 +15,9 @@ from rookery.apps.streaming.native import ON_SERVERS, making
 from rookery.apps.streaming.origin import ORIGIN_PORT
 from rookery.apps.streaming.settings import StreamingSettings
 from rookery.design.app import Surroundings, storage_off
-from rookery.design.model import AppDesign, Bucket, Claim, Route, Share
+from rookery.design.model import AppDesign, Route
 from rookery.design.pod import PodGroup, largest
-from rookery.design.stored import CephUser, FileSystem
+from rookery.design.stored import Bucket, CephUser, Claim, FileSystem, Share
 from rookery.spec.model import AppSettings
 
 _PUBLISHER = "media-publisher"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from rookery.design.checks.finding import Remark, Subject, warning
-from rookery.design.model import Design, Keeping
+from rookery.design.model import Design
+from rookery.design.stored import Keeping
 
 
 def shared_fate(subject: Subject) -> Iterator[Remark]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from rookery.design.capacity import NEARFULL, gigabytes, host_weights, usable_bytes
 from rookery.design.checks.finding import Remark, Subject, error, warning
 from rookery.design.cluster import monitoring_claims
-from rookery.design.model import Claim, Design
-from rookery.design.stored import Pool
+from rookery.design.model import Design
+from rookery.design.stored import Claim, Pool
 from rookery.units import GB, format_size
 
 # Below it little is left: PostgreSQL's first files take 0.2 GB, its log up to a quarter, and XFS on 1 GB

@@ -14,7 +14,7 @@ from rookery.run.verify.result import Evidence, Subject, failed, judged, not_obs
 from rookery.units import format_period, format_size
 
 if TYPE_CHECKING:
-    from rookery.design.model import Bucket
+    from rookery.design.stored import Bucket
 
 _KEY = "verify/locked"
 _LONGEST = 120  # seconds that a finished segment may wait: a gateway that restarts takes less

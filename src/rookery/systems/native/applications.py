@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from rookery.apps.table import APPS
-from rookery.design.model import AppDesign, Share, Volume
+from rookery.design.model import AppDesign
+from rookery.design.stored import Share, Volume
 from rookery.drivers.clients.http import Browser
 from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.files import read_users, write_files

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rookery.design.model import Host, Volume
+from rookery.design.model import Host
+from rookery.design.stored import Volume
 from rookery.drivers.containers.supervisor import ProgramState, Supervisor
 from rookery.drivers.machine import krbd
 from rookery.drivers.machine.asked import Asked

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rookery.apps.table import APPS
-from rookery.design.model import AppDesign, Bucket, Design
+from rookery.design.model import AppDesign, Design
+from rookery.design.stored import Bucket
 from rookery.drivers.clients import s3
 from rookery.drivers.clients.buckets import Rights, ensure_bucket
 from rookery.drivers.machine.process import CommandError, run

@@ -16,7 +16,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rookery.design.model import DaemonKind, Volume
+from rookery.design.model import DaemonKind
+from rookery.design.stored import Volume
 from rookery.drivers.ceph.session import CephSession, render_keyring
 from rookery.drivers.containers.runc import HOST_NETWORK, Container
 from rookery.drivers.machine import krbd, loop, qmp

@@ -14,7 +14,8 @@ from rookery.apps.backup.places import SYSTEM_WRITER, VAULT, VOLUME_WRITER, WRIT
 from rookery.apps.ground.names import NAMESPACE, ROOK, STORE, VELERO
 from rookery.apps.ground.pods import done, job, pod
 from rookery.apps.sizes import BUCKETS
-from rookery.design.model import AppDesign, Bucket
+from rookery.design.model import AppDesign
+from rookery.design.stored import Bucket
 from rookery.manifest import Item, Manifest, Objects, Wait, manifest
 
 _LABELS = labels("bucket")

@@ -6,7 +6,7 @@ from typing import Any
 
 from rookery.apps.ground.names import FILE_CLASS, NAMESPACE, PART_OF
 from rookery.apps.ground.pods import quantity
-from rookery.design.model import Claim
+from rookery.design.stored import Claim
 from rookery.manifest import Manifest, common_labels, manifest
 from rookery.units import GIB
 

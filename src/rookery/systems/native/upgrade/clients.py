@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rookery.design.model import Host, Volume
+from rookery.design.model import Host
+from rookery.design.stored import Volume
 from rookery.drivers.clients.http import Browser
 from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.waiting import Look, wait_for

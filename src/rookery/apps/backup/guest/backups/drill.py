@@ -177,7 +177,7 @@ def _each(places: Mapping[str, Place], do: Callable[[str, Place], Any]) -> dict[
 @contextlib.contextmanager
 def _one_writer() -> Iterator[None]:
     """Write steadily, alone on this host; whoever wants it to stop waits for this lock."""
-    with _WRITING.open("a") as file:
+    with _WRITING.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -190,7 +190,7 @@ def _stop_writer() -> None:
     """Have the steady writer of this host end, and wait until it has."""
     _STOP.touch()
     limit = time.monotonic() + _STOP_LIMIT
-    with _WRITING.open("a") as file:
+    with _WRITING.open("a", encoding="utf-8") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

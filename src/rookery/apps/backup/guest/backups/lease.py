@@ -30,7 +30,7 @@ _NAME = "working"
 @contextlib.contextmanager
 def alone(told: Told, doing: str) -> Iterator[None]:
     """Work alone in the whole system; raises BackupError where another works, with what it does."""
-    with _FILE.open("a+") as file:
+    with _FILE.open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -129,7 +129,7 @@ def _bundle(work: Work, mark: dict[str, Any], files: dict[str, bytes]) -> bytes:
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
+    with tarfile.open(fileobj=out, mode="w:") as archive:
         for name, content in {"manifest.json": json.dumps(manifest, indent=1).encode(), **files}.items():
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(content), 0o600
