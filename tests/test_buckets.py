@@ -164,7 +164,7 @@ def test_the_buckets_of_a_system_with_backups() -> None:
         "media": (("backup",), (), 8, 0),
         "site": (("backup",), (), 8, 0),
         "drill": (("backup",), (), 8, 0),
-        "backups": ((), ("backup",), 1, 1),
+        "backups": ((), ("backup",), 8, 1),
     }
     assert sorted(rights["backups"].lent) == [
         ("drill", "objects/drill"),
