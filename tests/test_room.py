@@ -53,6 +53,7 @@ def test_the_lab_s_instances_have_the_limits_in_their_own_file_so_that_they_grow
         "unix_socket_directories": "/run/postgresql",
         "max_wal_size": "238MB",
         "max_slot_wal_keep_size": "238MB",
+        "wal_retrieve_retry_interval": "500ms",
         # Without backups its log is archived to nowhere: whether it is changes with a restart only.
         "archive_mode": "on",
         "archive_command": "/bin/true",

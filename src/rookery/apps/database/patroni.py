@@ -166,6 +166,8 @@ def _postgres(design: Design, app: AppDesign, host: Host) -> dict[str, Any]:
         # In each instance's own file, not in etcd: they follow a volume that grows.
         "parameters": {
             "unix_socket_directories": SOCKETS,
+            # A replica that is there before its slot at the primary asks again soon, not after 5 s.
+            "wal_retrieve_retry_interval": "500ms",
             **log_settings(int(app.settings.volume)),
             **_archiving(design),
         },
