@@ -11,7 +11,7 @@ from typing import Any
 
 from . import block_restore
 from .block_chain import FOLDER, Link, all_links, base_of, find_breaks, links_of, new_key
-from .block_images import Pool, connected, read_difference
+from .block_images import Pool, opened_pool, read_difference
 from .block_stream import receive, send
 from .errors import BackupError
 from .kind import Part, Problem, Work, now
@@ -25,7 +25,7 @@ class Block:
 
     def mark(self, work: Work, label: str) -> dict[str, Any]:
         """Take a snapshot of all volumes that are backed up."""
-        with connected(work.told) as pool:
+        with opened_pool(work.told) as pool:
             images = pool.gather(work.told.config["block"]["images"])
             moment = now()
             pool.snap(label)
@@ -39,7 +39,7 @@ class Block:
         """
         images: dict[str, Any] = {}
         moved = 0
-        with connected(work.told) as pool:
+        with opened_pool(work.told) as pool:
             pool.drop_snaps(keep=(label, last["snapshot"] if last else label))
             for image in mark["images"]:
                 work.report(f"block: {image}")

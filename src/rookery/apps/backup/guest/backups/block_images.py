@@ -21,6 +21,7 @@ import rados
 import rbd
 
 from . import block_diff
+from .cluster import connected
 from .errors import BackupError
 from .told import Told
 
@@ -178,22 +179,14 @@ class Pool:
 
 
 @contextlib.contextmanager
-def connected(told: Told) -> Iterator[Pool]:
+def opened_pool(told: Told) -> Iterator[Pool]:
     """Yield the pool with the volumes that are backed up."""
-    client = rados.Rados(conffile="/etc/ceph/ceph.conf", name=f"client.{told.config['cluster']['user']}")
-    for option in ("rados_mon_op_timeout", "rados_osd_op_timeout"):
-        client.conf_set(option, _LIMIT)
-    try:
-        client.connect(timeout=30)
-    except rados.Error as error:
-        raise BackupError(f"Ceph does not answer: {error}") from None
-    try:
-        with contextlib.closing(Pool(client, told.config["block"]["pool"])) as pool:
-            yield pool
-    except rados.Error as error:
-        raise BackupError(f"Ceph fails: {error}") from None
-    finally:
-        client.shutdown()
+    with connected(told.config["cluster"]["user"], limit=_LIMIT) as client:
+        try:
+            with contextlib.closing(Pool(client, told.config["block"]["pool"])) as pool:
+                yield pool
+        except rados.Error as error:
+            raise BackupError(f"Ceph fails: {error}") from None
 
 
 def read_difference(pool: Pool, image: str, start: str, end: str) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from .block_chain import Link, links_of
-from .block_images import Pool, connected
+from .block_images import Pool, opened_pool
 from .block_stream import PIPE, receive
 from .errors import BackupError
 from .kind import Part, Work
@@ -41,7 +41,7 @@ def restore(work: Work, part: Part, wish: dict[str, Any]) -> dict[str, Any]:
             kind="input",
         )
     is_in_place = wish["to"] == "in-place"
-    with connected(work.told) as pool:
+    with opened_pool(work.told) as pool:
         _require_free(pool, images, part["snapshot"], is_in_place=is_in_place)
         _require_room(pool, part, images)
         brought = [_bring(work, pool, part, image, is_in_place=is_in_place) for image in images]

@@ -9,7 +9,7 @@ from typing import Any
 
 import rbd
 
-from .block_images import Pool, connected
+from .block_images import Pool, opened_pool
 from .drill_entries import DRILL, Entry
 from .errors import BackupError
 from .told import Told
@@ -39,7 +39,7 @@ class Image:
 
     def prepare(self) -> None:
         size = max(SIZE, self._slot * self._slots)
-        with connected(self._told) as pool:
+        with opened_pool(self._told) as pool:
             _remove(pool)
             if DRILL not in pool.images():
                 pool.make(DRILL, size, {**_SHAPE, "dataPool": self._told.config["block"]["dataPool"]})
@@ -49,7 +49,7 @@ class Image:
             pool.gather([DRILL])
 
     def put(self, entries: list[Entry]) -> None:
-        with connected(self._told) as pool, pool.opened(DRILL, read_only=False) as image:
+        with opened_pool(self._told) as pool, pool.opened(DRILL, read_only=False) as image:
             for entry in entries:
                 head = _HEAD.pack(_WORD, entry.number, len(entry.content))
                 image.write(head + entry.content, (entry.number - 1) * self._slot)
@@ -57,7 +57,7 @@ class Image:
 
     def read(self) -> dict[int, str]:
         found = {}
-        with connected(self._told) as pool:
+        with opened_pool(self._told) as pool:
             if DRILL not in pool.images():
                 return {}
             with pool.opened(DRILL) as image:
@@ -71,7 +71,7 @@ class Image:
 
     def lose(self) -> str:
         """Overwrite all that was ever written."""
-        with connected(self._told) as pool, pool.opened(DRILL, read_only=False) as image:
+        with opened_pool(self._told) as pool, pool.opened(DRILL, read_only=False) as image:
             written: list[tuple[int, int, bool]] = []
             image.diff_iterate(0, image.size(), None, lambda *extent: written.append(extent))
             for start, length, _ in written:
@@ -84,7 +84,7 @@ class Image:
         """It comes back in place."""
 
     def clear(self) -> None:
-        with connected(self._told) as pool:
+        with opened_pool(self._told) as pool:
             _remove(pool)
 
 

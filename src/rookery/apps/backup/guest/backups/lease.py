@@ -16,6 +16,7 @@ from typing import Any
 
 import rados
 
+from .cluster import connected
 from .errors import BackupError
 from .told import Told
 
@@ -49,14 +50,10 @@ def alone(told: Told, doing: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _held(cluster: dict[str, str], host: str, doing: str) -> Iterator[None]:
-    client = rados.Rados(conffile="/etc/ceph/ceph.conf", name=f"client.{cluster['user']}")
-    for option in ("rados_mon_op_timeout", "rados_osd_op_timeout"):
-        client.conf_set(option, _LIMIT)
-    try:
-        client.connect(timeout=30)
-    except rados.Error as error:
-        raise BackupError(f"Ceph does not answer: {error}") from None
-    with contextlib.closing(_Objects(client, cluster)) as objects:
+    with (
+        connected(cluster["user"], limit=_LIMIT) as client,
+        contextlib.closing(_Objects(client, cluster)) as objects,
+    ):
         cookie = f"{host}-{os.getpid()}"
         objects.take(cluster["object"], cookie, f"{doing} on {host}")
         done = threading.Event()
@@ -78,10 +75,9 @@ def _held(cluster: dict[str, str], host: str, doing: str) -> Iterator[None]:
 
 
 class _Objects:
-    """The pool of the lock's object, and the client that it is reached by."""
+    """The pool of the lock's object."""
 
     def __init__(self, client: Any, cluster: dict[str, str]) -> None:
-        self._client = client
         self.io = client.open_ioctx(cluster["pool"])
         self.io.set_namespace(cluster["namespace"])
 
@@ -99,7 +95,6 @@ class _Objects:
 
     def close(self) -> None:
         self.io.close()
-        self._client.shutdown()
 
 
 def _busy(host: str, doing: str) -> BackupError:

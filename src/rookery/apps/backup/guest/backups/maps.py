@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .cluster import connected
 from .errors import BackupError
 
-_USER = "client.backup"
+_USER = "backup"
 _LIMIT = "10"  # seconds; a question without an answer by then fails
 
 # What is kept, and the monitors' command for it; those in binary are what `monmaptool`, `osdmaptool` and
@@ -30,15 +31,11 @@ def read_maps() -> dict[str, bytes]:
     """Return the maps as files, by their paths; raises BackupError where the monitors do not give one."""
     import rados  # Ceph's binding is on servers only, and all else of sets does without
 
-    client = rados.Rados(conffile="/etc/ceph/ceph.conf", name=_USER)
-    client.conf_set("rados_mon_op_timeout", _LIMIT)
-    try:
-        client.connect(timeout=30)
-        return {path: _ask(client, prefix, form) for path, (prefix, form) in _ASKED.items()}
-    except rados.Error as error:
-        raise BackupError(f"Ceph does not answer: {error}") from None
-    finally:
-        client.shutdown()
+    with connected(_USER, limit=_LIMIT) as client:
+        try:
+            return {path: _ask(client, prefix, form) for path, (prefix, form) in _ASKED.items()}
+        except rados.Error as error:
+            raise BackupError(f"Ceph does not answer: {error}") from None
 
 
 def _ask(client: Any, prefix: str, form: str) -> bytes:
