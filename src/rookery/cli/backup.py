@@ -11,16 +11,12 @@ from rich.console import Console
 from rookery.cli.about import about, say
 from rookery.cli.backup_key import backup_key
 from rookery.cli.journaling import Keeping, journal_options
-from rookery.cli.options import complete_running, output_option, terminal_width
+from rookery.cli.options import output_option, system_option, terminal_width
 from rookery.errors import ExitCode
 from rookery.units import format_amount
 
 if TYPE_CHECKING:
     from rookery.systems.protocol import System
-
-_system_option = click.option(
-    "--system", default=None, shell_complete=complete_running, help="Which, where several run."
-)
 
 
 @click.group()
@@ -39,7 +35,7 @@ def backup() -> None:
 
 
 @backup.command("now")
-@_system_option
+@system_option
 @click.option("--only", "kinds", multiple=True, metavar="KIND", help="Only this kind; may be repeated.")
 @journal_options
 @output_option
@@ -62,7 +58,7 @@ def backup_now(*, system: str | None, kinds: Sequence[str], keeping: Keeping, ou
 
 
 @backup.command("list")
-@_system_option
+@system_option
 @output_option
 def backup_list(*, system: str | None, output: str) -> int:
     """List the sets, the oldest first."""
@@ -84,7 +80,7 @@ def backup_list(*, system: str | None, output: str) -> int:
 
 @backup.command("show")
 @click.argument("label")
-@_system_option
+@system_option
 @output_option
 def backup_show(*, label: str, system: str | None, output: str) -> int:
     """Show what a set consists of."""
@@ -101,7 +97,7 @@ def backup_show(*, label: str, system: str | None, output: str) -> int:
 
 @backup.command("check")
 @click.argument("labels", nargs=-1)
-@_system_option
+@system_option
 @click.option("--deep", is_flag=True, help="Read all that is stored, not only what lists say of it.")
 @journal_options
 @output_option
@@ -143,7 +139,7 @@ def _unreadable(running: System, labels: Sequence[str]) -> Sequence[str]:
 
 
 @backup.command("prune")
-@_system_option
+@system_option
 @journal_options
 @output_option
 def backup_prune(*, system: str | None, keeping: Keeping, output: str) -> int:
@@ -164,7 +160,7 @@ def backup_prune(*, system: str | None, keeping: Keeping, output: str) -> int:
 
 @backup.command("fetch")
 @click.argument("copy", required=False, default="")
-@_system_option
+@system_option
 @journal_options
 @output_option
 def backup_fetch(*, copy: str, system: str | None, keeping: Keeping, output: str) -> int:

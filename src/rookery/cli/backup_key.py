@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rookery.cli.options import complete_running
+from rookery.cli.options import system_option
 from rookery.errors import ExitCode, InputError
 
 _FOR = """\
@@ -23,7 +23,7 @@ passphrase_option = click.option(
 
 
 @click.command("key")
-@click.option("--system", default=None, shell_complete=complete_running, help="Which, where several run.")
+@system_option
 @click.option("--protect", is_flag=True, help="Encrypt it by a passphrase, as `age -p` does.")
 @passphrase_option
 def backup_key(*, system: str | None, protect: bool, passphrase_file: Path | None) -> int:

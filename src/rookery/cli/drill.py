@@ -13,7 +13,7 @@ from rich.console import Console
 from rookery.cli.about import about, say
 from rookery.cli.journaling import Keeping, journal_options
 from rookery.cli.load import parse_space
-from rookery.cli.options import complete_running, output_option, terminal_width
+from rookery.cli.options import output_option, system_option, terminal_width
 from rookery.errors import InputError, RookeryError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--system", default=None, shell_complete=complete_running, help="Which, where several run.")
+@system_option
 @click.option("--only", "kinds", multiple=True, metavar="KIND", help="Only this kind; may be repeated.")
 @click.option("--size", default="8MB", show_default=True, help="How much is written to each kind.")
 @click.option(

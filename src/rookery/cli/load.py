@@ -12,7 +12,7 @@ from rich.console import Console
 
 from rookery.cli.about import about, say
 from rookery.cli.journaling import Keeping, journal_options
-from rookery.cli.options import complete_running, output_option, terminal_width
+from rookery.cli.options import output_option, system_option, terminal_width
 from rookery.errors import ExitCode, InputError
 from rookery.units import format_seconds
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(s|min|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
-_system_option = click.option(
-    "--system", default=None, shell_complete=complete_running, help="Which, where several run."
-)
 
 
 @click.group()
@@ -40,7 +37,7 @@ def load() -> None:
 
 
 @load.command()
-@_system_option
+@system_option
 @click.option("--viewers", type=int, help="Viewers at a time: pages, films, music, live.  [default: 200]")
 @click.option("--transactions", type=float, help="Database transactions a second.  [default: 50]")
 @click.option("--churn", type=float, help="Objects put, read or deleted a second.  [default: 5]")
@@ -87,7 +84,7 @@ def start(
 
 
 @load.command("status")
-@_system_option
+@system_option
 @click.option("--watch", is_flag=True, help="Show it again every second until it ends or is interrupted.")
 @output_option
 def load_status(*, system: str | None, watch: bool, output: str) -> int:
@@ -112,7 +109,7 @@ def load_status(*, system: str | None, watch: bool, output: str) -> int:
 
 
 @load.command()
-@_system_option
+@system_option
 @click.option("--keep", is_flag=True, help="Leave its objects and its tables where they are.")
 @click.option(
     "--record",

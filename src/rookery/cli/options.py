@@ -43,6 +43,11 @@ def complete_running(
     return [CompletionItem(name) for name in running_names() if name.startswith(typed)]
 
 
+system_option = click.option(
+    "--system", default=None, shell_complete=complete_running, help="Which, where several run."
+)
+
+
 def complete_host(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
     """Complete the name of a host of the systems that run here."""
     from rookery.run.workspace import open_running, running_names

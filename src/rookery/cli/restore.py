@@ -8,7 +8,7 @@ import click
 
 from rookery.cli.about import about, say
 from rookery.cli.journaling import Keeping, journal_options
-from rookery.cli.options import complete_running, output_option
+from rookery.cli.options import output_option, system_option
 from rookery.cli.restore_system import Given, restore_system, system_options
 from rookery.errors import ExitCode
 
@@ -26,7 +26,7 @@ from rookery.errors import ExitCode
     help="Beside what runs, or in its place.",
 )
 @system_options
-@click.option("--system", default=None, shell_complete=complete_running, help="Which, where several run.")
+@system_option
 @journal_options
 @output_option
 def restore(

@@ -12,7 +12,14 @@ import click
 from rich.console import Console
 
 from rookery.cli.journaling import Keeping, Record, journal_options, recorded
-from rookery.cli.options import complete_host, complete_running, complete_spec, output_option, terminal_width
+from rookery.cli.options import (
+    complete_host,
+    complete_running,
+    complete_spec,
+    output_option,
+    system_option,
+    terminal_width,
+)
 from rookery.errors import ExitCode
 from rookery.run.journal import spec_digest
 from rookery.run.verify.result import Outcome, Result
@@ -203,7 +210,7 @@ def verify(system: str | None, output: str) -> int:
 
 @click.command("open", short_help="Print where a service is, and how to log in.")
 @click.argument("service", type=click.Choice(["site", "dashboard", "s3", "database", "catalogue"]))
-@click.option("--system", default=None, shell_complete=complete_running, help="Which, where several run.")
+@system_option
 @click.option("--browser", is_flag=True, help="Open it in this machine's browser, too.")
 def open_service(service: str, system: str | None, *, browser: bool) -> int:
     """Print where SERVICE is, and the user and password to log in with.
@@ -234,7 +241,7 @@ def open_service(service: str, system: str | None, *, browser: bool) -> int:
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("host", shell_complete=complete_host)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.option("--system", default=None, shell_complete=complete_running, help="Which, where several run.")
+@system_option
 def shell(host: str, command: Sequence[str], system: str | None) -> int:
     """Open a shell on HOST, or run a command there.
 
