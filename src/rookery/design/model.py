@@ -309,6 +309,11 @@ class Design:
         return next((host for host in self.hosts if Role.LOAD_BALANCER in host.roles), None)
 
     @property
+    def backup(self) -> AppDesign | None:
+        """What takes backups, where the spec asks for them."""
+        return next((app for app in self.apps if app.keeping is not None), None)
+
+    @property
     def buckets(self) -> tuple[Bucket, ...]:
         return tuple(bucket for app in self.apps for bucket in app.buckets)
 

@@ -40,7 +40,7 @@ class SetAge:
 
 def takes_sets(design: Design) -> bool:
     """Tell whether a design has sets of backups taken inside it."""
-    return any(app.keeping is not None and app.placements for app in design.apps)
+    return design.backup is not None and bool(design.backup.placements)
 
 
 def read_age(system: System) -> SetAge:

@@ -46,7 +46,7 @@ def backup_items(design: Design) -> tuple[Item, ...]:
 
 def keeping_of(design: Design) -> Keeping | None:
     """Return what backup wants of the database; None where the spec says nothing of backups."""
-    return next((app.keeping for app in design.apps if app.keeping is not None), None)
+    return design.backup.keeping if design.backup is not None else None
 
 
 def _store_objects(target: dict[str, Any], kept: str) -> Objects:

@@ -179,7 +179,7 @@ def _postgres(design: Design, app: AppDesign, host: Host) -> dict[str, Any]:
 def _archiving(design: Design) -> dict[str, object]:
     """Return what becomes of the log. It is always archived, be it to nowhere: whether it is changes with a
     restart only, where to by reading the settings anew."""
-    if not any(one.keeping for one in design.apps):
+    if design.backup is None:
         return {"archive_mode": "on", "archive_command": "/bin/true"}
     command = "PYTHONPATH=/usr/lib/rookery/backup python3 -m backups.archive %p"
     # What is lost with everything but the store is at most a minute of an idle database's rows.

@@ -37,6 +37,5 @@ def not_locked(subject: Subject) -> Iterator[Remark]:
 
 
 def _keepings(design: Design) -> Iterator[Keeping]:
-    for app in design.apps:
-        if app.keeping is not None:
-            yield app.keeping
+    if design.backup is not None and design.backup.keeping is not None:
+        yield design.backup.keeping

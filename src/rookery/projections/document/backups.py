@@ -37,7 +37,7 @@ _WORDS = (
 
 def backup_section(design: Design) -> Section | None:
     """Return where backups go; None for a design that takes none."""
-    app = next((app for app in design.apps if app.keeping is not None), None)
+    app = design.backup
     if app is None:
         return None
     settings = app.settings

@@ -207,8 +207,7 @@ class NativeSystem:
 
     @property
     def backups(self) -> Backups | None:
-        has = any(app.keeping for app in self.design.apps)
-        return LabPrograms(self.lab) if has else None
+        return LabPrograms(self.lab) if self.design.backup is not None else None
 
     @property
     def removal(self) -> LabRemoval:
