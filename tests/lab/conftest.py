@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from rookery.errors import NotPossibleError
+from rookery.run.workspace import open_running
 from rookery.systems.native.preflight import require_native_lab
+from rookery.systems.native.system import NativeSystem
 from tests.kit.lab_table import LABS
 from tests.kit.labs import Lab, bring_up
 
@@ -64,3 +66,11 @@ def lab(on: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The lab that the test is marked for, verified."""
     assert on, 'say on which lab it is: `pytestmark = pytest.mark.on("default")`'
     yield from bring_up(tmp_path_factory.mktemp(on), on)
+
+
+@pytest.fixture
+def system(lab: Lab) -> Iterator[NativeSystem]:
+    """The lab that the test is on, as the program has it."""
+    system = NativeSystem(open_running(lab.name).design)
+    yield system
+    system.close()

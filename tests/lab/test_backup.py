@@ -13,7 +13,6 @@ import pytest
 
 from rookery.drivers.clients import s3
 from rookery.drivers.clients.postgres import DatabaseError, Door, query
-from rookery.run.workspace import open_running
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import STRICTEST, Lab, environment, rookery
@@ -22,13 +21,6 @@ pytestmark = pytest.mark.on("backup")
 _AT_WORK = "is at work on backups"
 _LEASE_LIMIT = 180.0  # seconds; the agent takes its own sets
 _LINES = 400  # of a restore's progress
-
-
-@pytest.fixture
-def system(lab: Lab) -> Iterator[NativeSystem]:
-    system = NativeSystem(open_running(lab.name).design)
-    yield system
-    system.close()
 
 
 @pytest.fixture

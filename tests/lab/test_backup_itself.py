@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,6 @@ from tests.kit.lab_table import LABS
 from tests.kit.labs import Lab, rookery, write_spec
 
 pytestmark = pytest.mark.on("backup")
-
-
-@pytest.fixture
-def system(lab: Lab) -> Iterator[NativeSystem]:
-    system = NativeSystem(open_running(lab.name).design)
-    yield system
-    system.close()
 
 
 @pytest.fixture

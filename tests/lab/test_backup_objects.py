@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,7 +20,6 @@ from rookery.apps.backup.guest.backups.store import Store, connect
 from rookery.apps.backup.guest.backups.told import Place, Told
 from rookery.drivers.clients import s3
 from rookery.drivers.clients.buckets import Rights, build_policy, ensure_bucket
-from rookery.run.workspace import open_running
 from rookery.systems.native.objects import gateway_url
 from rookery.systems.native.system import NativeSystem
 from tests.kit.buckets import FakeGateway
@@ -29,13 +28,6 @@ from tests.kit.labs import Lab, rookery
 pytestmark = pytest.mark.on("backup")
 CACHED = 180.0  # seconds; edges keep what names no time of its own for a minute, and give it once more
 OWNER, VAULT, WRITER = "media-publisher", "backup-vault", "backup"
-
-
-@pytest.fixture
-def system(lab: Lab) -> Iterator[NativeSystem]:
-    system = NativeSystem(open_running(lab.name).design)
-    yield system
-    system.close()
 
 
 def client_of(system: NativeSystem, user: str) -> Any:

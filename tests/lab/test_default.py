@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
 
 from rookery.drivers.clients.http import Browser
-from rookery.run.workspace import open_running
 from rookery.systems.faults import Fault, FaultKind, Faults
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.system import NativeSystem
@@ -90,13 +89,6 @@ def test_up_again_finds_nothing_broken_and_is_quick_about_it(lab: Lab) -> None:
     always = {"databases", "started:catalogue", "frontends"}
     always |= {f"app:{name}" for name in ("database", "streaming", "catalogue", "cdn")}
     assert {step["step"] for step in done.data["steps"]} == always
-
-
-@pytest.fixture
-def system(lab: Lab) -> Iterator[NativeSystem]:
-    system = NativeSystem(open_running(lab.name).design)
-    yield system
-    system.close()
 
 
 @pytest.fixture

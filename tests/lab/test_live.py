@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from rookery.design.model import DaemonKind
 from rookery.drivers.clients.http import Browser
-from rookery.run.workspace import open_running
 from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import Lab, rookery
@@ -21,13 +19,6 @@ from tests.kit.labs import Lab, rookery
 pytestmark = pytest.mark.on("default")
 LIMIT = 120.0  # seconds; an OSD that hangs is marked down after some 25
 _SEQUENCE = re.compile(rb"#EXT-X-MEDIA-SEQUENCE:(\d+)")
-
-
-@pytest.fixture
-def system(lab: Lab) -> Iterator[NativeSystem]:
-    system = NativeSystem(open_running(lab.name).design)
-    yield system
-    system.close()
 
 
 def newest(lab: Lab) -> int:

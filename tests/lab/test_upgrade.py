@@ -5,7 +5,6 @@ They come after what looks at the former release (tests run in the order of thei
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from rookery.drivers.clients.ledger import Ledger
 from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.files import read_users
 from rookery.releases import RELEASES
-from rookery.run.workspace import open_running
 from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native import ceph_setup
 from rookery.systems.native.next_release import root_of
@@ -28,13 +26,6 @@ pytestmark = pytest.mark.on("former")
 OLD, NEW = RELEASES["18"], RELEASES["20"]
 LOAD = ("--viewers", "8", "--transactions", "2", "--churn", "1", "--space", "20000000")
 KILL_AFTER = "OSDs of storage-k"  # the step after which `up` is killed, in the middle of the next
-
-
-@pytest.fixture
-def system(lab: Lab) -> Iterator[NativeSystem]:
-    system = NativeSystem(open_running(lab.name).design)
-    yield system
-    system.close()
 
 
 def wish(lab: Lab, release: str) -> None:
