@@ -141,6 +141,13 @@ def test_the_site_is_served_from_the_edges_while_every_gateway_is_gone(lab: Lab,
         assert answers == [200] * 10
         down = rookery("verify", lab.name, "--output", "json")
         assert down.code == 4
+    assert until(lambda: all(fetches(lab) for _ in range(6))), "an edge does not go to its gateways again"
+
+
+def fetches(lab: Lab) -> bool:
+    """Whether whoever comes anew gets what no edge has: they leave a gateway that failed alone for 5 s."""
+    with Browser(lab.ca) as browser:
+        return browser.get(f"{lab.url}{time.monotonic_ns()}").status == 404
 
 
 def test_the_site_has_the_design_as_a_document_that_may_carry_its_style(lab: Lab) -> None:

@@ -109,6 +109,9 @@ _FOLDER_PAGE = "/.edge/folder"
 # The upstream that serves objects: the gateways.
 OBJECTS = "objects"
 
+# Where an edge on a server keeps what it fetched.
+CACHE = "/var/lib/nginx/cdn"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
@@ -213,7 +216,7 @@ def _server_place(design: Design, host: Host, instance: Instance) -> EdgePlace:
         ),
         access_log="/var/log/nginx/access.log",
         folders=(),
-        cache="/var/lib/nginx/cdn",
+        cache=CACHE,
         tls=TLS,
         authority="/etc/rookery/tls/ca.crt",
         listens=("443 ssl proxy_protocol", f"{DIRECT_PORT} ssl"),

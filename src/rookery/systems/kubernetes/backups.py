@@ -41,7 +41,8 @@ _VOLUMES = (
 )
 _RESTORES = {
     DATABASE: "the tree's recovery/ has a manifest for each case: rookery render",
-    OBJECTS: "aws s3api list-object-versions names the version, copy-object brings it back",
+    OBJECTS: "aws s3api list-object-versions names the version, copy-object brings it back; kubectl"
+    f" -n {NAMESPACE} rollout restart deploy/cdn-edge has the edges forget what they fetched before",
     FILES: _VOLUMES,
     BLOCK: _VOLUMES,
     SYSTEM: "age --decrypt, then etcdutl snapshot restore: the tree's guide has the commands",

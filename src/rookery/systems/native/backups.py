@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rookery.apps.backup.places import DATABASE, FOLDER
+from rookery.apps.backup.places import DATABASE, FOLDER, OBJECTS
 from rookery.errors import RookeryError
 from rookery.systems.backups import Programs
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.database_restore import InPlace
+from rookery.systems.native.edges import forget_copies
 from rookery.systems.native.identity import keep_secrets
 from rookery.systems.native.lab import Lab
 from rookery.systems.protocol import Report
@@ -62,7 +63,18 @@ class LabPrograms(Programs):
         self._lab = lab
 
     def restore(self, request: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
-        """Bring something back; the database in place by stopping all of its instances."""
-        if request["kind"] == DATABASE and request["to"] == "in-place":
+        """Bring something back; the database in place by stopping all of its instances, objects in place with
+        the edges' copies of them forgotten."""
+        in_place = request["to"] == "in-place"
+        if in_place and request["kind"] == DATABASE:
             return InPlace(self._lab).restore(request, super().restore, report)
-        return super().restore(request, report)
+        found = super().restore(request, report)
+        return self._seen_by_visitors(found) if in_place and request["kind"] == OBJECTS else found
+
+    def _seen_by_visitors(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Have the edges give what the buckets have now; return what is to be said, also of who is off."""
+        silent = forget_copies(self._lab)
+        if not silent:
+            return found
+        late = f"{', '.join(silent)}: off, and may give what it had before when it is back"
+        return {**found, "says": f"{found['says']}\n{late}"}
