@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -68,3 +69,13 @@ def test_a_wait_returns_what_it_waited_for() -> None:
     nothing: Look[str] = Look(seen="nothing")
     looks = iter((nothing, Look(seen="there", value="it")))
     assert wait_for("it", lambda: next(looks), limit=5, report=lambda _: None) == "it"
+
+
+def test_what_is_done_elsewhere_waits_all_at_once_and_keeps_nothing_here_waiting() -> None:
+    meeting = threading.Barrier(5, timeout=10)
+    away = tuple(replace(step(f"away-{number}"), elsewhere=True) for number in range(4))
+
+    def meet(_step: Step, _report: Callable[[str], None]) -> None:
+        meeting.wait()
+
+    assert len(apply_steps((*away, step("here")), meet, Listener(), at_once=1)) == 5

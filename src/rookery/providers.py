@@ -66,6 +66,9 @@ class Traits:
     system runs there, and does where the spec does not say. `bootstraps` are the ways to a cluster,
     `pod_network` is who connects pods unless the spec says. `priced` ones are in the price book.
 
+    `spread` is how many servers a placement group has at most, which keeps them on different machines; 0
+    where there is none.
+
     `environment` are the variables by which one is let in there, with `*` for whatever comes after: what root
     is handed where it takes over.
     """
@@ -83,6 +86,7 @@ class Traits:
     bootstraps: tuple[str, ...] = ("kubeadm", "kubeone", "none")
     pod_network: Literal["cilium", "bridge"] = "cilium"
     priced: bool = False
+    spread: int = 0
     environment: tuple[str, ...] = ()
 
     @property
@@ -98,6 +102,8 @@ class Traits:
 # network_mtu (9001 within a VPC, 1500 out of it). Google: cloud.google.com/vpc/docs, subnets (the first two
 # and the last two; /29 at least) and mtu (1460 unless the network was made with another, 8896 at most).
 # Elsewhere: the network's own address, a way out, broadcast. Users are those of fresh Ubuntu servers.
+# Placement groups: docs.hetzner.com, placement-groups (10 servers), AWS, placement-strategies (spread: 7
+# running instances in a zone), Google's instances/define-instance-placement (8 domains).
 PROVIDERS: Mapping[Provider, Traits] = {
     "lab": Traits(
         title="Lab",
@@ -117,6 +123,7 @@ PROVIDERS: Mapping[Provider, Traits] = {
         network=ProviderNetwork(mtu=1450, most=1450, carries_pods=False),
         controller=True,
         priced=True,
+        spread=10,
         environment=("HCLOUD_*",),
     ),
     "aws": Traits(
@@ -127,6 +134,7 @@ PROVIDERS: Mapping[Provider, Traits] = {
         network=ProviderNetwork(kept_first=4, largest=16, smallest=28, carries_pods=False),
         login="ubuntu",
         priced=True,
+        spread=7,
         environment=("AWS_*",),
     ),
     "gcp": Traits(
@@ -139,6 +147,7 @@ PROVIDERS: Mapping[Provider, Traits] = {
         ),
         login="ubuntu",
         priced=True,
+        spread=8,
         environment=("GOOGLE_*", "GCP_*", "CLOUDSDK_*"),
     ),
     "existing": Traits(

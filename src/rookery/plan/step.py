@@ -16,7 +16,7 @@ class Step:
 
     `after` are ids of steps that come first where they are to be done, and that it does not build on: when
     one of them is done again, this one is not. `phase` groups steps for people and for the figures of the
-    time they took.
+    time they took. What is done `elsewhere` is only waited for here, and takes nothing of this machine.
     """
 
     id: str
@@ -25,6 +25,7 @@ class Step:
     needs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     target: str = ""
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,8 @@ def apply_steps(
 ) -> tuple[Timing, ...]:
     """Carry out every step; return when each ran.
 
-    The first failure stops new steps from starting; those under way are waited for, then it is raised.
+    At most `at_once` run side by side, but for those that are done elsewhere: they only wait, all of them at
+    once. The first failure stops new steps from starting; those under way are waited for, then it is raised.
     `hindrance` is asked every second: what it returns ends all waits of the steps under way, and is raised.
     """
     origin = time.monotonic()
@@ -66,12 +67,16 @@ def apply_steps(
         progress.finished(step, ended - began)
         return Timing(step=step, began=began, ended=ended)
 
-    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="step") as pool:
+    away = max(1, sum(step.elsewhere for step in steps))
+    with (
+        ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="step") as here,
+        ThreadPoolExecutor(max_workers=away, thread_name_prefix="away") as elsewhere,
+    ):
         while waiting or running:
             ready = [step for step in waiting if done.issuperset(step.needs)] if failure is None else []
             for step in ready:
                 waiting.remove(step)
-                running[pool.submit(work, step)] = step
+                running[(elsewhere if step.elsewhere else here).submit(work, step)] = step
             if not running:
                 break
             ended = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED).done

@@ -1,0 +1,126 @@
+"""Taking a system away from a cloud: in an order in which nothing hangs, then looking again.
+
+Servers go first, together with what was made beside them: with the last control plane the cluster's own
+controllers are gone, which would make again what is removed before. Then what those had made, and what hung
+on servers; the network at the end. What the controllers made has no label of ours, and is known only by what
+it hangs on: so it gets one before anything goes, and a command that was killed in between finds it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rookery.clouds.cloud import SYSTEM, Cloud, CloudError, Made
+from rookery.clouds.patience import Patience, patiently
+from rookery.drivers.machine.files import remove_tree
+from rookery.errors import RookeryError
+from rookery.plan.resources import Kind
+from rookery.systems.protocol import Leftover, Report
+
+# What goes at once. An attachment and a target go with either end.
+_FIRST = (Kind.SERVER, Kind.BALANCER)
+_LAST = (Kind.NETWORK,)
+_BY_THEMSELVES = (Kind.ATTACHMENT, Kind.TARGET)
+_ROUNDS = 3
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudRemoval:
+    """Removes everything of a system from an account. It goes by the name: no spec need be readable any more.
+
+    `names` are what its things are called, as far as that is known; `noted` is where this machine has noted
+    how it is reached, None where it has noted nothing.
+    """
+
+    name: str
+    names: frozenset[str]
+    connect: Callable[[], Cloud]
+    noted: Path | None
+    patience: Patience = field(default_factory=Patience)
+
+    def require(self) -> None:
+        """Raise TokenError where nothing lets one into the account."""
+        self.connect()
+
+    def leftovers(self) -> tuple[Leftover, ...]:
+        return tuple(Leftover(kind=str(one.kind), name=one.name) for one in self._left(lambda _: None))
+
+    def take_down(self, report: Report) -> None:
+        """Remove everything; raises CloudError where something does not go, once all else is gone.
+
+        A controller may have made something while its servers went: so it is looked again.
+        """
+        failures: list[RookeryError] = []
+        for _ in range(_ROUNDS):
+            left = self._left(report)
+            if not left:
+                return
+            self._mark(left, report)
+            failures = [error for wave in waves(left) for error in self._remove(wave, report)]
+            if failures and not self._left(report):
+                return
+        if failures:
+            raise _not_gone(self.name, failures)
+
+    def forget(self) -> None:
+        if self.noted is not None:
+            remove_tree(self.noted)
+
+    def _left(self, report: Report) -> tuple[Made, ...]:
+        cloud = self.connect()
+        what = f"what is left of {self.name} at {cloud.title}"
+        return patiently(what, lambda: cloud.left(self.name, self.names), self.patience, report)
+
+    def _mark(self, left: Iterable[Made], report: Report) -> None:
+        """Label what the cluster's controllers made, by which it is found once its servers are gone."""
+        cloud = self.connect()
+        for one in left:
+            if one.system or one.kind in _BY_THEMSELVES:
+                continue
+
+            def mark(one: Made = one) -> None:
+                cloud.mark(one, {SYSTEM: self.name})
+
+            patiently(f"{one.kind} {one.name}", mark, self.patience, report)
+
+    def _remove(self, wave: Sequence[Made], report: Report) -> list[RookeryError]:
+        """Remove things side by side; return what went wrong, when all others are gone."""
+        cloud = self.connect()
+
+        def remove(one: Made) -> RookeryError | None:
+            what = f"{one.kind} {one.name}"
+            report(what)
+            try:
+                patiently(what, lambda: cloud.remove(one, report), self.patience, report)
+            except CloudError as error:
+                error.what = f"{what}: {error.what}"
+                return error
+            return None
+
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            return [error for error in pool.map(remove, wave) if error is not None]
+
+
+def waves(left: Iterable[Made]) -> tuple[tuple[Made, ...], ...]:
+    """Return what is removed side by side, in the order in which nothing hangs.
+
+    A load balancer of a controller comes after the servers, on which the controller runs.
+    """
+    things = [one for one in left if one.kind not in _BY_THEMSELVES]
+    first = [one for one in things if one.kind in _FIRST and not one.maker]
+    last = [one for one in things if one.kind in _LAST]
+    between = [one for one in things if one not in first and one not in last]
+    return tuple(tuple(wave) for wave in (first, between, last) if wave)
+
+
+def _not_gone(name: str, failures: Sequence[RookeryError]) -> CloudError:
+    count = "one thing" if len(failures) == 1 else f"{len(failures)} things"
+    return CloudError(
+        f"{count} of {name} did not go",
+        details=tuple(str(error.what) for error in failures),
+        hint=f"`rookery down {name}` again; what is left goes on costing money.",
+    )
