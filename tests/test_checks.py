@@ -33,6 +33,7 @@ QUIET: dict[str, dict[str, Any]] = {
     "RK704": {"network": {"encryption": True}},
     "RK001": {"backup": {"copies": [AWAY]}},
     "RK002": {"backup": {"copies": [AWAY]}},
+    "RK806": CLUSTER,
 }
 
 
@@ -187,7 +188,7 @@ def test_whole_texts_on_a_cluster() -> None:
     )
     assert text_of("RK501", {**CLUSTER, "hosts": {"workers": {"memory": "2GiB"}}}) == (
         "RK501 error: hosts.workers.memory: A pod of database-postgres requests 768 MiB and fits on no node:"
-        " worker-b has 672 MiB left at most. Of 2 GiB, 1,434 MiB are left for pods: its kernel, kubelet and"
+        " worker-b has 632 MiB left at most. Of 2 GiB, 1,434 MiB are left for pods: its kernel, kubelet and"
         " the system keep the rest. Set it to 4GiB or more."
     )
     assert text_of("RK504", {**CLUSTER, **storage(**MANY_DRIVES)}) == (

@@ -239,9 +239,9 @@ def test_a_long_description_is_shortened() -> None:
         "production-minimum",
         (
             "Use it for light to medium loads, and to learn: block, file and object storage on seven "
-            "servers, and a small media site that uses each: a database"
+            "servers, a small media site that uses each (a database with"
         ),
-        "with failover, films and a live channel, a CDN.",
+        "failover, films and a live channel, a CDN), and backups of all of it.",
         (
             f"native on lab · {RELEASES[DEFAULT_RELEASE].title} · 7 servers · 1 control plane · 2 workers"
             " · 4 storage nodes · 8 OSDs on 160 GB raw"

@@ -359,4 +359,4 @@ def test_the_design_document_says_where_backups_go() -> None:
     )
     assert "Copies outside https://s3.example.org/copies Taken on worker-a, worker-b" in words
     assert "Backups lie in the same Ceph cluster" not in words
-    assert "Backups" not in [title for _, title in page("database").headings]
+    assert "Backups" not in [title for _, title in page("one-node").headings]

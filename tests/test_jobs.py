@@ -45,10 +45,13 @@ def quiet(_text: str) -> None:
 def test_every_job_is_one_of_these() -> None:
     found = [job.work for _, item in with_jobs() for job in jobs_of(item)]
     assert sorted(found) == [
+        "backup-bucket",
         "catalogue-schema",
+        "cdn-versions",
         "dashboard-certificate",
         "site-publisher",
         "streaming-packager",
+        "streaming-versions",
     ]
     jobs = [
         one

@@ -82,7 +82,7 @@ def test_all_that_fails_is_said_at_once(filled: World, tmp_path: Path) -> None:
     with pytest.raises(RookeryError) as caught:
         pull(filled, tmp_path)
     assert type(caught.value) is RookeryError
-    assert caught.value.what == "4 of 14 could not be fetched"
+    assert caught.value.what == "4 of 15 could not be fetched"
     assert sorted(caught.value.details) == [
         "charts.jetstack.io refuses https://charts.jetstack.io/index.yaml (403)",
         f"get.helm.sh answered 503 to {sources.binaries[0].checksum_url}; tried 3 times",
@@ -97,7 +97,7 @@ def test_a_chart_that_was_withdrawn(filled: World, tmp_path: Path) -> None:
     with pytest.raises(RookeryError) as caught:
         pull(filled, tmp_path)
     assert str(caught.value) == (
-        "1 of 14 could not be fetched\n"
+        "1 of 15 could not be fetched\n"
         "    https://helm.cilium.io has no chart cilium 1.20.0\n"
         "  What arrived is kept: the same command goes on. It may have been withdrawn. Versions are pinned "
         "in src/rookery/versions.py."
@@ -107,7 +107,7 @@ def test_a_chart_that_was_withdrawn(filled: World, tmp_path: Path) -> None:
 def test_a_package_that_is_not_what_its_signed_list_says(filled: World, tmp_path: Path) -> None:
     url = f"{needs().repositories[0].url}amd64/kubelet_1.36.5-1.1_amd64.deb"
     filled.files[url] = b"evil"
-    with pytest.raises(RookeryError, match="1 of 14 could not be fetched") as caught:
+    with pytest.raises(RookeryError, match="1 of 15 could not be fetched") as caught:
         pull(filled, tmp_path)
     assert caught.value.details[0].startswith(f"{url} is not what was announced; expected sha256:")
     assert not (tmp_path / "debs/kubernetes-1.36/InRelease").exists()

@@ -61,16 +61,20 @@ def test_production_minimum_is_the_drawing() -> None:
     assert found.file_system is not None
     assert found.object_store is not None
     placed = [(host, instance.name) for app in found.apps for host, instance in app.placements]
-    components = ("catalogue-api", "cdn-edge", "database-postgres", "streaming-channel", "streaming-origin")
+    components = (
+        *("backup-agent", "catalogue-api", "cdn-edge"),
+        *("database-postgres", "streaming-channel", "streaming-origin"),
+    )
     assert sorted(placed) == [
         ("cp-1", "database-etcd"),
         *((worker, name) for worker in ("worker-a", "worker-b") for name in components),
     ]
 
 
-def test_production_minimum_warns_of_its_small_machines_only() -> None:
+def test_production_minimum_warns_of_its_small_machines_and_where_its_backups_lie() -> None:
     found = [(str(f.severity), f.code, f.path) for f in check_design(design("production-minimum"))]
     assert found == [
+        ("warning", "RK001", "backup.copies"),
         ("warning", "RK502", "hosts.storage.memory"),
         ("warning", "RK503", "hosts.storage.cpus"),
         ("info", "RK111", "hosts.controlPlane.count"),

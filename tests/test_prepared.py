@@ -29,6 +29,8 @@ from tests.kit.cluster_objects import node, quiet
 from tests.kit.fake_cluster import FakeHelm, FakeKubectl
 
 SPEC = "apiVersion: rookery/v1\npattern: production-minimum\nname: once\n"
+# What decision 0051 has figures of.
+ON_A_CLUSTER = "provider: existing\nkubernetes: {bootstrap: none}\nbackup: null\n"
 ELSEWHERE = "provider: existing\nkubernetes: {bootstrap: kubeone}\n"
 
 
@@ -355,7 +357,7 @@ def cluster(machine: Path, monkeypatch: pytest.MonkeyPatch) -> KubernetesSystem:
         return system
 
     monkeypatch.setattr(prepared, "find_system", found)
-    made = found(opened(machine, "provider: existing\nkubernetes: {bootstrap: none}\n").design)
+    made = found(opened(machine, ON_A_CLUSTER).design)
     for host in made.design.servers:
         kubectl.put(node(host.name))
     for step in made.steps():
@@ -375,7 +377,7 @@ def test_a_second_up_on_a_cluster_asks_for_each_thing_once(
     """Decision 0051 has the figures of the build before: 157 times kubectl and 18 times helm."""
     kubectl = cluster.kubectl
     assert isinstance(kubectl, FakeKubectl)
-    with prepared.prepared(opened(machine, "provider: existing\nkubernetes: {bootstrap: none}\n")) as ready:
+    with prepared.prepared(opened(machine, ON_A_CLUSTER)) as ready:
         assert [step.id for step in ready.steps] == [content_id("cdn")]
         one_look = list(kubectl.asked)
         monkeypatch.setattr(ready.system, "apply", lambda _step, _report: None)

@@ -25,7 +25,7 @@ def test_nothing_lost() -> None:
     assert (stopped(said), said.mendings) == ([], ())
     assert list(services(said)) == [
         *("monitors", "block", "files", "objects", "dashboard", "control plane"),
-        *("database", "streaming", "catalogue", "cdn", "load balancer"),
+        *("database", "streaming", "catalogue", "cdn", "backup", "load balancer"),
         *("port database", "port database-reads", "port catalogue", "port site", "port s3", "port dashboard"),
     ]
     assert [(one.kind, one.safe) for one in said.kept] == [(kind, True) for kind in DataKind]
@@ -106,7 +106,8 @@ def test_an_application_stops_with_what_it_stands_on() -> None:
     edges = Loss(daemons=(("worker-a", "cdn-edge"), ("worker-b", "cdn-edge")))
     assert stopped(promise(default(), edges)) == ["cdn", "port site"]
     gateways = Loss(daemons=(("storage-k", "rgw.storage-k"), ("storage-n", "rgw.storage-n")))
-    assert stopped(promise(default(), gateways)) == ["objects", "streaming", "cdn", "port site", "port s3"]
+    stand_on_it = ["objects", "streaming", "cdn", "backup"]
+    assert stopped(promise(default(), gateways)) == [*stand_on_it, "port site", "port s3"]
     said = promise(default(), Loss(daemons=(("storage-l", "mds.storage-l"), ("storage-m", "mds.storage-m"))))
     assert stopped(said) == ["files", "streaming"]
     assert said.service_of("streaming").why == "files stops"

@@ -46,7 +46,7 @@ def test_a_log_takes_a_quarter_of_its_volume_at_most(volume: int, settings: dict
 
 
 def test_the_lab_s_instances_have_the_limits_in_their_own_file_so_that_they_grow_with_the_volume() -> None:
-    design = design_with("apps: {database: {volume: 1GB}}")
+    design = design_with("apps: {database: {volume: 1GB}}\nbackup: null")
     app = next(app for app in design.apps if app.name == "database")
     config: Any = build_config(design, app, design.host("worker-a"))
     assert config["postgresql"]["parameters"] == {

@@ -62,9 +62,10 @@ def test_reasons_say_what_is_left() -> None:
         " are left, no majority; 1 of 2 mds daemons are left; 1 of 2 rgw daemons are left."
     )
     assert reasons["any one worker"] == (
-        "Without worker-a: 1 of 2 catalogue-api instances are left; 1 of 2 cdn-edge instances are left; 1 of"
-        " 2 database-postgres instances are left; 1 of 2 streaming-channel instances are left; 1 of 2"
-        " streaming-origin instances are left; the native platform moves no instance to another host."
+        "Without worker-a: 1 of 2 backup-agent instances are left; 1 of 2 catalogue-api instances are left; 1"
+        " of 2 cdn-edge instances are left; 1 of 2 database-postgres instances are left; 1 of 2"
+        " streaming-channel instances are left; 1 of 2 streaming-origin instances are left; the native"
+        " platform moves no instance to another host."
     )
     assert reasons["any one control plane"] == (
         "Without cp-1: 0 of 1 database-etcd instances are left, no majority: the database goes on, without"
@@ -167,7 +168,12 @@ EVERYTHING = {
             "D--",
             "0 of 1 database-postgres instances are left",
         ),
-        ({"apps": {**ALONE, "cdn": None}}, "any one worker", "DSH", "nothing of the design runs there"),
+        (
+            {"apps": {**ALONE, "cdn": None}, "backup": None},
+            "any one worker",
+            "DSH",
+            "nothing of the design runs there",
+        ),
         (
             {
                 "platform": "kubernetes",

@@ -61,12 +61,13 @@ def test_each_step_waits_for_the_one_before_and_each_daemon_has_one(name: str) -
 
 
 @pytest.mark.parametrize("name", pattern_names())
-def test_programs_that_use_ceph_are_its_daemons_shares_and_the_channel(name: str) -> None:
+def test_programs_that_use_ceph_are_its_daemons_shares_the_channel_and_backup(name: str) -> None:
     design = design_of(name)
     for host in design.hosts:
         daemons = {daemon.name for daemon in host.daemons}
         used = {program.name for program in server_programs(design, host) if program.uses_ceph}
-        assert {one for one in used - daemons if not one.startswith("share-")} <= {"streaming-channel"}
+        others = {one for one in used - daemons if not one.startswith("share-")}
+        assert others <= {"streaming-channel", "backup-agent"}
         assert daemons <= used
 
 

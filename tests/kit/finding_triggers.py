@@ -30,6 +30,7 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
         None,
     ),
     ("RK002", "warning", "backup.lock", {"backup": {"lock": None}}, None),
+    ("RK003", "warning", "storage.distribution", KSD, None),
     ("RK101", "error", "storage.block.pool", {"storage": {"block": {"pool": {"replicas": 5}}}}, None),
     ("RK101", "error", "storage.file.pool", storage(count=2), None),
     (
@@ -106,6 +107,7 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
             **CLUSTER,
             "hosts": {"workers": {"count": 0}},
             "apps": {"database": None, "streaming": None, "catalogue": None, "cdn": None},
+            "backup": None,
         },
         None,
     ),
@@ -225,7 +227,7 @@ TRIGGERS: list[tuple[str, str, str, dict[str, Any], Machine | None]] = [
     ("RK803", "error", "kubernetes.services", {**CLUSTER, "kubernetes": {"pods": "10.96.0.0/16"}}, None),
     ("RK804", "error", "kubernetes.pods", {**CLUSTER, "kubernetes": {"pods": "10.50.0.0/22"}}, None),
     ("RK805", "warning", "provider", {"provider": "aws"}, None),
-    ("RK806", "info", "apps.database", CLUSTER, None),
+    ("RK806", "info", "apps.database", {**CLUSTER, "backup": None}, None),
     ("RK807", "warning", "storage.distribution", {**CLUSTER, "storage": {"distribution": "ksd"}}, None),
     ("RK808", "info", "kubernetes.network", CLUSTER, None),
     (

@@ -147,6 +147,25 @@ if wanted 60-databases; then
     release plugin-barman-cloud cnpg-system plugin-barman-cloud 0.7.0 https://cloudnative-pg.github.io/charts 60-databases/20-plugin-barman-cloud.values.yaml --wait --timeout 900s
 fi
 
+if wanted 65-backups; then
+    say Backups
+    apply -f 65-backups/01-users.yaml
+    wait_for --namespace=rook-ceph cephobjectstoreuser backup-vault 'jsonpath={.status.phase}=Ready' 300
+    wait_for --namespace=media cephobjectstoreuser backup 'jsonpath={.status.phase}=Ready' 300
+    wait_for --namespace=velero cephobjectstoreuser backup-volumes 'jsonpath={.status.phase}=Ready' 300
+    wait_for --namespace=velero cephobjectstoreuser backup-system 'jsonpath={.status.phase}=Ready' 300
+    apply -f 65-backups/06-trust.yaml
+    only rook-ceph backup-bucket backup-bucket-94c2481805
+    apply -f 65-backups/07-bucket.yaml
+    wait_for --namespace=rook-ceph job backup-bucket-94c2481805 condition=Complete 300
+    apply -f 65-backups/09-node-agent.yaml
+    release velero velero velero 12.1.0 https://vmware-tanzu.github.io/helm-charts 65-backups/10-velero.values.yaml --wait --timeout 900s
+    apply -f 65-backups/11-location.yaml
+    wait_for --namespace=velero backupstoragelocation backups 'jsonpath={.status.phase}=Available' 300
+    apply -f 65-backups/13-schedule.yaml
+    apply -f 65-backups/14-rules.yaml
+fi
+
 if wanted 70-access; then
     say 'Policies and the Gateway'
     apply -f 70-access/10-default-deny.yaml
@@ -164,18 +183,16 @@ if wanted 71-database; then
     apply -f 71-database/02-network-policies.yaml
     apply -f 71-database/03-certificate.yaml
     wait_for --namespace=media certificate database condition=Ready 180
-    apply -f 71-database/05-backup-bucket.yaml
-    wait_for --namespace=media objectbucketclaim database-backups 'jsonpath={.status.phase}=Bound' 300
-    apply -f 71-database/07-backup-store.yaml
-    apply -f 71-database/08-cluster.yaml
+    apply -f 71-database/05-backup-store.yaml
+    apply -f 71-database/06-cluster.yaml
     wait_for --namespace=media cluster.postgresql.cnpg.io database condition=Ready 900
-    apply -f 71-database/10-owners.yaml
+    apply -f 71-database/08-owners.yaml
     wait_for --namespace=media databaserole.postgresql.cnpg.io --all 'jsonpath={.status.applied}=true' 300
-    apply -f 71-database/12-users.yaml
+    apply -f 71-database/10-users.yaml
     wait_for --namespace=media databaserole.postgresql.cnpg.io --all 'jsonpath={.status.applied}=true' 300
-    apply -f 71-database/14-databases.yaml
+    apply -f 71-database/12-databases.yaml
     wait_for --namespace=media database.postgresql.cnpg.io --all 'jsonpath={.status.applied}=true' 300
-    apply -f 71-database/16-backup-schedule.yaml
+    apply -f 71-database/14-backup-schedule.yaml
 fi
 
 if wanted 72-streaming; then
@@ -212,11 +229,22 @@ if wanted 74-cdn; then
     apply -f 74-cdn/04-certificate.yaml
     wait_for --namespace=media certificate cdn-edge condition=Ready 180
     apply -f 74-cdn/06-pages.yaml
-    only media site-publisher site-publisher-284a303603
+    only media site-publisher site-publisher-57ef3ae62d
     apply -f 74-cdn/07-publisher.yaml
-    wait_for --namespace=media job site-publisher-284a303603 condition=Complete 600
+    wait_for --namespace=media job site-publisher-57ef3ae62d condition=Complete 600
     apply -f 74-cdn/09-edges.yaml
     wait_for --namespace=media deployment cdn-edge 'rolled out' 600
+fi
+
+if wanted 75-backup; then
+    say 'Application: backup'
+    apply -f 75-backup/10-network-policies.yaml
+    only media streaming-versions streaming-versions-c8b81347df
+    apply -f 75-backup/20-streaming-versions.yaml
+    wait_for --namespace=media job streaming-versions-c8b81347df condition=Complete 300
+    only media cdn-versions cdn-versions-cad8c5d147
+    apply -f 75-backup/40-cdn-versions.yaml
+    wait_for --namespace=media job cdn-versions-cad8c5d147 condition=Complete 300
 fi
 
 [ -z "$missing" ] || { echo "apply.sh: there is no stage $missing" >&2; exit 2; }

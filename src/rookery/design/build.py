@@ -283,9 +283,11 @@ def _apps(spec: Spec, placers: Placers, surroundings: Surroundings) -> tuple[App
     chosen = spec.chosen()
     if chosen and not surroundings.workers:
         first = chosen[0][0]
+        alone = first == "backup"
         raise InputError(
-            f"hosts.workers.count: there is no worker for {first if first == 'backup' else f'apps.{first}'}",
-            hint="Set it to 2, or add `also: [worker]` to hosts.storage.",
+            f"hosts.workers.count: there is no worker for {first if alone else f'apps.{first}'}",
+            hint="Set it to 2, or add `also: [worker]` to hosts.storage"
+            + (", or write `backup: null`." if alone else "."),
         )
     return _kept(tuple(placers[name](settings, surroundings) for name, settings in chosen))
 

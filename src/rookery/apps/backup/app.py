@@ -39,7 +39,7 @@ def place_backup(settings: AppSettings, surroundings: Surroundings) -> AppDesign
     """
     assert isinstance(settings, BackupSettings)
     if surroundings.object_store is None:
-        raise storage_off("backup", "backups go to a bucket", "object", otherwise="remove backup")
+        raise storage_off("backup", "backups go to a bucket", "object", otherwise="write `backup: null`")
     native = surroundings.platform == "native"
     found = surroundings.some_workers(None, _MOST_HOSTS, "backup") if native else ()
     hosts = tuple(name for name, _ in found)

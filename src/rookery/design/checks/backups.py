@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from rookery.design.checks.finding import Remark, Subject, warning
 from rookery.design.model import Design
 from rookery.design.stored import Keeping
+from rookery.versions import DISTRIBUTIONS
 
 
 def shared_fate(subject: Subject) -> Iterator[Remark]:
@@ -34,6 +35,18 @@ def not_locked(subject: Subject) -> Iterator[Remark]:
                 "Backups are not locked: whoever gets hold of their owner's keys deletes them for good.",
                 "Say for how long nobody can, such as 1d.",
             )
+
+
+def untried_release(subject: Subject) -> Iterator[Remark]:
+    """Backups of an operator and a release of Ceph that nobody has tried them with."""
+    design = subject.design
+    if design.backup is not None and design.distribution == "ksd":
+        yield warning(
+            "storage.distribution",
+            f"Nobody has tried backups with {DISTRIBUTIONS['ksd'].title} and {design.ceph_title}: what they"
+            " ask of it (claims of buckets, snapshots by CSI, buckets that are locked) may be refused.",
+            "Write `backup: null`, or set storage.distribution to rook.",
+        )
 
 
 def _keepings(design: Design) -> Iterator[Keeping]:

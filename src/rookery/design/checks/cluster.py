@@ -128,13 +128,16 @@ def no_cloud_controller(subject: Subject) -> Iterator[Remark]:
 
 
 def backups_beside_data(subject: Subject) -> Iterator[Remark]:
+    """The database's own backups; where `backup` is on, RK001 says it of those of everything."""
     design = subject.design
-    if design.kubernetes is not None and design.database is not None and design.object_store is not None:
+    if design.kubernetes is None or design.backup is not None:
+        return
+    if design.database is not None and design.object_store is not None:
         yield info(
             "apps.database",
             "The database's backups go to a bucket of the same Ceph that holds the database: they help"
-            " against mistakes, not against the loss of Ceph.",
-            "Point its object store (`ObjectStore` in the tree) at an S3 service elsewhere as well.",
+            " against mistakes, not against the loss of Ceph; and nothing else is backed up.",
+            "Write `backup: {}`, which can copy every kind of backup elsewhere.",
         )
 
 

@@ -30,4 +30,13 @@ BACKUP_CHECKS: tuple[Check, ...] = (
         "survives.",
         function=backups.not_locked,
     ),
+    Check(
+        code="RK003",
+        severities=_WARNING,
+        title="Backups with an operator that they were not tried with",
+        why="The tree for backups is written for the Rook, the Ceph and the snapshots of the newest pinned "
+        "releases. KSD pins older ones, which nobody has held against it. It applies to platform: kubernetes "
+        "only: on a lab, backups were taken and restored with each release of Ceph that it can run.",
+        function=backups.untried_release,
+    ),
 )

@@ -57,7 +57,8 @@ KUBERNETES_CHECKS: tuple[Check, ...] = (
         title="Backups beside what they back up",
         why="A backup in the same Ceph shares its failure domain: what loses the database's volumes may "
         "lose the bucket too. It is what was asked for (Ceph as the storage for backups), and a good "
-        "first of two.",
+        "first of two. Without `backup` in the spec the database is all that has one; with it, RK001 says "
+        "this of all backups.",
         function=cluster.backups_beside_data,
     ),
     Check(
