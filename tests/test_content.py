@@ -21,7 +21,7 @@ from rookery.drivers.media import films
 from rookery.errors import InputError
 from rookery.run.content import look_at_content
 from rookery.run.workspace import name_of, open_spec
-from rookery.spec.parse import SpecError
+from rookery.spec.strict import UnreadableError
 from rookery.systems.content import folder_items
 from rookery.systems.native.making import _sources, made_folder
 
@@ -42,7 +42,7 @@ def write_spec(folder: Path, text: str = SPEC) -> str:
 
 
 def said(spec: str) -> str:
-    with pytest.raises(SpecError) as raised:
+    with pytest.raises(UnreadableError) as raised:
         open_spec(spec)
     return str(raised.value)
 
@@ -69,7 +69,7 @@ def test_every_command_that_reads_a_spec_says_so(
     (tmp_path / "films").mkdir()
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(cli, [*command.split(), spec], standalone_mode=False)
-    assert isinstance(result.exception, SpecError)
+    assert isinstance(result.exception, UnreadableError)
     assert (result.exception.exit_code, result.stdout) == (2, "")
     assert f"{spec}:7: apps.cdn.site: there is no folder {tmp_path}/site;" in str(result.exception)
 

@@ -32,7 +32,7 @@ from rookery.projections.native.haproxy import render_haproxy
 from rookery.projections.native.server import render_server
 from rookery.projections.native.supervisor_conf import render_supervisor_conf
 from rookery.releases import DEFAULT_RELEASE
-from rookery.spec.parse import SpecError
+from rookery.spec.strict import UnreadableError
 from rookery.systems.native.root import image_root
 from rookery.texts import shell_word
 from tests.kit.hostile_texts import NAMES, SHOWN, hostile, on_kubernetes, read, tree
@@ -88,7 +88,7 @@ REFUSED = (
 
 @pytest.mark.parametrize(("line", "message"), REFUSED)
 def test_what_has_a_form_is_refused_in_any_other(line: str, message: str) -> None:
-    with pytest.raises(SpecError) as caught:
+    with pytest.raises(UnreadableError) as caught:
         read(f"apiVersion: rookery/v1\n{line}\n")
     assert [str(problem) for problem in caught.value.problems] == [f"x:2: {message}"]
 

@@ -27,7 +27,8 @@ from rookery.design.build import build_design
 from rookery.design.model import Design, Route
 from rookery.drivers.clients.s3 import Upload
 from rookery.run.verify.web import start_page
-from rookery.spec.parse import SpecError, parse_spec
+from rookery.spec.parse import parse_spec
+from rookery.spec.strict import UnreadableError
 from rookery.systems.content import folder_items
 from tests.kit.loopback import free_port, write_certificate
 from tests.kit.nginx_image import Place, running_nginx
@@ -341,7 +342,7 @@ def cdn(text: str) -> Design:
     ],
 )
 def test_headers_that_cannot_be_are_refused(text: str, said: str) -> None:
-    with pytest.raises(SpecError) as raised:
+    with pytest.raises(UnreadableError) as raised:
         cdn(text)
     assert [problem.message for problem in raised.value.problems] == [said]
 

@@ -27,7 +27,8 @@ from rookery.projections.native.ceph_conf import render_ceph_conf
 from rookery.projections.native.server import render_server, server_programs
 from rookery.releases import DEFAULT_RELEASE, RELEASES, KeyType, Release, ReleaseName
 from rookery.spec.load import read_pattern
-from rookery.spec.parse import SpecError, parse_spec, spec_model
+from rookery.spec.parse import parse_spec, spec_model
+from rookery.spec.strict import UnreadableError
 from rookery.systems.native import root
 from rookery.systems.native.identity import ensure_identity
 from rookery.versions import CEPH_SEEN, DISTRIBUTIONS
@@ -65,7 +66,7 @@ def test_a_spec_says_the_release_and_a_number_is_none() -> None:
     assert parse('"18"') == "18"
     assert parse('"20"') == "20"
     for wrong in ("20", '"19"', '"20.2"'):
-        with pytest.raises(SpecError) as caught:
+        with pytest.raises(UnreadableError) as caught:
             parse(wrong)
         value = wrong.replace('"', "'")
         assert [str(problem) for problem in caught.value.problems] == [

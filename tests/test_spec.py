@@ -10,7 +10,8 @@ from rookery.apps.table import SETTINGS
 from rookery.errors import ExitCode, InputError
 from rookery.spec.load import load_spec, read_pattern
 from rookery.spec.model import ErasureCoding, Spec
-from rookery.spec.parse import SpecError, parse_spec
+from rookery.spec.parse import parse_spec
+from rookery.spec.strict import UnreadableError
 
 HINT = "\n  `rookery schema` prints the JSON Schema that editors complete from."
 
@@ -28,7 +29,7 @@ def parse(text: str, **patterns: str) -> Spec:
 
 def problems(text: str, **patterns: str) -> str:
     """Return the whole text of the error that `text` gives."""
-    with pytest.raises(SpecError) as caught:
+    with pytest.raises(UnreadableError) as caught:
         parse(text, **patterns)
     assert caught.value.exit_code is ExitCode.INPUT_WRONG
     return str(caught.value)
