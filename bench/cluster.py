@@ -26,6 +26,7 @@ from typing import Any
 import harness
 from harness import FailedError, Row
 from lab import GIB, lab_memory, show
+from rookery.design.faults import Fault, FaultKind
 from rookery.drivers.kubernetes.playbook import run_playbook
 from rookery.drivers.machine import krbd
 from rookery.plan.kubernetes import cluster_steps
@@ -34,7 +35,6 @@ from rookery.projections.kubernetes import build_stages
 from rookery.projections.kubernetes.placed import placed_items
 from rookery.run.systems import find_system
 from rookery.run.workspace import open_running
-from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.kubernetes.paths import ClusterPaths
 
 LIMIT = 1800.0  # seconds for one command; past them something hangs

@@ -20,9 +20,9 @@ from pathlib import Path
 import harness
 from harness import FailedError, Row
 from rookery.apps.database.patroni import LOOP
+from rookery.design.faults import Fault, FaultKind
 from rookery.drivers.clients.ledger import Account, Ledger
 from rookery.run.workspace import open_running
-from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 
 LIMIT = 20.0

@@ -26,13 +26,13 @@ from dataclasses import dataclass
 
 import harness
 from harness import FailedError, Row
+from rookery.design.faults import Fault, FaultKind
 from rookery.design.model import DaemonKind
 from rookery.drivers.clients.http import Browser
 from rookery.plan.step import Step
 from rookery.run.engine import apply_steps
 from rookery.run.prepared import steps_left
 from rookery.run.workspace import open_running
-from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 
 AIM = 15.0  # seconds from the lock's PG being active

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from rookery.apps.ground.names import NAMESPACE
+from rookery.design.faults import KINDS, Fault, FaultKind
 from rookery.errors import InputError, NotPossibleError
 from rookery.systems.existing.servers import ExistingServers
-from rookery.systems.faults import KINDS, Fault, FaultKind, Faults, Heard
+from rookery.systems.faults import Faults, Heard
 from rookery.systems.kubernetes.faults import cluster_faults
 from rookery.systems.kubernetes.settling import Settling
 from tests.kit.cluster_objects import design, node, pod, quiet

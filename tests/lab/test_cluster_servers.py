@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from rookery.design.faults import Fault, FaultKind
 from rookery.drivers.machine import loop
 from rookery.drivers.machine.files import remove_tree
 from rookery.plan.lab_nodes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER
-from rookery.systems.faults import Fault, FaultKind, Faults
+from rookery.systems.faults import Faults
 from rookery.systems.lab.leftovers import take_down
 from rookery.systems.lab.nodes.root import image_root
 from rookery.systems.lab.nodes.servers import LabServers

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from rookery.design.faults import Fault, FaultKind
 from rookery.drivers.clients.ledger import Ledger
 from rookery.drivers.clients.postgres import DatabaseError, query
 from rookery.run.engine import apply_steps
 from rookery.run.prepared import steps_left
 from rookery.run.state import read_state
 from rookery.run.workspace import open_running
-from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 from tests.kit.lab_table import LABS
 from tests.kit.labs import Lab, rookery, write_spec

@@ -9,8 +9,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from rookery.design.faults import Fault, FaultKind
 from rookery.drivers.clients.http import Browser
-from rookery.systems.faults import Fault, FaultKind, Faults
+from rookery.systems.faults import Faults
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import Lab, rookery

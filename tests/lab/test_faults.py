@@ -11,9 +11,9 @@ from contextlib import closing
 
 import pytest
 
+from rookery.design.faults import KINDS, Fault, FaultKind
 from rookery.design.model import DaemonKind
 from rookery.run.workspace import open_running
-from rookery.systems.faults import KINDS, Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import Lab, environment, rookery
 
@@ -24,7 +24,7 @@ LASTING = [kind for kind, traits in KINDS.items() if traits.lasts]
 BEGINS = """\
 import os, signal, sys
 from rookery.run.workspace import open_running
-from rookery.systems.faults import Fault, FaultKind
+from rookery.design.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 name, kind, host, program = sys.argv[1:]
 system = NativeSystem(open_running(name).design)

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
+from rookery.design.faults import Fault, FaultKind
 from rookery.design.model import DaemonKind
 from rookery.drivers.clients.http import Browser
-from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import Lab, rookery
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from rookery.design.faults import Fault, FaultKind
 from rookery.design.model import DaemonKind
 from rookery.run.workspace import open_running
-from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import Lab, rookery
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from rookery.design.faults import Fault, FaultKind
 from rookery.design.model import DaemonKind
 from rookery.drivers.clients.ledger import Ledger
 from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.files import read_users
 from rookery.releases import RELEASES
-from rookery.systems.faults import Fault, FaultKind
 from rookery.systems.native import ceph_setup
 from rookery.systems.native.next_release import root_of
 from rookery.systems.native.root import ensure_image, image_root

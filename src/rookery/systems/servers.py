@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from rookery.design.faults import FaultKind
 from rookery.plan.step import Step
-from rookery.systems.faults import Breaker, FaultKind, PowerOn
+from rookery.systems.faults import Breaker, PowerOn
 from rookery.systems.protocol import Removal, Report
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from rookery.clouds.cloud import SYSTEM, UNTIL, Cloud, Labels, Made
 from rookery.clouds.patience import Patience, patiently
 from rookery.design.cluster import API_PORT
+from rookery.design.faults import FaultKind
 from rookery.design.model import Design, Host
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.errors import InputError, NotPossibleError
@@ -34,7 +35,7 @@ from rookery.plan.resources import Kind, Resource
 from rookery.plan.step import Step
 from rookery.systems.cloud.login import Login, answers
 from rookery.systems.cloud.removal import CloudRemoval
-from rookery.systems.faults import Breaker, FaultKind, PowerOn
+from rookery.systems.faults import Breaker, PowerOn
 from rookery.systems.protocol import Removal, Report
 from rookery.systems.remote_variables import remote_variables
 from rookery.systems.servers import Told

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from rookery.design.faults import FaultKind
 from rookery.design.model import Design
 from rookery.errors import InputError, NotPossibleError
 from rookery.mirror.folder import Mirror
 from rookery.plan.step import Step
-from rookery.systems.faults import Breaker, FaultKind, PowerOn
+from rookery.systems.faults import Breaker, PowerOn
 from rookery.systems.protocol import Removal, Report
 from rookery.systems.remote_variables import remote_variables
 from rookery.systems.servers import Told

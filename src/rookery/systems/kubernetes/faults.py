@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rookery.design.faults import Fault, FaultKind
 from rookery.design.model import Design
 from rookery.drivers.kubernetes.kubectl import Kubectl
 from rookery.drivers.machine.waiting import Look, wait_for
-from rookery.systems.faults import Breaker, Fault, FaultKind, Faults
+from rookery.systems.faults import Breaker, Faults
 from rookery.systems.kubernetes.settling import Settling
 from rookery.systems.kubernetes.status import is_ending, is_ready, program_name
 from rookery.systems.protocol import Report

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rookery.design.faults import Fault, FaultKind
 from rookery.design.model import Design, Host
 from rookery.drivers.containers.runc import Runc
 from rookery.drivers.machine import network
-from rookery.systems.faults import Breaker, Fault, FaultKind, PowerOn
+from rookery.systems.faults import Breaker, PowerOn
 from rookery.systems.lab.networks import host_cables
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.lab.power import cut_power

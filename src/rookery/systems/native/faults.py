@@ -5,12 +5,13 @@ from __future__ import annotations
 import http.client
 from collections.abc import Iterator
 
+from rookery.design.faults import Fault, FaultKind
 from rookery.design.model import Host
 from rookery.drivers.containers.supervisor import ProgramState, Supervisor
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.errors import RookeryError
 from rookery.projections.native.server import server_programs
-from rookery.systems.faults import Breaker, Fault, FaultKind
+from rookery.systems.faults import Breaker
 from rookery.systems.native.lab import Lab
 from rookery.systems.native.looks import process_state
 from rookery.systems.protocol import Report

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rookery.apps.pod_image import image_reference
+from rookery.design.faults import FaultKind
 from rookery.design.model import Design, Host
 from rookery.drivers.containers.runc import Runc
 from rookery.drivers.machine import network
@@ -19,7 +20,7 @@ from rookery.plan.lab_nodes import IMAGE_STORE, NETWORK, NODE_IMAGE, SERVER, lab
 from rookery.plan.step import Step
 from rookery.projections.kubernetes.bootstrap.kubeadm import system_reserved
 from rookery.projections.kubernetes.sources import node_repositories, repository_path
-from rookery.systems.faults import Breaker, FaultKind, PowerOn
+from rookery.systems.faults import Breaker, PowerOn
 from rookery.systems.lab.faults import lab_breakers
 from rookery.systems.lab.memory import cgroup_memory
 from rookery.systems.lab.networks import ensure_network, host_cables
