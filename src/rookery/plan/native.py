@@ -32,6 +32,7 @@ def plan_native(design: Design) -> tuple[Step, ...]:
         *looks,
         Step(id="identity", phase=MACHINE, title="keys and certificates", after=looked),
         Step(id="network", phase=MACHINE, title="network of the servers", after=looked),
+        *_way_out(design),
         *(step for step in servers if "quorum" not in step.needs),
         _quorum(design),
         *(step for step in servers if "quorum" in step.needs),
@@ -56,6 +57,15 @@ def _looks(design: Design) -> tuple[Step, ...]:
         )
         for name in given
     )
+
+
+def _way_out(design: Design) -> tuple[Step, ...]:
+    """Return the step that lets backups through to the places of their copies, where there are some."""
+    keeping = None if design.backup is None else design.backup.keeping
+    if keeping is None or not keeping.copies:
+        return ()
+    title = "way out to the copies of backups"
+    return (Step(id="way-out", phase=MACHINE, title=title, needs=("image", "network")),)
 
 
 def _quorum(design: Design) -> Step:

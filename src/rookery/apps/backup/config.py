@@ -17,6 +17,7 @@ from rookery.apps.backup.places import (
     SERVER,
     SYSTEM,
     USER,
+    WAY_OUT_PORT,
     copy_authority,
     lock_pool,
 )
@@ -50,6 +51,14 @@ def kinds_of(design: Design) -> tuple[str, ...]:
 def kept_buckets(design: Design) -> tuple[str, ...]:
     """Return the buckets that are backed up: those whose versions are kept for it."""
     return tuple(bucket.name for bucket in design.buckets if bucket.copied_by)
+
+
+def way_out(design: Design) -> str:
+    """Return the proxy by which a design's servers reach the places of copies; empty where they do without.
+
+    On the lab no server has a route to anywhere but its network.
+    """
+    return f"http://{design.network.gateway}:{WAY_OUT_PORT}" if design.platform == "native" else ""
 
 
 def render_config(design: Design, app: AppDesign, host: str) -> str:
@@ -95,6 +104,7 @@ def build_config(design: Design, app: AppDesign, host: str) -> dict[str, Any]:
                 "bucket": copy.bucket,
                 "region": copy.region,
                 "authority": f"/{copy_authority(copy.name)}" if copy.authority else "",
+                "way": way_out(design),
             }
             for copy in settings.copies
         ],

@@ -44,6 +44,9 @@ DRILL = "drill"
 FOLDER = "usr/lib/rookery/backup"
 CONFIG, SECRETS = "etc/rookery/backup.json", "etc/rookery/backup-keys.json"
 COPY_KEYS = "etc/rookery/backup-copies.json"
+WAY_OUT_PORT = 7486
+"""On the lab, where this machine lets the servers through to the places of copies, and nowhere else."""
+
 _GUEST = files("rookery.apps.backup") / "guest"
 
 

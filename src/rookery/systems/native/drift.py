@@ -21,8 +21,8 @@ from rookery.systems.native.servers import server_files
 from rookery.systems.protocol import Deviation, DeviationKind
 
 _MISSING, _EXTRA, _DIFFERENT = DeviationKind.MISSING, DeviationKind.EXTRA, DeviationKind.DIFFERENT
-# What belongs to a lab and is no server: the storage daemons of volumes, and the load's generator.
-_OTHER_CONTAINERS = ("volume", "load")
+# What belongs to a lab and is no server: the storage daemons of volumes, the load's generator, the way out.
+_OTHER_CONTAINERS = ("volume", "load", "way-out")
 
 
 def find_drift(lab: Lab) -> tuple[Deviation, ...]:

@@ -23,6 +23,7 @@ from rookery.systems.native.identity import cephx_entities, has_s3_keys, is_comp
 from rookery.systems.native.lab import Lab
 from rookery.systems.native.refresh import is_as_designed, kept_running
 from rookery.systems.native.root import image_root
+from rookery.systems.native.way_out import WayOut
 from rookery.systems.protocol import HostStatus, ProgramStatus
 
 
@@ -52,6 +53,8 @@ def _machine_facts(lab: Lab, hosts: Sequence[HostStatus]) -> set[str]:
     )
     if {paths.namespace(host.name) for host in design.hosts} <= names and plugged:
         facts.add("network")
+    if WayOut(lab).is_open():
+        facts.add("way-out")
     pids = lab.pids()
     stopped = {program.host for host in hosts for program in _stopped(design, host)}
     if "identity" in facts:

@@ -42,6 +42,7 @@ from rookery.systems.native.refresh import refresh_server
 from rookery.systems.native.root import ensure_image, image_root
 from rookery.systems.native.servers import gateway_keyring
 from rookery.systems.native.upgrade.upgrade import NativeUpgrade, design_before
+from rookery.systems.native.way_out import WayOut
 from rookery.systems.protocol import (
     Backups,
     ClusterView,
@@ -71,6 +72,7 @@ class NativeSystem:
             "image": lambda _, report: ensure_image(design.ceph, report),
             "identity": lambda _, __: self._ensure_identity(),
             "network": lambda _, __: ensure_network(design, lab.paths),
+            "way-out": lambda _, report: WayOut(lab).open(report),
             "server": lambda step, report: self._start(step.target, report),
             "quorum": lambda _, report: ceph_setup.wait_quorum(lab.ceph(), design, report),
             "settings": lambda _, __: ceph_setup.apply_settings(lab.ceph(), design),

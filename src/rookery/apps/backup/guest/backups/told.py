@@ -16,7 +16,8 @@ KEYS = Path("/etc/rookery/backup-keys.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A bucket of an S3 service, and who comes to it. `authority` is a file, empty for the machine's own."""
+    """A bucket of an S3 service, and who comes to it. `authority` is a file, empty for the machine's own;
+    `way` is the HTTP proxy that leads there, empty where none does."""
 
     name: str
     endpoint: str
@@ -25,6 +26,7 @@ class Place:
     access: str
     secret: str
     region: str = "default"
+    way: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
