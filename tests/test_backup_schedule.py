@@ -16,7 +16,11 @@ from rookery.apps.backup.guest.backups.told import Told
 
 PROGRAMS = "rookery.apps.backup.guest.backups"
 
-SIX_HOURS = 6 * 3600
+SIX_HOURS, DAY = 6 * 3600, 86400
+
+
+def _ago(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() - seconds))
 
 
 class Binding(types.ModuleType):
@@ -34,21 +38,22 @@ class Agent:
             monkeypatch.setitem(sys.modules, name, Binding(name))
         self.schedule: Any = importlib.import_module(f"{PROGRAMS}.schedule")
         self.known: list[dict[str, Any]] = []
+        self.last: dict[str, Any] | None = {"at": _ago(60)}
         self.ran: list[str] = []
         self.fails: set[str] = set()
         monkeypatch.setattr(self.schedule.outside, "require_fetched", lambda _: None)
         monkeypatch.setattr(self.schedule, "Store", lambda place: place)
         monkeypatch.setattr(self.schedule.sets, "read_sets", lambda _: self.known)
+        monkeypatch.setattr(self.schedule.checked, "read", lambda _: self.last)
         monkeypatch.setattr(subprocess, "run", self._run)
 
     def took(self, *, ago: float, state: str = "whole") -> None:
-        began = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() - ago))
-        self.known.append({"state": state, "began": began})
+        self.known.append({"state": state, "began": _ago(ago)})
 
     def work(self) -> float:
         keys = {"access": "", "secret": ""}
         store = {"endpoint": "https://s3", "bucket": "backups", "authority": ""}
-        told = Told(config={"store": store, "schedules": {"sets": SIX_HOURS}}, keys=keys)
+        told = Told(config={"store": store, "schedules": {"sets": SIX_HOURS, "check": DAY}}, keys=keys)
         return float(self.schedule.work(told))
 
     def _run(self, argv: Sequence[str], **_: Any) -> subprocess.CompletedProcess[bytes]:
@@ -88,6 +93,23 @@ def test_what_failed_is_tried_again_but_not_at_once(agent: Agent) -> None:
     agent.fails = {"now"}
     assert agent.work() >= 600
     assert agent.ran == ["now"]
+
+
+@pytest.mark.parametrize("last", [None, DAY + 60])
+def test_what_is_stored_is_looked_at_when_that_is_due_and_no_set_is(agent: Agent, last: int | None) -> None:
+    agent.last = None if last is None else {"at": _ago(last)}
+    agent.took(ago=60)
+    assert agent.work() <= 120
+    assert agent.ran == ["check"]
+    agent.known.clear()
+    agent.work()
+    assert agent.ran == ["check", "now", "prune"]
+
+
+def test_a_look_that_failed_is_tried_again_but_not_at_once(agent: Agent) -> None:
+    agent.last, agent.fails = None, {"check"}
+    agent.took(ago=60)
+    assert agent.work() >= 600
 
 
 def test_without_a_database_the_first_host_works(agent: Agent) -> None:

@@ -70,7 +70,7 @@ def test_what_is_looked_at_on_one_platform_only() -> None:
         for platform in (NATIVE, KUBERNETES)
     }
     assert sorted(rows[NATIVE] - rows[KUBERNETES]) == [
-        *("archiving", "block", "cache", "catalogue", "file", "least-privilege", "locked"),
+        *("archiving", "block", "cache", "catalogue", "checked", "file", "least-privilege", "locked"),
         *("origins", "ports", "renditions", "sets", "strangers"),
     ]
     assert sorted(rows[KUBERNETES] - rows[NATIVE]) == ["claims", "nodes", "policies", "strictness"]

@@ -13,7 +13,7 @@ from rookery.units import format_amount, format_period, format_seconds
 
 if TYPE_CHECKING:
     from rookery.apps.backup.model import BackupSet
-    from rookery.run.backup_age import SetAge
+    from rookery.run.backup_age import CheckAge, SetAge
 
 _STYLES = {"whole": "green", "partial": "yellow", "failed": "red", "begun": "yellow"}
 
@@ -41,12 +41,26 @@ def age_view(age: SetAge | None) -> RenderableType:
     if age is None:
         return Text("not seen", style="dim")
     trouble = Text(f"\n{age.trouble}", style="red") if age.trouble else Text()
+    if age.check is not None:
+        trouble = Text.assemble(trouble, "\n", _check_line(age.check))
     if age.age is None or age.due is None:
         return Text.assemble("no whole set yet", trouble)
     due = f"next due in {format_period(age.due)}" if age.due > 0 else f"due since {format_period(-age.due)}"
     style = "bold red" if age.is_overdue else ""
     words = f"{due}, overdue" if age.is_overdue else due
     return Text.assemble(f"last set {age.label}, {format_period(age.age)} ago, ", (words, style), trouble)
+
+
+def _check_line(check: CheckAge) -> Text:
+    """Return when all that is stored was looked at last, and what was found."""
+    when = "not checked yet" if check.age is None else f"checked {format_period(check.age)} ago, "
+    late = Text("overdue", style="bold red") if check.is_overdue else Text()
+    if check.age is None:
+        return Text.assemble(when, ", " if check.is_overdue else "", late)
+    if not check.problems:
+        return Text.assemble(when, "all there", ", " if check.is_overdue else "", late)
+    more = f"; {len(check.problems) - 1} more" if len(check.problems) > 1 else ""
+    return Text.assemble(when, (f"{check.problems[0]}{more}", "red"))
 
 
 def set_view(one: BackupSet) -> RenderableType:

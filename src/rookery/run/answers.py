@@ -14,7 +14,7 @@ from rookery.design.checks import Finding
 from rookery.design.model import Design
 from rookery.design.survival import survival
 from rookery.plan.step import Step
-from rookery.run.backup_age import SetAge
+from rookery.run.backup_age import CheckAge, SetAge
 from rookery.run.down import Departure
 from rookery.run.engine import phase_seconds
 from rookery.run.fullness import Look
@@ -75,6 +75,16 @@ def _age_data(backups: SetAge) -> dict[str, Any]:
         "due": backups.due,
         "overdue": backups.is_overdue,
         "trouble": backups.trouble,
+        **({"check": _check_data(backups.check)} if backups.check is not None else {}),
+    }
+
+
+def _check_data(check: CheckAge) -> dict[str, Any]:
+    return {
+        "seconds": check.age,
+        "every": check.every,
+        "overdue": check.is_overdue,
+        "problems": check.problems,
     }
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from rookery.apps.backup.model import BackupSet
-from rookery.apps.backup.settings import BackupSettings, seconds
+from rookery.apps.backup.config import settings_of
+from rookery.apps.backup.model import BackupSet, parse_set
+from rookery.apps.backup.settings import seconds
 from rookery.design.model import Design
-from rookery.run.backup import list_sets
+from rookery.run.backup import backups_of
 from rookery.systems.protocol import System
 
 LATE = 2
@@ -18,14 +20,31 @@ LATE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckAge:
+    """The last look at all that is stored: seconds since (None: there was none), by schedule from one to the
+    next, what was wrong, and whether something must be wrong with who looks."""
+
+    age: float | None
+    every: int
+    problems: tuple[str, ...]
+    is_overdue: bool
+
+    @property
+    def is_well(self) -> bool:
+        return not self.problems and not self.is_overdue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetAge:
     """The last whole set: its label (empty: there is none) and seconds since it began; `every` is the seconds
-    from one to the next by schedule; `trouble` says why the last attempt is not whole, empty where it is."""
+    from one to the next by schedule; `trouble` says why the last attempt is not whole, empty where it is;
+    `check` is the last look at all sets, None where nobody tells."""
 
     label: str
     age: float | None
     every: int
     trouble: str
+    check: CheckAge | None = None
 
     @property
     def due(self) -> float | None:
@@ -45,9 +64,27 @@ def takes_sets(design: Design) -> bool:
 
 def read_age(system: System) -> SetAge:
     """Return the age of a system's last set; raises RookeryError where nobody tells."""
-    settings = next(app.settings for app in system.design.apps if app.keeping is not None)
-    assert isinstance(settings, BackupSettings)
-    return age_of(list_sets(system), now=time.time(), every=seconds(settings.schedules.sets))
+    schedules, now = settings_of(system.design).schedules, time.time()
+    told = backups_of(system).ask("age", {}, lambda _: None)
+    sets = tuple(map(parse_set, told["sets"]))
+    found = age_of(sets, now=now, every=seconds(schedules.sets))
+    return replace(found, check=check_of(told["check"], sets, now=now, every=seconds(schedules.check)))
+
+
+def check_of(
+    told: Mapping[str, Any] | None, sets: Sequence[BackupSet], *, now: float, every: int
+) -> CheckAge:
+    """Return the age of the last look at all that is stored, as the programs tell of it. One that never came
+    is overdue where there was long something to look at."""
+    whole = [dt.datetime.fromisoformat(one.began).timestamp() for one in sets if one.state == "whole"]
+    if told is None:
+        waiting = now - min(whole, default=now)
+        return CheckAge(age=None, every=every, problems=(), is_overdue=waiting > LATE * every)
+    problems = [f"{kind}: {problem}" for kind, some in told["problems"].items() for problem in some]
+    if told["error"]:
+        problems.append(f"nobody could look: {told['error']}")
+    age = max(0.0, now - dt.datetime.fromisoformat(told["at"]).timestamp())
+    return CheckAge(age=age, every=every, problems=tuple(problems), is_overdue=age > LATE * every)
 
 
 def age_of(sets: Sequence[BackupSet], *, now: float, every: int) -> SetAge:

@@ -36,6 +36,9 @@ class Schedules(Model):
 
     sets: Period = Field("6h", description="A set of every kind, at one moment.")
     base: Period = Field("1d", description="A base backup of the database; sets between need its logs only.")
+    check: Period = Field(
+        "1d", description="On servers: a look whether all that is stored is there and fits together."
+    )
 
 
 class Retention(Model):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _KEY = "verify/locked"
 _LONGEST = 120  # seconds that a finished segment may wait: a gateway that restarts takes less
+_PROBLEMS = 3  # that are shown
 _AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
 _ARCHIVER = """
 SELECT coalesce(last_archived_wal, ''),
@@ -59,6 +60,19 @@ def sets_in_time(subject: Subject) -> Evidence:
         return judged(not age.is_overdue, f"{seen}{trouble}")
     every = format_period(age.every)
     return judged(not age.is_overdue, f"{age.label}, {format_period(age.age)} ago, due each {every}{trouble}")
+
+
+def checked(subject: Subject) -> Evidence:
+    """The last look at all that is stored found nothing wrong, and is not older than it may be."""
+    check = read_age(subject.system).check
+    if check is None:
+        return not_observed("nobody tells of it")
+    every = format_period(check.every)
+    when = "none yet" if check.age is None else f"{format_period(check.age)} ago"
+    seen = f"{when}, due each {every}"
+    if check.problems:
+        return failed(f"{'; '.join(check.problems[:_PROBLEMS])}; {seen}")
+    return judged(not check.is_overdue, seen)
 
 
 def locked(subject: Subject) -> Evidence:

@@ -185,6 +185,12 @@ CHECKS: tuple[Check, ...] = (
         applies=takes_sets,
     ),
     Check(
+        name="checked",
+        title="backups whole at the last look",
+        look={NATIVE: backup.checked},
+        applies=takes_sets,
+    ),
+    Check(
         name="renditions",
         title="every rendition plays",
         look={NATIVE: media.renditions_play},

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import drill, outside, schedule, sets
+from . import checked, drill, outside, schedule, sets
 from .errors import BackupError
 from .kind import Work
 from .kinds import KINDS
@@ -36,7 +36,22 @@ def _list(work: Work, _: Request) -> Any:
 
 
 def _check(work: Work, request: Request) -> Any:
-    return sets.check(work, request.get("labels", ()), deep=bool(request.get("deep")))
+    """Look at what is stored; what a look at all of it finds is kept."""
+    labels, deep = request.get("labels", ()), bool(request.get("deep"))
+    try:
+        found = sets.check(work, labels, deep=deep)
+    except BackupError as error:
+        if not labels:
+            checked.keep(work, {}, deep=deep, error="; ".join((error.what, *error.details[-1:])))
+        raise
+    if not labels:
+        checked.keep(work, found, deep=deep)
+    return found
+
+
+def _age(work: Work, _: Request) -> Any:
+    """Tell all sets, and what the last look at them found."""
+    return {"sets": sets.read_sets(work), "check": checked.read(work)}
 
 
 def _prune(work: Work, _: Request) -> Any:
@@ -69,6 +84,7 @@ _COMMANDS: Mapping[str, Callable[[Work, Request], Any]] = {
     "now": _now,
     "list": _list,
     "check": _check,
+    "age": _age,
     "prune": _prune,
     "restore": _restore,
     "fetch": _fetch,

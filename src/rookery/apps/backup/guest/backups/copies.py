@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from . import checked
 from .errors import BackupError
 from .store import DIGEST, Entry, Store
 from .telling import Report
@@ -31,7 +32,7 @@ FETCHED = "fetched.json"
 """The object that says of a system that was built again that the sets of before are here."""
 
 _MARK = "system.json"
-_NOT_COPIED = (_MARK, FETCHED)
+_NOT_COPIED = (_MARK, FETCHED, checked.KEY)
 # The ETag that an object had where it was copied from: one that was put in parts gets another here.
 _SOURCE = "source-etag"
 _WHOLE = re.compile(r"^[0-9a-f]{32}$")

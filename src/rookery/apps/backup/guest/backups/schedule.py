@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 
-from . import outside, sets
+from . import checked, outside, sets
 from .errors import BackupError
 from .kind import Work
 from .store import Store
@@ -58,21 +58,33 @@ def is_mine(told: Told) -> bool:
 
 
 def work(told: Told) -> float:
-    """Take a set where one is due, and remove what is over; return the seconds until the next look."""
+    """Take a set where one is due, and remove what is over; else look at what is stored, where that is due.
+    Return the seconds until the next look at what there is to do."""
     wanted = Work(told=told, store=Store(told.place), report=_log)
     outside.require_fetched(wanted)
     known = sets.read_sets(wanted)
     age = _age(known)
     if age is not None and age <= told.config["schedules"]["sets"]:
-        return _LOOK
-    for command in ("now", "prune"):
-        # A process of its own: what it took of memory goes with it.
-        argv = (sys.executable, "-m", "backups", command)
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=_WORK_LIMIT, check=False)
-        if done.returncode:
-            return _AGAIN
-    # One that is not whole is no error of the command's; it is tried again all the same, but not at once.
+        return _look(wanted)
+    # A set that is not whole is no error of the command's; it is tried again all the same, but not at once.
+    if _is_done("now"):
+        _is_done("prune")
     return _AGAIN
+
+
+def _look(work: Work) -> float:
+    """Look at what is stored, where the last look is as old as the schedule says."""
+    last = checked.read(work)
+    if last is not None and _since(last["at"]) <= work.told.config["schedules"]["check"]:
+        return _LOOK
+    return _LOOK if _is_done("check") else _AGAIN
+
+
+def _is_done(command: str) -> bool:
+    """Carry a command out in a process of its own: what it took of memory goes with it."""
+    argv = (sys.executable, "-m", "backups", command)
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=_WORK_LIMIT, check=False)
+    return done.returncode == 0
 
 
 def _age(known: list[sets.Set]) -> float | None:
@@ -80,7 +92,11 @@ def _age(known: list[sets.Set]) -> float | None:
     whole = [one for one in known if one["state"] == "whole"]
     if not whole:
         return None
-    return time.time() - dt.datetime.fromisoformat(whole[-1]["began"]).timestamp()
+    return _since(whole[-1]["began"])
+
+
+def _since(moment: str) -> float:
+    return time.time() - dt.datetime.fromisoformat(moment).timestamp()
 
 
 def _log(words: str) -> None:
