@@ -15,12 +15,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rookery.apps.backup.config import settings_of
 from rookery.apps.backup.native import recipients
 from rookery.apps.backup.places import BUCKET, IDENTITY, WRITER
-from rookery.apps.backup.settings import BackupSettings
 from rookery.drivers.clients import age, s3
 from rookery.drivers.clients.objects import Objects
-from rookery.errors import InputError, RookeryError
+from rookery.errors import InputError
 from rookery.systems.protocol import System
 
 FORMAT = 1
@@ -47,7 +47,7 @@ def lay_identity(system: System) -> str:
     own = {} if backups is None else backups.own()
     if not own:
         return ""
-    whom = recipients(settings_of(system), json.loads(own[SECRETS]))
+    whom = recipients(settings_of(system.design), json.loads(own[SECRETS]))
     bundle = pack(system.design.name, own)
     digest = hashlib.sha256(bundle + "".join(sorted(whom)).encode()).hexdigest()
     objects = objects_of(system)
@@ -122,14 +122,6 @@ def require_format(found: int, *, what: str) -> None:
             f"{what} was written by a newer version of rookery: format {found}, this one reads {FORMAT}",
             hint="Use that version, or a later one.",
         )
-
-
-def settings_of(system: System) -> BackupSettings:
-    """Return what the spec says of backups; raises RookeryError where the system takes none."""
-    found = [app.settings for app in system.design.apps if isinstance(app.settings, BackupSettings)]
-    if not found:
-        raise RookeryError(f"{system.design.name} takes no backups")
-    return found[0]
 
 
 def objects_of(system: System) -> Objects:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from rookery.apps.backup.config import kinds_of
+from rookery.apps.backup.guest.backups.labels import is_label
 from rookery.apps.backup.places import OBJECTS
 from rookery.errors import InputError
 from rookery.run.backup import backups_of
@@ -16,7 +16,6 @@ from rookery.run.lock import hold
 from rookery.systems.protocol import Report, System
 
 To = Literal["scratch", "in-place"]
-_LABEL = re.compile(r"^[0-9]{8}t[0-9]{6}z$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ def parse_wish(system: System, what: str, at: str, to: To) -> Wish:
         raise InputError(
             f"{system.design.name} has no backups of {kind!r}", hint=f"It has: {', '.join(known)}."
         )
-    label = at if _LABEL.match(at) else ""
+    label = at if is_label(at) else ""
     return Wish(kind=kind, path=path, label=label, at="" if label else _moment(at), to=to)
 
 

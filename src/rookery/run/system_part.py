@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rookery.apps.backup.config import settings_of
 from rookery.apps.backup.model import BackupSet
 from rookery.apps.backup.native import recipients
 from rookery.apps.backup.places import AGE, SYSTEM
@@ -26,7 +27,6 @@ from rookery.run.identity_part import (
     objects_of,
     read_archive,
     require_format,
-    settings_of,
     unpack,
 )
 from rookery.systems.protocol import System
@@ -49,7 +49,7 @@ def key_of(system: System) -> Key:
     if not own:
         raise NotPossibleError(f"nothing of {system.design.name} itself is backed up from this machine")
     known = json.loads(own[SECRETS])
-    whom = recipients(settings_of(system), known)
+    whom = recipients(settings_of(system.design), known)
     key = str(known.get(f"{AGE}.key", ""))
     return Key(key=key if known.get(f"{AGE}.recipient") in whom else "", recipients=whom)
 

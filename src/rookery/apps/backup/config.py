@@ -24,6 +24,7 @@ from rookery.apps.backup.places import (
 from rookery.apps.backup.settings import BackupSettings, days, seconds
 from rookery.apps.database.patroni import API_PORT, DATA, SOCKETS, VERSION
 from rookery.design.model import AppDesign, Design
+from rookery.errors import RookeryError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,14 @@ def kinds_of(design: Design) -> tuple[str, ...]:
         SYSTEM: True,
     }
     return tuple(kind for kind, is_there in there.items() if is_there)
+
+
+def settings_of(design: Design) -> BackupSettings:
+    """Return what the spec says of backups; raises RookeryError where the system takes none."""
+    found = None if design.backup is None else design.backup.settings
+    if not isinstance(found, BackupSettings):
+        raise RookeryError(f"{design.name} takes no backups")
+    return found
 
 
 def kept_buckets(design: Design) -> tuple[str, ...]:
@@ -86,6 +95,7 @@ def build_config(design: Design, app: AppDesign, host: str) -> dict[str, Any]:
         "schedules": {
             "sets": seconds(settings.schedules.sets),
             "base": seconds(settings.schedules.base),
+            "check": seconds(settings.schedules.check),
         },
         "retention": {
             "seconds": seconds(settings.retention.sets),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from rookery.apps.app import OnServers, Secret, SecretKind, Secrets
-from rookery.apps.backup.config import render_config
+from rookery.apps.backup.config import render_config, settings_of
 from rookery.apps.backup.places import (
     AGE,
     CONFIG,
@@ -58,8 +58,7 @@ def server_programs(_design: Design, _app: AppDesign, _host: Host, instance: Ins
 
 def late_files(design: Design, known: Secrets) -> tuple[File, ...]:
     """Return what the agent proves by who it is, and the database's archiver, which is no other's to read."""
-    settings = next(app.settings for app in design.apps if app.name == "backup")
-    assert isinstance(settings, BackupSettings)
+    settings = settings_of(design)
     told = {
         "access": known[f"s3.{WRITER}.access"],
         "secret": known[f"s3.{WRITER}.secret"],

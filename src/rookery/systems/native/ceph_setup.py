@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rookery.design.model import DaemonKind, Design
@@ -271,20 +272,44 @@ def wait_healthy(
     What the managers say of PGs lags behind the OSD map, where PGs are split and moved: it counts once they
     have reported twice since the map has been as designed.
     """
+
+    def look() -> Reported:
+        if not have_their_pgs(ceph, design):
+            return Reported(seen="PGs are being split", counts=False, holds=False)
+        health, clean, total = health_of(ceph.mon("status"), expected=expected)
+        seen = f"{health}, {clean} of {total} PGs active+clean"
+        return Reported(seen=seen, counts=True, holds=health == "HEALTH_OK" and clean == total)
+
+    wait_reported(ceph, "HEALTH_OK", look, limit=_HEALTH_LIMIT, report=report)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What the managers say: in words, whether their reports count from now on, and whether what is waited
+    for holds."""
+
+    seen: str
+    counts: bool
+    holds: bool
+
+
+def wait_reported(
+    ceph: CephSession, what: str, state: Callable[[], Reported], *, limit: float, report: Report
+) -> None:
+    """Wait until something holds, and the managers have reported twice since their reports count."""
     since: int | None = None
 
     def look() -> Look[bool]:
         nonlocal since
         reports = report_count(ceph)
-        if not have_their_pgs(ceph, design):
+        found = state()
+        if not found.counts:
             since = None
-            return Look(seen="PGs are being split")
+            return Look(seen=found.seen)
         since = reports if since is None else since
-        health, clean, total = health_of(ceph.mon("status"), expected=expected)
-        done = health == "HEALTH_OK" and clean == total and reports >= since + 2
-        return Look(seen=f"{health}, {clean} of {total} PGs active+clean", value=True if done else None)
+        return Look(seen=found.seen, value=True if found.holds and reports >= since + 2 else None)
 
-    wait_for("HEALTH_OK", look, limit=_HEALTH_LIMIT, report=report)
+    wait_for(what, look, limit=limit, report=report)
 
 
 def report_count(ceph: CephSession) -> int:

@@ -157,19 +157,13 @@ class Daemons:
 
     def _wait_clean(self, report: Report) -> None:
         """Wait until every PG is active+clean, and the managers have said so twice."""
-        first: int | None = None
 
-        def look() -> Look[bool]:
-            nonlocal first
+        def look() -> ceph_setup.Reported:
             _, clean, total = health_of(self._ceph.mon("status"))
-            seen = ceph_setup.report_count(self._ceph)
-            if clean != total:
-                first = None
-                return Look(seen=f"{clean} of {total} active+clean")
-            first = seen if first is None else first
-            return Look(seen=f"{clean} of {total} active+clean", value=seen >= first + 2 or None)
+            seen = f"{clean} of {total} active+clean"
+            return ceph_setup.Reported(seen=seen, counts=clean == total, holds=True)
 
-        wait_for("the PGs", look, limit=_CLEAN_LIMIT, report=report)
+        ceph_setup.wait_reported(self._ceph, "the PGs", look, limit=_CLEAN_LIMIT, report=report)
 
     def _active_mds(self) -> frozenset[str]:
         assert self._design.file_system is not None

@@ -19,6 +19,7 @@ from .block_images import Pool, opened_pool
 from .block_stream import PIPE, receive
 from .errors import BackupError
 from .kind import Part, Work
+from .labels import label_at
 from .store import Store
 from .tools import child
 
@@ -45,9 +46,17 @@ def restore(work: Work, part: Part, wish: dict[str, Any]) -> dict[str, Any]:
         _require_free(pool, images, part["snapshot"], is_in_place=is_in_place)
         _require_room(pool, part, images)
         brought = [_bring(work, pool, part, image, is_in_place=is_in_place) for image in images]
-    aside = "".join(f"; what was there is {one['aside']}" for one in brought if one["aside"])
+    aside = "".join(f"; {_aside(pool.name, one['aside'])}" for one in brought if one["aside"])
     places = ", ".join(f"{pool.name}/{one['image']}" for one in brought)
     return {"says": f"{places}, as of {part['moment']}{aside}", "set": part["snapshot"], "images": brought}
+
+
+def _aside(pool: str, image: str) -> str:
+    """Say where what was there is. The sets' snapshots hold a volume that they were taken of: nobody removes
+    it while there is one, and rbd says no more than that it has snapshots."""
+    return (
+        f"what was there is {image}; once two more sets were taken it can be removed: rbd rm {pool}/{image}"
+    )
 
 
 def _require_free(pool: Pool, images: list[str], label: str, *, is_in_place: bool) -> None:
@@ -178,7 +187,7 @@ def _import(store: Store, pool: Pool, image: str, link: Link, user: str) -> None
 
 
 def _time() -> str:
-    return time.strftime("%Y%m%dt%H%M%Sz", time.gmtime())
+    return label_at(time.time())
 
 
 def _scratch(image: str, label: str) -> str:

@@ -21,13 +21,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import BackupError
+from .labels import FORM, PATTERN
 from .store import Store
 from .told import Place
 from .tools import run
 
 _FOLDER = "system/etcd/"
-_STAMP = "%Y%m%dt%H%M%Sz"
-_NAMED = re.compile(r"^system/etcd/.+-([0-9]{8}t[0-9]{6}z)\.tar\.age$")
+_NAMED = re.compile(rf"^system/etcd/.+-({PATTERN})\.tar\.age$")
 _LIMIT = 600.0  # seconds
 
 
@@ -54,13 +54,13 @@ def encrypt(whole: Path, recipients: Sequence[str]) -> Path:
 
 def key_of(name: str, moment: dt.datetime) -> str:
     """Return the key of a snapshot that was taken on the node NAME."""
-    return f"{_FOLDER}{name}-{moment.strftime(_STAMP)}.tar.age"
+    return f"{_FOLDER}{name}-{moment.strftime(FORM)}.tar.age"
 
 
 def over(keys: Sequence[str], now: dt.datetime, kept: float, least: int) -> list[str]:
     """Return those of the keys whose time is over: older than `kept` seconds, but for the newest `least`."""
     dated = sorted(
-        (dt.datetime.strptime(found.group(1), _STAMP).replace(tzinfo=dt.UTC), key)
+        (dt.datetime.strptime(found.group(1), FORM).replace(tzinfo=dt.UTC), key)
         for key in keys
         if (found := _NAMED.match(key))
     )

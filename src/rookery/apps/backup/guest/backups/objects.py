@@ -17,6 +17,7 @@ from typing import Any
 
 from .errors import BackupError
 from .kind import Part, Problem, Work
+from .labels import FORM
 from .objects_copy import Source, copy, each, read_digest
 from .objects_history import Version, current_between, read_history
 from .objects_manifest import (
@@ -59,7 +60,7 @@ class Objects:
         overwritten since; then the list has it too, as it holds what was current at any time in between. So
         every title of the restored catalogue has its films.
         """
-        since = calendar.timegm(time.strptime(label, "%Y%m%dt%H%M%Sz")) - 1
+        since = calendar.timegm(time.strptime(label, FORM)) - 1
         now = self.clock()
         moment = math.ceil(now + SLACK)
         self._wait(moment + SLACK - now)

@@ -14,6 +14,7 @@ from typing import Any
 
 from .errors import BackupError
 from .kind import Part, Work
+from .labels import FORM, label_at
 from .objects_copy import MOST, Source, copy, each, headers
 from .objects_history import Version, current_at, read_history
 from .objects_manifest import FOLDER, Manifest, copy_key, label_of, read_manifest
@@ -111,7 +112,7 @@ def _state_at(work: Work, bucket: str, at: str) -> State:
         if one is not None:
             own = Source(bucket=bucket, key=key, version=one.version, etag=one.etag, size=one.size)
             found[key] = (one, own)
-    label = time.strftime("%Y%m%dt%H%M%Sz", time.gmtime(moment))
+    label = label_at(moment)
     return State(bucket=bucket, objects=found, called=iso(moment), label=label)
 
 
@@ -121,7 +122,7 @@ def _first_moment(work: Work, bucket: str) -> float:
     labels = sorted(filter(None, (label_of(entry.key) for entry in work.store.list(f"{FOLDER}/2"))))
     if not labels:
         raise BackupError(f"nothing tells since when bucket {bucket} keeps versions: no set has objects")
-    began = dt.datetime.strptime(labels[0], "%Y%m%dt%H%M%Sz").replace(tzinfo=dt.UTC).timestamp()
+    began = dt.datetime.strptime(labels[0], FORM).replace(tzinfo=dt.UTC).timestamp()
     client = work.store.client
     told = ask(f"read the lifecycle of bucket {bucket}", lambda: _lifecycle(client, bucket))
     days: list[int] = [rule["NoncurrentVersionExpiration"]["NoncurrentDays"] for rule in told]

@@ -7,7 +7,6 @@ kind that the system has; one that was interrupted says so by what it still says
 from __future__ import annotations
 
 import datetime as dt
-import re
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,10 +15,10 @@ from . import outside
 from .errors import BackupError
 from .kind import Kind, Part, Work, now
 from .kinds import KINDS
+from .labels import is_label, label_at
 
 FORMAT = 1
 _FOLDER = "sets/"
-_LABEL = re.compile(r"^[0-9]{8}t[0-9]{6}z$")
 
 Set = dict[str, Any]
 """A set as JSON: `format`, `label`, `system`, `host`, `state` (`begun`, `whole`, `failed`, or `partial` where
@@ -32,7 +31,7 @@ def take(work: Work, wanted: Iterable[str]) -> Set:
 
     A kind that fails costs the others nothing; it is named in the set, which is not whole then.
     """
-    label = time.strftime("%Y%m%dt%H%M%Sz", time.gmtime())
+    label = label_at(time.time())
     kinds = [KINDS[name] for name in KINDS if name in set(wanted)]
     made: Set = {
         "format": FORMAT,
@@ -95,7 +94,7 @@ def read_sets(work: Work) -> list[Set]:
     found = []
     for entry in work.store.list(_FOLDER):
         label = entry.key.removeprefix(_FOLDER).removesuffix(".json")
-        if _LABEL.match(label):
+        if is_label(label):
             known = work.store.get_json(entry.key)
             if known is not None:
                 found.append(known)
