@@ -18,7 +18,7 @@ from rookery.cli.drill import _data
 from rookery.cli.drill_tables import drill_view
 from rookery.errors import ExitCode
 from rookery.run.answers import to_json
-from rookery.run.backup_age import SetAge, age_of
+from rookery.run.backup_age import CheckAge, SetAge, age_of, check_of
 from rookery.run.drill.back import Back
 from rookery.run.drill.compare import Comparison, compare, unfit
 from rookery.run.drill.judge import judge
@@ -158,6 +158,48 @@ def test_what_was_never_whole_is_overdue_once_it_failed() -> None:
 )
 def test_the_age_of_sets_is_a_line(age: SetAge | None, words: str) -> None:
     assert str(age_view(age)) == words
+
+
+def look(**told: Any) -> dict[str, Any]:
+    return {
+        "at": "1970-01-01T00:16:40+00:00",
+        "deep": False,
+        "kinds": ["files"],
+        "problems": {},
+        "error": "",
+        **told,
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "now", "expected", "words"),
+    [
+        (None, UNTIL + 7200, (None, (), False), "not checked yet"),
+        (None, UNTIL + 7201, (None, (), True), "not checked yet, overdue"),
+        (look(), UNTIL + 600, (600.0, (), False), "checked 10 min ago, all there"),
+        (look(), UNTIL + 7260, (7260.0, (), True), "checked 2 h 1 min ago, all there, overdue"),
+        (
+            look(problems={"files": ["a is missing", "b is missing"]}),
+            UNTIL + 60,
+            (60.0, ("files: a is missing", "files: b is missing"), False),
+            "checked 60 s ago, files: a is missing; 1 more",
+        ),
+        (
+            look(error="there is no such bucket"),
+            UNTIL + 60,
+            (60.0, ("nobody could look: there is no such bucket",), False),
+            "checked 60 s ago, nobody could look: there is no such bucket",
+        ),
+    ],
+)
+def test_the_last_look_at_what_is_stored_is_a_line(
+    told: dict[str, Any] | None, now: float, expected: tuple[object, ...], words: str
+) -> None:
+    check = check_of(told, (made_set(),), now=now, every=3600)
+    assert (check.age, check.problems, check.is_overdue) == expected
+    assert check == CheckAge(age=check.age, every=3600, problems=check.problems, is_overdue=check.is_overdue)
+    age = replace(age_of((), now=0, every=60), check=check)
+    assert str(age_view(age)) == f"no whole set yet\n{words}"
 
 
 def made_set(**failed: str) -> BackupSet:

@@ -11,7 +11,7 @@ from rich.text import Text
 from rookery.units import format_amount, format_seconds
 
 if TYPE_CHECKING:
-    from rookery.run.drill.model import DrillOutcome, KindOutcome
+    from rookery.run.drill.model import DrillOutcome, KindOutcome, OwnData
 
 _STYLES = {"same": "green", "differs": "bold red", "not observed": "yellow"}
 
@@ -25,8 +25,19 @@ def drill_view(outcome: DrillOutcome) -> RenderableType:
         f" {format_seconds(outcome.seconds)}"
     )
     problems = [f"{one.kind}: {words}" for one in outcome.kinds for words in one.problems]
+    problems += [f"{one.kind} of the system's own: {words}" for one in outcome.own for words in _wrong(one)]
     lines = [*problems, *outcome.unfit]
-    return Group(head, Text(), _kinds(outcome), Text(), whole, *(Text(line, style="red") for line in lines))
+    from rookery.run.drill.model import THINGS
+
+    own = ", ".join(f"{one.things:,} {THINGS[one.kind]}" for one in outcome.own)
+    more = (Text(f"of the system's own {own} back as they were"),) if own else ()
+    more = () if any(one.problems or one.unseen for one in outcome.own) else more
+    wrong = (Text(line, style="red") for line in lines)
+    return Group(head, Text(), _kinds(outcome), Text(), whole, *more, *wrong)
+
+
+def _wrong(one: OwnData) -> tuple[str, ...]:
+    return (f"not observed: {one.unseen}",) if one.unseen else one.problems
 
 
 def _kinds(outcome: DrillOutcome) -> Table:

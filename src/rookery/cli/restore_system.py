@@ -58,7 +58,7 @@ def _rebuild(given: Given, at: str, keeping: Keeping) -> int:
         )
     copy = open_copy(str(given.url), os.environ)
     found = find_copied_set(copy, at)
-    keys = _keys(given.identity, given.passphrase_file)
+    keys = read_keys(given.identity, given.passphrase_file)
     name = str(found["system"])
     with recorded(keeping, system=name, digest="") as record:
         done = rebuild(copy, found, keys, given.into or Path(f"{name}.yaml"))
@@ -90,7 +90,7 @@ def _lay_out(given: Given, at: str, system: str | None, keeping: Keeping) -> int
         own = key_of(running).key
         if given.identity is None and not own:
             raise InputError(f"the key to {name}'s own backup is not here", hint="Name it by --identity.")
-        keys = (own,) if given.identity is None else _keys(given.identity, given.passphrase_file)
+        keys = (own,) if given.identity is None else read_keys(given.identity, given.passphrase_file)
         folder = given.into or Path(f"{name}-system-{found.label}")
         files = lay_out(running, found, keys, folder)
         record.did = f"what set {found.label} has of {name} itself written to {folder}"
@@ -99,7 +99,8 @@ def _lay_out(given: Given, at: str, system: str | None, keeping: Keeping) -> int
     return ExitCode.DONE
 
 
-def _keys(file: Path, passphrase_file: Path | None) -> Sequence[str]:
+def read_keys(file: Path, passphrase_file: Path | None) -> Sequence[str]:
+    """Return the keys in a file, by its passphrase where it has one."""
     from rookery.run.system_part import read_key_file, wants_passphrase
 
     passphrase = read_passphrase(passphrase_file, f"Passphrase of {file}") if wants_passphrase(file) else ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rookery.apps.backup.places import BLOCK, DATABASE, DRILL, FILES, OBJECTS
@@ -13,6 +13,7 @@ from rookery.errors import RookeryError
 from rookery.run.drill.inside import Inside
 from rookery.run.drill.model import Step
 from rookery.run.drill.patience import Patience
+from rookery.run.drill.times import Times
 from rookery.run.restore import To, Wish, restore
 from rookery.systems.protocol import Report, System
 
@@ -41,14 +42,15 @@ class Back:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
-    """By what a drill brings back: the system, its hand inside it, the set's label, and when the drill began,
-    by the monotonic clock."""
+    """By what a drill brings back: the system, its hand inside it, the set's label, the drill's clock; and
+    what is asked of `restore`, where that is not the usual."""
 
     system: System
     inside: Inside
     label: str
-    start: float
+    times: Times
     report: Report
+    wishes: Mapping[str, tuple[tuple[str, To], ...]] = field(default_factory=dict)
 
 
 def bring_back(ways: Ways, kind: str) -> Back:
@@ -57,35 +59,33 @@ def bring_back(ways: Ways, kind: str) -> Back:
     What fails is told, not raised: what is not there then, the comparison finds.
     """
     back = Back()
-
-    @contextmanager
-    def step(what: str) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            took = time.monotonic() - began
-            back.steps.append(Step(what=what, began=round(began - ways.start, 3), seconds=round(took, 3)))
-
-    path, to = _WISHES[kind]
+    wishes = ways.wishes.get(kind, (_WISHES[kind],))
+    beside = any(to == "scratch" for _, to in wishes)
     patience = Patience(ways.report)
     ways.report(f"{kind}: bringing it back from set {ways.label}")
     try:
-        with step("restored beside the running one" if to == "scratch" else "restored in place"):
-            wish = Wish(kind=kind, path=path, label=ways.label, at="", to=to)
-            done = patience.do(lambda: restore(ways.system, wish, ways.report))
-        back.says = str(done.get("says", ""))
-        if to == "scratch":
-            with step("copied into its place"):
+        what = "restored beside the running one" if beside else "restored in place"
+        with ways.times.step(what, back.steps):
+            back.says = "\n".join(_restored(ways, kind, wishes, patience))
+        if beside:
+            with ways.times.step("copied into its place", back.steps):
                 ways.inside.ask("settle", (kind,))
     except RookeryError as error:
         back.trouble = "; ".join((error.what, *error.details[-1:]))
-    with step("read and compared"):
+    with ways.times.step("read and compared", back.steps):
         back.found = ways.inside.read((kind,))[kind]
     back.steps = _with_waiting(back.steps, patience.waited)
-    if to == "scratch":
+    if beside:
         end_scratch(ways.system, kind, ways.report)
     return back
+
+
+def _restored(ways: Ways, kind: str, wishes: Iterable[tuple[str, To]], patience: Patience) -> Iterator[str]:
+    """Have everything restored that is asked for, and yield what `restore` says of each."""
+    for path, to in wishes:
+        wish = Wish(kind=kind, path=path, label=ways.label, at="", to=to)
+        done = patience.do(partial(restore, ways.system, wish, ways.report))
+        yield str(done.get("says", ""))
 
 
 def _with_waiting(steps: list[Step], waited: float) -> list[Step]:

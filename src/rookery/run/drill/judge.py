@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rookery.apps.backup.model import BackupSet
 from rookery.run.drill.back import Back
 from rookery.run.drill.compare import compare
 from rookery.run.drill.ledger import Line, moment
-from rookery.run.drill.model import KindOutcome, Verdict
+from rookery.run.drill.model import KindOutcome, Step, Verdict
 
 
 def judge(
-    kind: str, lines: Iterable[Line], made: BackupSet, lost: Mapping[str, Any], back: Back
+    kind: str,
+    lines: Iterable[Line],
+    made: BackupSet,
+    lost: Mapping[str, Any],
+    back: Back,
+    *,
+    before: Sequence[Step] = (),
 ) -> KindOutcome:
     """Return the outcome of a kind. What was written before the set began must be back; `lost` has how
-    (`says`), when (`at`), and what is wrong with the loss (`left`)."""
+    (`says`), when (`at`), and what is wrong with the loss (`left`).
+    `before` are steps of the whole that it had to wait for."""
     lines = tuple(lines)
     until = moment(made.began)
     seen = "entries" in back.found
@@ -41,7 +48,8 @@ def judge(
         how_lost=lost["says"],
         how_back=back.says,
         rpo=round(lost["at"] - found.last, 3) if came and found.last is not None else None,
-        rto=round(sum(step.seconds for step in back.steps), 3) if came else None,
+        rto=round(sum(step.seconds for step in (*before, *back.steps)), 3) if came else None,
         steps=tuple(back.steps),
         problems=problems,
+        before=tuple(before),
     )

@@ -29,8 +29,9 @@ class Step:
 class KindOutcome:
     """A kind: entries that were `written`, that had to come back (`owed`), that came `back`, with their
     bytes, and that were written after the set's moment and `lost`, as they must be; how the data was lost and
-    what brought it back; `rpo` is the seconds between the last entry that came back and the loss, `rto` the
-    seconds of its steps, None where it did not come back."""
+    what brought it back; `before` are steps of the whole that it had to wait for. `rpo` is the seconds
+    between the last entry that came back and the loss, `rto` the seconds of all its steps, None where it did
+    not come back."""
 
     kind: str
     verdict: Verdict
@@ -45,11 +46,28 @@ class KindOutcome:
     rto: float | None
     steps: tuple[Step, ...]
     problems: tuple[str, ...]
+    before: tuple[Step, ...] = ()
 
     @property
     def longest(self) -> Step | None:
         """The step that bounded the time to recovery."""
-        return max(self.steps, key=lambda step: step.seconds, default=None)
+        return max((*self.before, *self.steps), key=lambda step: step.seconds, default=None)
+
+
+THINGS = {"database": "tables", "objects": "objects", "files": "files", "block": "volumes"}
+"""What each kind consists of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnData:
+    """What the system itself had of one kind: how many `things` (tables, objects, files, volumes) stood
+    still while the set was taken, so that each must be back as it was; and a sentence on each that is not.
+    `unseen` says why nobody could look, empty where somebody could."""
+
+    kind: str
+    things: int
+    problems: tuple[str, ...]
+    unseen: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +84,8 @@ class DrillOutcome:
     """A drill. `began` is ISO 8601 in UTC; `lost_at` is when the loss began, in seconds since then; `rto` of
     the whole is from the loss until everything was back and compared. `unfit` says where kinds do not fit
     together. `schedule` is the seconds between two sets by schedule. `load` says what load ran meanwhile,
-    `versions` what of."""
+    `versions` what of. Where the whole system was destroyed, `elsewhere` is the address of the copy that
+    brought it back, and `own` what became of all that it had itself."""
 
     id: str
     system: str
@@ -82,6 +101,13 @@ class DrillOutcome:
     schedule: int
     load: str
     versions: tuple[tuple[str, str], ...]
+    elsewhere: str = ""
+    own: tuple[OwnData, ...] = ()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the whole system was destroyed, and built again."""
+        return bool(self.elsewhere)
 
     @property
     def rpo(self) -> float | None:
@@ -92,9 +118,9 @@ class DrillOutcome:
     @property
     def exit_code(self) -> ExitCode:
         verdicts = {one.verdict for one in self.kinds}
-        if Verdict.DIFFERS in verdicts or self.unfit:
+        if Verdict.DIFFERS in verdicts or self.unfit or any(one.problems for one in self.own):
             return ExitCode.VIOLATED
-        if Verdict.NOT_OBSERVED in verdicts or not self.kinds:
+        if Verdict.NOT_OBSERVED in verdicts or not self.kinds or any(one.unseen for one in self.own):
             return ExitCode.NOT_OBSERVED
         return ExitCode.DONE
 
@@ -103,10 +129,17 @@ class DrillOutcome:
         """The result in a sentence."""
         entries = sum(one.back for one in self.kinds)
         if self.exit_code is ExitCode.DONE:
-            return f"lost: nothing of what the set has; {entries:,} entries came back as they were written"
+            things = sum(one.things for one in self.own)
+            more = f" and {things:,} things of the system's own" if self.own else ""
+            return (
+                f"lost: nothing of what the set has; {entries:,} entries{more} came back as they were written"
+            )
         bad = [one.kind for one in self.kinds if one.verdict is Verdict.DIFFERS]
         if bad or self.unfit:
             what = f"{', '.join(bad)} did not come back as written" if bad else "kinds do not fit together"
             return f"failed: {what}"
+        if own := [one.kind for one in self.own if one.problems]:
+            return f"failed: of {', '.join(own)} not all that the system had is back"
         unseen = [one.kind for one in self.kinds if one.verdict is Verdict.NOT_OBSERVED]
+        unseen += [f"{one.kind} of the system's own" for one in self.own if one.unseen]
         return f"not observed: {', '.join(unseen) or 'no kind'}"

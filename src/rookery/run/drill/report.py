@@ -18,6 +18,7 @@ from rookery.projections.document.blocks import (
     code,
 )
 from rookery.projections.document.page import render_page
+from rookery.run.drill import report_words
 from rookery.run.drill.model import DrillOutcome, KindOutcome
 from rookery.run.drill.model import Verdict as Found
 from rookery.run.drill.timeline import legend, render_timeline
@@ -36,13 +37,11 @@ def build_report(outcome: DrillOutcome) -> Document:
     return Document(
         title=outcome.system,
         description=f"Recovery drill of {outcome.began.replace('T', ' ').removesuffix('+00:00')} UTC.",
-        subtitle=(
-            "Data was written to every kind of storage, backed up, destroyed on purpose, restored from the"
-            " backup, and compared with what had been written, entry by entry."
-        ),
+        subtitle=report_words.subtitle(outcome),
         figures=_figures(outcome),
         sections=(
             _result(outcome),
+            *report_words.own_data(outcome),
             _timeline(outcome),
             _loss(outcome),
             _recovery(outcome),
@@ -138,15 +137,11 @@ def _timeline(outcome: DrillOutcome) -> Section:
 
 def _loss(outcome: DrillOutcome) -> Section:
     rows = tuple((one.kind, one.how_lost, one.how_back or _NOTHING) for one in outcome.kinds)
-    words = (
-        "Everything that the drill had written was destroyed, and looked for in vain before anything was"
-        " brought back. Nothing of the system's own was touched."
-    )
     return Section(
         id="loss",
         title="What was lost, and how it came back",
         blocks=(
-            Paragraph(words=words, lede=True),
+            Paragraph(words=report_words.loss(outcome), lede=True),
             Table(caption="Loss and restore of each kind", heads=("Kind", "Lost", "Brought back"), rows=rows),
         ),
     )
@@ -155,7 +150,7 @@ def _loss(outcome: DrillOutcome) -> Section:
 def _recovery(outcome: DrillOutcome) -> Section:
     rows: list[tuple[Words, ...]] = []
     for one in outcome.kinds:
-        for step in one.steps:
+        for step in (*one.before, *one.steps):
             bounds = step is one.longest
             speed = (
                 format_amount(round(one.size / step.seconds)) + "/s"
@@ -164,8 +159,8 @@ def _recovery(outcome: DrillOutcome) -> Section:
             )
             rows.append((one.kind, step.what, _span(step.seconds), speed, "yes" if bounds else ""))
     words = (
-        f"From the loss until all was back and compared: {format_seconds(outcome.rto)}. The kinds came back"
-        " one after the other; each one's recovery time objective (RTO) is the sum of its steps."
+        f"From the loss until all was back and compared: {format_seconds(outcome.rto)}."
+        f" {report_words.recovery(outcome)}"
     )
     return Section(
         id="recovery",
@@ -249,23 +244,12 @@ def _limits(outcome: DrillOutcome) -> Section:
     left = tuple(f"{name[0].upper()}{name[1:]}: {why}." for name, why in outcome.left_out)
     items: tuple[Words, ...] = (
         *left,
-        (
-            (
-                "The drill restores data of its own. That the applications' data is in the same sets, and"
-                " whole, is for "
-            ),
-            code("rookery backup check --deep"),
-            " to say.",
-        ),
+        report_words.proof(outcome),
         (
             "Times hold for this much data on these servers; more data takes longer, about in proportion"
             " to the slowest step above."
         ),
-        (
-            "A backup that lies in the same Ceph cluster is lost with it. A copy outside (",
-            code("backup.copies"),
-            ") is what helps then.",
-        ),
+        report_words.elsewhere(outcome),
         "It says nothing about how long people need to notice a loss and to decide what to restore.",
     )
     return Section(id="limits", title="What this does not prove", blocks=(Bullets(items=items),))

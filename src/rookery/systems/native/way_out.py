@@ -41,7 +41,7 @@ def reached(design: Design) -> tuple[str, ...]:
     """Return HOST:PORT of each place outside to which the lab's servers are let through; none where there is
     no copy."""
     keeping = design.backup.keeping if design.backup is not None else None
-    found = {}
+    found: dict[str, None] = {}
     for url in keeping.copies if keeping is not None else ():
         parts = urlsplit(url)
         found[f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"] = None

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from . import drill_census
 from .drill_entries import Place, build_entry
 from .errors import BackupError
 from .kind import Work, now
@@ -155,6 +156,12 @@ def _clear(places: Mapping[str, Place], work: Work, _: Request) -> Any:
     return _each(places, lambda _, place: place.clear())
 
 
+def _census(places: Mapping[str, Place], work: Work, request: Request) -> Any:
+    """Tell what the system has itself of some kinds."""
+    del places
+    return drill_census.count(work, request["of"])
+
+
 _ACTS: Mapping[str, Callable[[Mapping[str, Place], Work, Request], Any]] = {
     "prepare": _prepare,
     "write": _write,
@@ -164,6 +171,7 @@ _ACTS: Mapping[str, Callable[[Mapping[str, Place], Work, Request], Any]] = {
     "read": _read,
     "settle": _settle,
     "clear": _clear,
+    "census": _census,
 }
 
 

@@ -41,8 +41,8 @@ class Tree:
     def read(self) -> dict[int, str]:
         with self._mounted() as mounted:
             return {
-                int(path.rpartition("/")[2]): _digest(mounted, path)
-                for path, is_folder in _walk(mounted, _TOP)
+                int(path.rpartition("/")[2]): digest(mounted, path)
+                for path, is_folder in walk(mounted, _TOP)
                 if not is_folder
             }
 
@@ -58,17 +58,22 @@ class Tree:
         with self._mounted() as mounted:
             _remove(mounted, _TOP)
 
-    @contextlib.contextmanager
-    def _mounted(self) -> Iterator[Any]:
-        mounted = cephfs.LibCephFS(conffile="/etc/ceph/ceph.conf", auth_id=self._user)
-        try:
-            mounted.conf_set("client_mount_timeout", "30")
-            mounted.mount(filesystem_name=self._file_system)
-            yield mounted
-        except cephfs.Error as error:
-            raise BackupError(f"the drill's tree of CephFS: {error}") from None
-        finally:
-            mounted.shutdown()
+    def _mounted(self) -> contextlib.AbstractContextManager[Any]:
+        return opened(self._file_system, self._user)
+
+
+@contextlib.contextmanager
+def opened(file_system: str, user: str) -> Iterator[Any]:
+    """Yield a file system through Ceph's library; raises BackupError for what it refuses."""
+    mounted = cephfs.LibCephFS(conffile="/etc/ceph/ceph.conf", auth_id=user)
+    try:
+        mounted.conf_set("client_mount_timeout", "30")
+        mounted.mount(filesystem_name=file_system)
+        yield mounted
+    except cephfs.Error as error:
+        raise BackupError(f"the drill's look at CephFS: {error}") from None
+    finally:
+        mounted.shutdown()
 
 
 def _folder(number: int) -> str:
@@ -84,7 +89,8 @@ def _write(mounted: Any, path: str, content: bytes) -> None:
         mounted.close(handle)
 
 
-def _digest(mounted: Any, path: str) -> str:
+def digest(mounted: Any, path: str) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
     handle, found, start = mounted.open(path, "r"), hashlib.sha256(), 0
     try:
         while chunk := mounted.read(handle, start, _CHUNK):
@@ -95,29 +101,38 @@ def _digest(mounted: Any, path: str) -> str:
     return found.hexdigest()
 
 
-def _walk(mounted: Any, path: str) -> Iterator[tuple[str, bool]]:
-    """Yield what lies below a path and whether it is a folder, the innermost first; nothing where the path
-    is not there."""
-    names = []
-    try:
-        folder = mounted.opendir(path)
-    except cephfs.ObjectNotFound:
-        return
+def names(mounted: Any, path: str) -> list[str]:
+    """Return the names in a folder."""
+    found = []
+    folder = mounted.opendir(path)
     try:
         while entry := mounted.readdir(folder):
-            names.append(entry.d_name.decode())
+            found.append(entry.d_name.decode())
     finally:
         mounted.closedir(folder)
-    for name in sorted({*names} - {".", ".."}):
+    return sorted({*found} - {".", ".."})
+
+
+def walk(mounted: Any, path: str) -> Iterator[tuple[str, bool]]:
+    """Yield what lies below a path (empty: all) and whether it is a folder, the innermost first; nothing
+    where the path is not there. What goes meanwhile is left out."""
+    try:
+        found = names(mounted, path or "/")
+    except cephfs.ObjectNotFound:
+        return
+    for name in found:
         inner = f"{path}/{name}"
-        is_folder = stat.S_ISDIR(mounted.lstat(inner).st_mode)
+        try:
+            is_folder = stat.S_ISDIR(mounted.lstat(inner).st_mode)
+        except cephfs.ObjectNotFound:
+            continue
         if is_folder:
-            yield from _walk(mounted, inner)
+            yield from walk(mounted, inner)
         yield inner, is_folder
 
 
 def _remove(mounted: Any, path: str) -> None:
-    for inner, is_folder in _walk(mounted, path):
+    for inner, is_folder in walk(mounted, path):
         (mounted.rmdir if is_folder else mounted.unlink)(inner)
     with contextlib.suppress(cephfs.ObjectNotFound):
         mounted.rmdir(path)
