@@ -43,7 +43,11 @@ class HeldHetzner(FakeHetzner):
         self._held = description_path().is_file()
 
     def answer(self, row: Row | ApiError, asked: Asked) -> tuple[Answer, dict[str, str]]:
-        answer, headers = super().answer(row, asked)
+        try:
+            answer, headers = super().answer(row, asked)
+        except Exception as error:
+            self.wrong.append(f"{asked.method} {asked.path} broke: {error!r}")
+            raise
         if self._held:
             # As a client reads it.
             body = json.loads(json.dumps(answer.body))

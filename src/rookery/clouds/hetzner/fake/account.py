@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
 
 from rookery.clouds.hetzner.fake.catalogue import Catalogue, location_named
 from rookery.clouds.hetzner.fake.clock import Clock
@@ -29,7 +29,7 @@ from rookery.clouds.hetzner.fake.things import (
     Thing,
 )
 
-AnyThing = TypeVar("AnyThing", bound=Thing)
+Effect = Callable[["Account", Action], None]
 
 # Addresses that are nobody's: of the block for benchmarks, and of the one for documents.
 _PUBLIC_V4 = ipaddress.IPv4Network("198.18.0.0/15")
@@ -51,11 +51,22 @@ KINDS = tuple(_SAID)
 
 
 class Account:
-    """One project of Hetzner's cloud."""
+    """One project of Hetzner's cloud.
+
+    Nothing runs in it: whoever asks it first lets those actions end whose time has come (`settle`). One that
+    takes no time ends at once. `effects` say what they do then.
+    """
 
     def __init__(
-        self, settings: Settings, catalogue: Catalogue, clock: Clock, holdings: Holdings | None = None
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        clock: Clock,
+        *,
+        effects: Mapping[str, Effect],
+        holdings: Holdings | None = None,
     ) -> None:
+        self._effects = effects
         self.settings = settings
         self.catalogue = catalogue
         self.clock = clock
@@ -177,7 +188,7 @@ class Account:
         after: Action | None = None,
         about: Mapping[str, Any] | None = None,
     ) -> Action:
-        """Begin an action; it is done by `work.settle` once its time has come."""
+        """Begin an action, once the one that it comes after has ended."""
         now = self.clock.now()
         action = Action(
             id=self.next_id(),
@@ -186,12 +197,44 @@ class Account:
             asked=now,
             takes=self.settings.times.of(command),
             after=after.id if after else None,
-            begins=None if after else now,
+            begins=after.finished if after else now,
             about=dict(about or {}),
         )
         self.holdings.actions[action.id] = action
         self.running.add(action.id)
+        if after is not None and after.error:
+            action.about["failed"] = True
+        if action.begins is not None and action.takes == 0:
+            self._end(action, action.begins)
         return action
+
+    def settle(self) -> None:
+        """End every action whose time has come, in the order in which they end."""
+        while (action := self._next_to_end()) is not None:
+            self._end(action, (action.begins or 0.0) + action.takes)
+
+    def _next_to_end(self) -> Action | None:
+        now = self.clock.now()
+        over = [
+            action
+            for action in self.under_way()
+            if action.begins is not None and action.begins + action.takes <= now
+        ]
+        return min(over, key=lambda action: ((action.begins or 0.0) + action.takes, action.id), default=None)
+
+    def _end(self, action: Action, at: float) -> None:
+        self.running.discard(action.id)
+        action.finished = at
+        action.error = self.doom(action)
+        action.status = "error" if action.error else "success"
+        if action.error is None and action.command in self._effects:
+            self._effects[action.command](self, action)
+        for following in list(self.under_way()):
+            if following.after == action.id:
+                following.begins = at
+                if action.error:
+                    following.takes = 0.0
+                    following.about["failed"] = True
 
     def doom(self, action: Action) -> tuple[str, str] | None:
         """Return the error with which an action is to end, as a test or its machine said."""

@@ -59,7 +59,8 @@ def create_server(call: Call) -> Answer:
     if not account.has_stock(order.kind.name, order.location.name):
         raise ApiError("resource_unavailable", "error during placement")
     server = _placed(account, said, order)
-    action = account.act("create_server", ("server", server.id))
+    starts = said.start_after_create is not False
+    action = account.act("create_server", ("server", server.id), about={"starts": starts})
     following = _following(account, said, order, server, action)
     password = None if order.keys else secrets.token_urlsafe(16)
     body = {

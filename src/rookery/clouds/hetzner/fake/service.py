@@ -16,12 +16,12 @@ from rookery.clouds.hetzner.fake.bodies import Body
 from rookery.clouds.hetzner.fake.call import Answer, Call
 from rookery.clouds.hetzner.fake.catalogue import Catalogue
 from rookery.clouds.hetzner.fake.clock import Clock, MachineClock, TurnedClock
+from rookery.clouds.hetzner.fake.effects import EFFECTS
 from rookery.clouds.hetzner.fake.errors import ApiError, invalid
 from rookery.clouds.hetzner.fake.faults import Fault, Faults
 from rookery.clouds.hetzner.fake.routes import Row
 from rookery.clouds.hetzner.fake.settings import Settings
 from rookery.clouds.hetzner.fake.things import Holdings
-from rookery.clouds.hetzner.fake.work import settle
 from rookery.prices.book import ProviderPrices
 
 Keep = Callable[[Holdings], None]
@@ -112,7 +112,9 @@ class FakeHetzner:
         """Begin anew, with an account that has nothing, or these things."""
         with self.lock:
             self._settings = settings or self._settings
-            self.account = Account(self._settings, self._catalogue, self._clock, holdings)
+            self.account = Account(
+                self._settings, self._catalogue, self._clock, effects=EFFECTS, holdings=holdings
+            )
             self.faults = Faults()
             self.calls: list[Seen] = []
             self.allowance = Allowance(per_hour=self._settings.per_hour, at=self._clock.now())
@@ -134,18 +136,18 @@ class FakeHetzner:
         assert isinstance(self._clock, MachineClock | TurnedClock)
         with self.lock:
             self._clock.turn(seconds)
-            settle(self.account)
+            self.account.settle()
 
     def bill(self) -> tuple[Billed, ...]:
         """Return what everything cost until now."""
         with self.lock:
-            settle(self.account)
+            self.account.settle()
             return bill(self.account.holdings, self._catalogue, self._clock.now())
 
     def counts(self) -> dict[str, int]:
         """Return how many things of each kind there are, without those of which there is none."""
         with self.lock:
-            settle(self.account)
+            self.account.settle()
             held = self.account.holdings
             kinds = ("servers", "volumes", "networks", "firewalls", "load_balancers", "placement_groups")
             more = ("ssh_keys", "primary_ips", "images", "certificates")
@@ -185,7 +187,7 @@ class FakeHetzner:
         self._let_in(asked.token, asked.method)
         if isinstance(row, ApiError):
             raise row
-        settle(self.account)
+        self.account.settle()
         body = _read(row, asked.content)
         return row.operation(Call(account=self.account, path=asked.ids, query=asked.query, body=body))
 

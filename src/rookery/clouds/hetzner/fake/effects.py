@@ -1,45 +1,11 @@
-"""What actions do when they end. Nothing runs meanwhile: whoever asks the account lets them end."""
+"""What actions do when they end, by their command; an action of another command changes nothing then."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from rookery.clouds.hetzner.fake.account import Account
-from rookery.clouds.hetzner.fake.things import Action, Link, LoadBalancer, Route, Server, Subnet, Target
-
-Effect = Callable[[Account, Action], None]
-
-
-def settle(account: Account) -> None:
-    """End every action whose time has come, in the order in which they end."""
-    while (action := _next_to_end(account)) is not None:
-        begun = action.begins if action.begins is not None else action.asked
-        _end(account, action, begun + action.takes)
-
-
-def _next_to_end(account: Account) -> Action | None:
-    now = account.clock.now()
-    over = [
-        action
-        for action in account.under_way()
-        if action.begins is not None and action.begins + action.takes <= now
-    ]
-    return min(over, key=lambda action: ((action.begins or 0) + action.takes, action.id), default=None)
-
-
-def _end(account: Account, action: Action, at: float) -> None:
-    account.running.discard(action.id)
-    action.finished = at
-    action.error = account.doom(action)
-    action.status = "error" if action.error else "success"
-    if action.error is None and action.command in EFFECTS:
-        EFFECTS[action.command](account, action)
-    for following in list(account.under_way()):
-        if following.after == action.id:
-            following.begins = at
-            if action.error:
-                following.takes = 0.0
-                following.about["failed"] = True
+from rookery.clouds.hetzner.fake.account import Account, Effect
+from rookery.clouds.hetzner.fake.things import Action, Link, LoadBalancer, Route, Server, Subnet
 
 
 def server_of(account: Account, action: Action) -> Server:
@@ -68,10 +34,7 @@ def let_go(account: Account, server: Server) -> None:
 
 
 def _server_made(account: Account, action: Action) -> None:
-    starts = any(
-        other.command == "start_server" and other.after == action.id for other in account.under_way()
-    )
-    server_of(account, action).status = "starting" if starts else "off"
+    server_of(account, action).status = "starting" if action.about["starts"] else "off"
 
 
 def _server_runs(account: Account, action: Action) -> None:
@@ -163,11 +126,6 @@ def _route_deleted(account: Account, action: Action) -> None:
     network.routes = [one for one in network.routes if one != gone]
 
 
-def _target_added(account: Account, action: Action) -> None:
-    balancer = account.holdings.load_balancers[_number(action, "load_balancer")]
-    balancer.targets.append(Target(**action.about["target"]))
-
-
 def _number(action: Action, kind: str) -> int:
     return next(number for resource, number in action.resources if resource == kind)
 
@@ -193,5 +151,4 @@ EFFECTS: Mapping[str, Effect] = {
     "delete_subnet": _subnet_deleted,
     "add_route": _route_added,
     "delete_route": _route_deleted,
-    "add_target": _target_added,
 }
