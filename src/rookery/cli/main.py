@@ -15,6 +15,7 @@ import click
 from rookery import __version__
 from rookery.cli.backup import backup
 from rookery.cli.breakage import explain
+from rookery.cli.cloud import cloud
 from rookery.cli.cost import cost, prices
 from rookery.cli.designing import init, patterns, plan, schema
 from rookery.cli.diff import diff, drift
@@ -110,7 +111,7 @@ def completion(kind: str) -> None:
 
 
 _RUNNING = (up, status, drift, verify, open_service, shell, load, backup, restore, drill, down, journal)
-_DESIGNING = (plan, diff, diagram, render, image, mirror, patterns, init, schema, cost, prices)
+_DESIGNING = (plan, diff, diagram, render, image, mirror, patterns, init, schema, cost, prices, cloud)
 for command in (*_RUNNING, *_DESIGNING, completion, test):
     cli.add_command(command)
 

@@ -17,8 +17,8 @@ class Clock(Protocol):
 class MachineClock:
     """This machine's own time, and what it was moved forward by."""
 
-    def __init__(self) -> None:
-        self._ahead = 0.0
+    def __init__(self, ahead: float = 0.0) -> None:
+        self._ahead = ahead
 
     def now(self) -> float:
         return time.time() + self._ahead

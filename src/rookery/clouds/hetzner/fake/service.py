@@ -119,6 +119,11 @@ class FakeHetzner:
             self.calls: list[Seen] = []
             self.allowance = Allowance(per_hour=self._settings.per_hour, at=self._clock.now())
 
+    @property
+    def currency(self) -> str:
+        """What the bill is in."""
+        return self._catalogue.currency
+
     # What tests and the control page ask.
 
     def plan(self, fault: Fault) -> None:
@@ -136,7 +141,9 @@ class FakeHetzner:
         assert isinstance(self._clock, MachineClock | TurnedClock)
         with self.lock:
             self._clock.turn(seconds)
+            self.account.holdings.ahead += seconds
             self.account.settle()
+            self._keep_it()
 
     def bill(self) -> tuple[Billed, ...]:
         """Return what everything cost until now."""
@@ -175,9 +182,12 @@ class FakeHetzner:
             self.calls.append(
                 Seen(at=self._clock.now(), method=asked.method, path=asked.path, status=answer.status)
             )
-            if self._keep is not None:
-                self._keep(self.account.holdings)
+            self._keep_it()
             return answer, self.allowance.headers()
+
+    def _keep_it(self) -> None:
+        if self._keep is not None:
+            self._keep(self.account.holdings)
 
     def _answer(self, row: Row | ApiError, asked: Asked) -> Answer:
         if not self.allowance.take(self._clock.now()):

@@ -235,8 +235,12 @@ class Existence:
 
 @dataclass(slots=True, kw_only=True)
 class Holdings:
-    """All that an account has and had; what is written to a file, and read from it."""
+    """All that an account has and had; what is written to a file, and read from it.
 
+    `ahead` is by how many seconds its time was turned forward.
+    """
+
+    ahead: float = 0.0
     last_id: int = 1000
     last_address: int = 0
     servers: dict[int, Server] = field(default_factory=dict)
