@@ -175,6 +175,7 @@ def test_claims_hang_on_the_line_between_instances_and_storage() -> None:
     ) == [
         "block-database",
         "file-live",
+        "object-backups",
         "object-media",
         "object-site",
     ]
@@ -184,6 +185,7 @@ def test_claims_hang_on_the_line_between_instances_and_storage() -> None:
         ("worker-a/database-postgres", "worker-a/claim/block-database"),
         ("worker-a/streaming-origin", "worker-a/claim/file-live"),
         ("worker-a/streaming-channel", "worker-a/claim/file-live"),
+        ("worker-a/backup-agent", "worker-a/claim/object-backups"),
         ("worker-a/cdn-edge", "worker-a/claim/object-media"),
         ("worker-a/cdn-edge", "worker-a/claim/object-site"),
     }
@@ -195,6 +197,43 @@ def test_a_volume_is_claimed_by_the_instance_that_it_belongs_to() -> None:
     arrows = picture("compact").arrows
     users = {a.source for a in arrows if a.target.endswith("/claim/block-database")}
     assert users == {f"storage-{letter}/database-postgres" for letter in "klm"}
+
+
+def backup_arrows(name: str) -> list[tuple[str, str]]:
+    return [(a.source, a.target) for a in picture(name).arrows if a.tone == "backup"]
+
+
+def test_each_kind_of_backup_goes_to_the_bucket_and_from_there_outside() -> None:
+    kinds = ("database", "objects", "files", "block", "system")
+    inside = [(f"backup/{kind}", "backup/bucket/backups") for kind in kinds]
+    assert backup_arrows("production-minimum") == inside
+    copies = ("away", "the-vault-of-the-other-site")
+    assert backup_arrows("copied") == [
+        *inside,
+        *(("backup/bucket/backups", f"copy/{name}") for name in copies),
+    ]
+    boxes = {box.id: box for box in picture("copied").boxes}
+    assert boxes["zone-backup"].bottom < boxes["network"].bottom < boxes["copy/away"].y
+    said = {"a set of all kinds at one moment, every 1 h 30 min", "S3 bucket, not locked, kept for 7 d"}
+    assert said < set(words("copied"))
+    assert {"media, site, drill", "10.0.0.9:9000", "2 RBD volumes"} < set(words("copied"))
+
+
+def test_on_kubernetes_operators_take_what_they_know() -> None:
+    there = [source for source, _ in backup_arrows("copied-on-kubernetes")]
+    assert there == [
+        *(f"backup/{kind}" for kind in ("database", "objects", "files")),
+        "backup/bucket/backups",
+    ]
+    assert "each kind by its operator, the database all the time, others every 6 h" in words(
+        "copied-on-kubernetes"
+    )
+
+
+def test_without_backups_there_is_no_room_for_them() -> None:
+    assert backup_arrows("without-backups") == []
+    assert not any("backup" in box.id for box in picture("without-backups").boxes)
+    assert picture("without-backups").height < picture("production-minimum").height
 
 
 def test_a_host_shows_its_machine_and_what_runs_on_it() -> None:

@@ -29,7 +29,7 @@ def test_the_drawing_of_a_pattern_is_the_reviewed_one(name: str) -> None:
     assert path.read_text(encoding="utf-8") == text, (
         f"{path} is another drawing; look at both, then RENEW_GOLDEN=1 pytest tests/test_drawing_files.py"
     )
-    assert len(text.encode()) < 130_000
+    assert len(text.encode()) < 140_000
 
 
 def test_the_same_design_gives_the_same_bytes() -> None:

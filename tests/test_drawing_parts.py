@@ -298,7 +298,7 @@ def test_the_default_is_an_svg_that_draw_io_edits(tmp_path: Path, monkeypatch: p
     ("file", "start"),
     [
         ("a.drawio", b"<mxfile host='rookery'>"),
-        ("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="1349" height="'),
+        ("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="1481" height="'),
         ("a.png", b"\x89PNG"),
     ],
 )

@@ -44,6 +44,21 @@ SPECS = {
     "on-hetzner": """
         pattern: ha-control-plane
         provider: hetzner""",
+    "copied": """
+        pattern: production-minimum
+        backup:
+          lock: null
+          schedules: {sets: 90min}
+          copies:
+            - {name: away, endpoint: "https://s3.example.org", bucket: copies}
+            - {name: the-vault-of-the-other-site, endpoint: "https://10.0.0.9:9000", bucket: copies}""",
+    "copied-on-kubernetes": """
+        pattern: compact
+        platform: kubernetes
+        backup: {copies: [{name: away, endpoint: "https://s3.example.org", bucket: copies}]}""",
+    "without-backups": """
+        pattern: production-minimum
+        backup: null""",
     "control-plane-on-storage": """
         pattern: production-minimum
         hosts: {controlPlane: {count: 0}, workers: {count: 3}, storage: {count: 3, also: [control-plane]}}""",

@@ -57,6 +57,16 @@ def settings_of(design: Design) -> BackupSettings:
     return found
 
 
+def taken_kinds(design: Design) -> tuple[str, ...]:
+    """Return the kinds that are backed up on a design's platform: on Kubernetes volumes are the database's
+    operator's matter, and etcd is kept for who can decrypt it."""
+    kinds = kinds_of(design)
+    if design.platform == "native" or design.backup is None:
+        return kinds
+    left_out = {BLOCK, *(() if settings_of(design).encryption.recipients else (SYSTEM,))}
+    return tuple(kind for kind in kinds if kind not in left_out)
+
+
 def kept_buckets(design: Design) -> tuple[str, ...]:
     """Return the buckets that are backed up: those whose versions are kept for it."""
     return tuple(bucket.name for bucket in design.buckets if bucket.copied_by)

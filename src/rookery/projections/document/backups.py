@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rookery.apps.backup.config import kept_buckets, kinds_of
+from rookery.apps.backup.config import kept_buckets, taken_kinds
 from rookery.apps.backup.places import BLOCK, BUCKET, DATABASE, FILES, OBJECTS, SYSTEM
 from rookery.apps.backup.settings import BackupSettings, seconds
 from rookery.design.model import AppDesign, Design
@@ -49,7 +49,7 @@ def backup_section(design: Design) -> Section | None:
     )
     if design.kubernetes is not None:
         words = _CLUSTER_WORDS
-    tables = (_kinds(design, settings),)
+    tables = (_kinds(design),)
     return Section(
         id="backups",
         title="Backups",
@@ -57,7 +57,7 @@ def backup_section(design: Design) -> Section | None:
     )
 
 
-def _kinds(design: Design, settings: BackupSettings) -> Table:
+def _kinds(design: Design) -> Table:
     what: dict[str, Words] = {
         DATABASE: "all databases",
         OBJECTS: codes(kept_buckets(design)),
@@ -67,10 +67,8 @@ def _kinds(design: Design, settings: BackupSettings) -> Table:
     }
     by, caption = _BY, "What a set has of each kind"
     if design.kubernetes is not None:
-        by, caption = dict(_BY_OPERATORS), "What is kept of each kind"
-        if not settings.encryption.recipients:
-            del by[SYSTEM]
-    rows = tuple((kind, what[kind], by[kind]) for kind in kinds_of(design) if kind in by)
+        by, caption = _BY_OPERATORS, "What is kept of each kind"
+    rows = tuple((kind, what[kind], by[kind]) for kind in taken_kinds(design))
     return Table(caption=caption, heads=("Kind", "What", "Kept by"), rows=rows)
 
 

@@ -198,6 +198,8 @@ def claims(design: Design, host: Host) -> tuple[Claim, ...]:
             if host.address in bucket.readers:
                 users = _readers(design, host, bucket.name) or own
                 found.append(Claim(name=bucket.name, note="S3 bucket", kind="object", users=users))
+        if app.keeping is not None:
+            found.append(Claim(name=app.keeping.bucket, note="S3 bucket", kind="object", users=own))
     return tuple(claim for claim in found if claim.users)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rookery.design.model import Design
-from rookery.projections.drawing import balancer
+from rookery.projections.drawing import backups, balancer
 from rookery.projections.drawing.cards import draw_card, draw_claims, draw_notices
 from rookery.projections.drawing.folding import Marks, addresses_of
 from rookery.projections.drawing.font import fit_text, text_width
@@ -41,7 +41,8 @@ def build_picture(design: Design, marks: Marks) -> Picture:
     right = left + width + room
     top = draw_header(sheet, design, _MARGIN, _MARGIN, right - _MARGIN) + 14
     shelves = _place_shelves(design, zones, place_cards(zones, left, width), top + 34, notices)
-    bottom = shelves[-1].levels.end + PAD
+    below = shelves[-1].levels.end + (_UNDER if design.backup else 0.0)
+    bottom = below + backups.height(design) + PAD
     sheet.add(_network(design, network, top, right + PAD, bottom))
     for shelf in shelves:
         _draw_shelf(sheet, design, shelf)
@@ -50,9 +51,11 @@ def build_picture(design: Design, marks: Marks) -> Picture:
         _draw_line(sheet, shelf, left, right)
     found = notices.of_card.get(design.load_balancer.name, ()) if design.load_balancer else ()
     balancer.draw_balancer(sheet, design, shelves, network + PAD, found)
+    backups.draw_backups(sheet, design, (left, below), right - left)
     page = right + PAD + _MARGIN
     elsewhere = notices.elsewhere if marks else None
-    end = draw_footer(sheet, design, (_MARGIN, bottom + 14), page - 2 * _MARGIN, elsewhere)
+    under = bottom + backups.height_outside(design) + 14
+    end = draw_footer(sheet, design, (_MARGIN, under), page - 2 * _MARGIN, elsewhere)
     return Picture(
         title=design.name,
         description=design.description,

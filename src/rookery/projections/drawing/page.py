@@ -131,6 +131,8 @@ def _legend(design: Design, *, marked: bool) -> tuple[tuple[str, str], ...]:
     if any(app.volumes or app.shares or app.buckets for app in design.apps):
         found.append(("claim", "an instance claims a volume, a share or a bucket"))
     found.append(("data", "an OSD owns its drive"))
+    if design.backup is not None:
+        found.append(("backup", "backups: each kind to a bucket here, what is there to places outside"))
     if marked:
         found.append(("mark", "differs from the design"))
     return tuple(found)
