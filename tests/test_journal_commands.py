@@ -21,7 +21,8 @@ from click.testing import CliRunner, Result
 from rookery.apps.table import SETTINGS
 from rookery.cli import load
 from rookery.cli.journaling import journal
-from rookery.cli.running import down, up
+from rookery.cli.removing import down
+from rookery.cli.running import up
 from rookery.errors import ExitCode, InputError, RookeryError
 from rookery.load.model import Figures, KindFigures
 from rookery.run.down import Departure

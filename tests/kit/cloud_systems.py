@@ -35,7 +35,7 @@ def servers_of(
     return CloudServers(
         made,
         lambda: cloud,
-        machines=lambda: {host.name: "cx23" for host in made.servers},
+        machines=lambda: {host.name: "cpx22" for host in made.servers},
         folder=folder,
         until=until,
         patience=patience,
@@ -55,4 +55,4 @@ def removal_of(
     servers: CloudServers, made: Design, cloud: Cloud, patience: Patience = AT_ONCE
 ) -> CloudRemoval:
     names = account_names(made, servers.resources)
-    return CloudRemoval(name=made.name, names=names, connect=lambda: cloud, noted=None, patience=patience)
+    return CloudRemoval(name=made.name, names=names, connect=lambda: cloud, noted=(), patience=patience)

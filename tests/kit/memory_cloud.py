@@ -35,6 +35,7 @@ from rookery.plan.resources import (
     TargetWish,
     VolumeWish,
 )
+from rookery.providers import Provider
 
 
 class Fault(StrEnum):
@@ -109,6 +110,7 @@ class Account:
 class MemoryCloud:
     """One process' way into an account; `faults` are what happens to its calls, by their numbers."""
 
+    provider: Provider = "hetzner"
     title = "Memory"
     place = "here"
 

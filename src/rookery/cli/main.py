@@ -24,12 +24,14 @@ from rookery.cli.drill import drill
 from rookery.cli.image import image
 from rookery.cli.journaling import journal
 from rookery.cli.launching import read_launch
+from rookery.cli.leases import leases
 from rookery.cli.load import load
 from rookery.cli.mirroring import mirror
 from rookery.cli.patience import start_watching
+from rookery.cli.removing import down
 from rookery.cli.rendering import render
 from rookery.cli.restore import restore
-from rookery.cli.running import down, open_service, shell, status, up, verify
+from rookery.cli.running import open_service, shell, status, up, verify
 from rookery.cli.terminal import soften_output
 from rookery.cli.testing import test
 from rookery.errors import ExitCode, NotPossibleError, RookeryError
@@ -110,9 +112,9 @@ def completion(kind: str) -> None:
     click.echo(found(cli, {}, "rookery", "_ROOKERY_COMPLETE").source())
 
 
-_RUNNING = (up, status, drift, verify, open_service, shell, load, backup, restore, drill, down, journal)
+_RUNNING = (up, status, drift, verify, open_service, shell, load, backup, restore, drill, down, leases)
 _DESIGNING = (plan, diff, diagram, render, image, mirror, patterns, init, schema, cost, prices, cloud)
-for command in (*_RUNNING, *_DESIGNING, completion, test):
+for command in (*_RUNNING, journal, *_DESIGNING, completion, test):
     cli.add_command(command)
 
 

@@ -1,17 +1,16 @@
-"""Commands that work with a system that runs, or is to: up, status, verify, shell, down."""
+"""Commands that work with a system that runs, or is to: up, status, verify, shell."""
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from rookery.cli.journaling import Keeping, Record, journal_options, recorded
+from rookery.cli.journaling import Record, journal_options, recorded
 from rookery.cli.options import (
     complete_host,
     complete_running,
@@ -25,7 +24,6 @@ from rookery.run.journal import spec_digest
 from rookery.run.verify.result import Outcome, Result
 
 if TYPE_CHECKING:
-    from rookery.run.down import Departure
     from rookery.run.prepared import Arrival, Prepared
     from rookery.run.workspace import Workspace
     from rookery.systems.protocol import System
@@ -44,9 +42,17 @@ if TYPE_CHECKING:
     help="Where `rookery mirror serve` serves that folder to servers of your own, which fetch packages and"
     " images from there from now on; '' for from the internet again.",
 )
+@click.option(
+    "--for",
+    "duration",
+    default="",
+    metavar="TIME",
+    help="On a cloud: how long it is wanted, from now on (8h, 3d). `rookery down --expired` ends it then.",
+)
+@click.option("--yes", is_flag=True, help="On a cloud: agree beforehand to what it costs.")
 @journal_options
 @output_option
-def up(spec: str | None, mirror: Path | None, mirror_url: str | None, keeping: Keeping, output: str) -> int:
+def up(*, spec: str | None, mirror: Path | None, mirror_url: str | None, output: str, **more: Any) -> int:
     """Bring the system of SPEC up, and prove that it works.
 
     What runs already is kept, what is missing is made: after an interruption the same command goes on.
@@ -57,9 +63,11 @@ def up(spec: str | None, mirror: Path | None, mirror_url: str | None, keeping: K
     rookery up my.yaml
     rookery up my.yaml --output json > result.json
     rookery up my.yaml --mirror /srv/mirror --mirror-url http://10.0.0.5:5080
+    rookery up my.yaml --for 8h
     """
-    from rookery.cli import views
+    from rookery.cli import leases, views
     from rookery.cli.mirroring import Shown
+    from rookery.run.asking import asking_of
     from rookery.run.lock import remember
     from rookery.run.own_mirror import ensure_supplies
     from rookery.run.prepared import prepared
@@ -67,7 +75,8 @@ def up(spec: str | None, mirror: Path | None, mirror_url: str | None, keeping: K
     from rookery.run.workspace import open_spec
 
     workspace = open_spec(spec)
-    require_machine(workspace.design, mirror=mirror)
+    until = leases.lease_text_of(more["duration"], workspace.design.provider)
+    notes = require_machine(workspace.design, mirror=mirror)
     remember(workspace.design.name)
     url = _settle_mirror_url(workspace, mirror_url, mirror)
     with Shown() as shown:
@@ -75,10 +84,13 @@ def up(spec: str | None, mirror: Path | None, mirror_url: str | None, keeping: K
     beside = Path(workspace.source) if spec is not None and Path(workspace.source).is_file() else None
     digest = spec_digest(workspace.spec)
     with (
-        recorded(keeping, system=workspace.design.name, digest=digest, beside=beside, begins=True) as record,
-        prepared(workspace, mirror=mirror, mirror_url=url) as ready,
+        recorded(
+            more["keeping"], system=workspace.design.name, digest=digest, beside=beside, begins=True
+        ) as record,
+        prepared(workspace, mirror=mirror, mirror_url=url, until=until) as ready,
     ):
-        arrival = _bring_up(ready, record)
+        asking = asking_of(ready, leases.now(), until=until, notes=notes)
+        arrival = _bring_up(ready, record, lambda: leases.agree(asking, yes=more["yes"]))
         _show_arrival(arrival, ready.system, output)
         return record.ends(_verdict(arrival.results), views.results_summary(arrival.results))
 
@@ -93,8 +105,8 @@ def _settle_mirror_url(workspace: Workspace, given: str | None, mirror: Path | N
     return url
 
 
-def _bring_up(ready: Prepared, record: Record) -> Arrival:
-    """Say what is about to be done, then do it."""
+def _bring_up(ready: Prepared, record: Record, agree: Callable[[], None]) -> Arrival:
+    """Say what is about to be done, have it agreed to, then do it."""
     from rookery.cli import views
     from rookery.cli.patience import quiet
     from rookery.cli.progress import ConsoleProgress
@@ -109,6 +121,10 @@ def _bring_up(ready: Prepared, record: Record) -> Arrival:
         *((("An upgrade", views.notices_view(ready.upgrade.notices)),) if ready.upgrade else ()),
         (f"{len(steps)} steps", views.steps_view(steps)),
     )
+    ready.refuse()
+    record.empty = True
+    agree()
+    record.empty = False
     talk.print()
     with quiet(), ConsoleProgress(talk, len(steps)) as progress:
         return ready.run(progress)
@@ -143,7 +159,7 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     rookery status
     rookery status rookery-demo --watch
     """
-    from rookery.cli import views
+    from rookery.cli import leases, views
     from rookery.cli.backup_tables import age_view
     from rookery.drivers.machine.asked import Asked
     from rookery.run.answers import status_data, to_json
@@ -155,14 +171,19 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
     console = Console(markup=False, emoji=False, highlight=False, width=terminal_width())
     with opened(system) as found:
         running = found.system
+        costs = leases.Costs(running)
         while True:
+            paid = Asked(costs.read)
             reading = Reading(running)
             asked = Asked(lambda: read_age(running)) if takes_sets(running.design) else None
             state = read_state(running)
             fullness = reading.result(patience(state.hosts))
             age = asked.result(patience(state.hosts)) if asked is not None else None
+            spent = paid.result(patience(state.hosts))
             if output == "json":
-                click.echo(to_json(status_data(running.design, state, running.endpoints(), fullness, age)))
+                data = status_data(running.design, state, running.endpoints(), fullness, age)
+                cost = {"cost": leases.spent_data(*spent)} if spent is not None else {}
+                click.echo(to_json({**data, **cost}))
             else:
                 if watch and console.is_terminal:
                     console.clear()
@@ -172,6 +193,7 @@ def status(system: str | None, *, watch: bool, output: str) -> int:
                         f"{running.design.name}: {views.health_line(state)}",
                         views.status_view(state.hosts, running.design),
                     ),
+                    *((("Cost", leases.spent_line(*spent)),) if spent is not None else ()),
                     ("Applications", views.apps_view(state.instances)),
                     ("How full", views.fullness_view(fullness)),
                     *((("Backups", age_view(age)),) if asked is not None else ()),
@@ -254,90 +276,6 @@ def shell(host: str, command: Sequence[str], system: str | None) -> int:
 
     with opened(system) as running:
         return running.system.shell(host, split_command(command))
-
-
-@click.command()
-@click.argument("system", required=False, shell_complete=complete_running)
-@click.option("--all", "everything", is_flag=True, help="Take down every system on this machine.")
-@journal_options
-@output_option
-def down(system: str | None, *, everything: bool, keeping: Keeping, output: str) -> int:
-    """Take a system down, and look again whether anything is left.
-
-    SYSTEM is its name or its spec; it may be left out where only one runs. Exit status 0 means that nothing
-    of it is on this machine any more. All of its data is gone.
-    """
-    from rookery.run.answers import down_data, to_json
-    from rookery.run.down import require_removable
-    from rookery.run.workspace import is_spec, name_of
-
-    typed = system is not None and not is_spec(system)
-    names = _every_name() if everything else (name_of(system),)
-    for name in names:
-        require_removable(name)
-    departures = []
-    for name in names:
-        departures.append(_take_down(name, keeping, must_exist=typed))
-        if output == "text":
-            click.echo(_departure_text(name, departures[-1]))
-    if output == "json":
-        reports = [down_data(name, departure) for name, departure in zip(names, departures, strict=True)]
-        click.echo(to_json(reports if everything else reports[0]))
-    return ExitCode.FAILED if any(departure.left for departure in departures) else ExitCode.DONE
-
-
-def _every_name() -> tuple[str, ...]:
-    """Return the systems that whoever runs this may take down: a user's own, and where there are none,
-    root's."""
-    from rookery.run.workspace import roots_names, running_names
-
-    names, roots = running_names(), roots_names()
-    own = tuple(name for name in names if name not in roots)
-    if own and roots:
-        click.echo(f"root's stay: {', '.join(roots)}; `sudo ./rookery down --all` takes those down", err=True)
-    return own or names
-
-
-def _take_down(name: str, keeping: Keeping, *, must_exist: bool) -> Departure:
-    from rookery.errors import InputError
-    from rookery.run.down import bring_down
-
-    with recorded(keeping, system=name, digest=_running_digest(name)) as record:
-        # Controllers take minutes to give back what they made; standard error says what is under way.
-        try:
-            departure = bring_down(name, _say, must_exist=must_exist)
-        except InputError:
-            record.empty = True
-            raise
-        record.did = f"{len(departure.found)} things removed"
-        record.empty = not departure.found
-        left = f"{len(departure.left)} things are still there" if departure.left else "nothing left"
-        record.ends(ExitCode.FAILED if departure.left else ExitCode.DONE, left)
-    return departure
-
-
-def _say(text: str) -> None:
-    click.echo(click.style(f"  {text}", dim=True), err=True)
-
-
-def _running_digest(name: str) -> str:
-    """Return the digest of a running system's spec, nothing where the spec cannot be read any more."""
-    from rookery.errors import InputError
-    from rookery.run.workspace import open_running
-
-    with contextlib.suppress(InputError):
-        return spec_digest(open_running(name).spec)
-    return ""
-
-
-def _departure_text(name: str, departure: Departure) -> str:
-    from rookery.units import format_seconds
-
-    took = format_seconds(departure.seconds)
-    if not departure.left:
-        return f"{name}: {len(departure.found)} things removed, nothing left, {took}"
-    left = "\n".join(f"  {left.kind} {left.name}" for left in departure.left)
-    return f"{name}: {len(departure.left)} things are still there after {took}:\n{left}"
 
 
 def _verdict(results: Sequence[Result]) -> int:

@@ -24,6 +24,7 @@ from typing import Protocol
 
 from rookery.errors import NotPossibleError, RookeryError
 from rookery.plan.resources import Kind, Resource
+from rookery.providers import Provider
 
 SYSTEM, UNTIL = "rookery.io/system", "rookery.io/until"
 """The labels of everything made: the name of its system; the end of its lease, where it has one.
@@ -127,6 +128,11 @@ class Cloud(Protocol):
     Methods are called from many threads at once. Each raises TokenError, UnsureError, BusyError, SoldOutError
     or another CloudError.
     """
+
+    @property
+    def provider(self) -> Provider:
+        """Its name in a spec."""
+        ...
 
     @property
     def title(self) -> str:

@@ -81,7 +81,7 @@ class Prepared:
         Raises InputError for a design with errors, NotPossibleError for a machine that cannot run it, or for
         a system that cannot become what its spec says.
         """
-        self._refuse()
+        self.refuse()
         keys = read_copy_keys(self.system, os.environ)
         running = "" if self.upgrade is None else self.workspace.kept.ceph
         note_system(self.workspace, mirror=self.mirror, mirror_url=self.mirror_url, running=running)
@@ -116,7 +116,7 @@ class Prepared:
         hindrance = _disk_is_full if self.design.traits.here else None
         return apply_steps(steps, apply, progress, hindrance=hindrance)
 
-    def _refuse(self) -> None:
+    def refuse(self) -> None:
         """Raise for whatever is in the way, before anything is made."""
         _refuse_errors(self.findings, self.system)
         refuse_other_home(self.design.name)
@@ -127,17 +127,20 @@ class Prepared:
 
 
 @contextlib.contextmanager
-def prepared(workspace: Workspace, *, mirror: Path | None = None, mirror_url: str = "") -> Iterator[Prepared]:
+def prepared(
+    workspace: Workspace, *, mirror: Path | None = None, mirror_url: str = "", until: str = ""
+) -> Iterator[Prepared]:
     """Yield the system of a workspace, looked at once and locked until the end of the block.
 
-    Nobody else changes it between the look and what follows from it. Raises NotPossibleError where another
-    command works on it. The caller has made sure of the machine, and of the mirror where one is needed.
+    With `until`, servers of a cloud are wanted until then. Nobody else changes it between the look and what
+    follows from it. Raises NotPossibleError where another command works on it. The caller has made sure of
+    the machine, and of the mirror where one is needed.
     """
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         stack.enter_context(hold(workspace.design.name))
         workspace = opened_again(workspace)
-        system = find_system(workspace.design, mirror=mirror, mirror_url=mirror_url)
+        system = find_system(workspace.design, mirror=mirror, mirror_url=mirror_url, until=until)
         stack.callback(system.close)
         upgrade = system.upgrade(workspace.kept.ceph)
         if upgrade is not None:

@@ -12,8 +12,11 @@ from rookery.design.model import Design
 from rookery.errors import NotPossibleError
 from rookery.files import File
 from rookery.mirror.folder import Mirror
-from rookery.providers import Provider
+from rookery.prices.book import cloud_of
+from rookery.providers import ELSEWHERE, Provider
+from rookery.run.clouds import CONNECTIONS, connect, login_folder, machines_of
 from rookery.run.workspace import Workspace, noted_mirror, noted_mirror_url, open_running
+from rookery.systems.cloud.servers import CloudServers
 from rookery.systems.existing.servers import ExistingServers
 from rookery.systems.kubernetes.system import KubernetesSystem
 from rookery.systems.lab.nodes.servers import LabServers
@@ -21,18 +24,45 @@ from rookery.systems.native.system import NativeSystem
 from rookery.systems.protocol import System
 from rookery.systems.servers import Servers
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What servers are made with: a mirror, where it is served to them, the end of their lease."""
+
+    mirror: Mirror | None
+    url: str
+    until: str
+
+
+def _on_cloud(design: Design, given: _Given) -> Servers:
+    provider = cloud_of(design.provider)
+    return CloudServers(
+        design,
+        lambda: connect(provider),
+        machines=lambda: machines_of(design, provider),
+        folder=login_folder(design.name),
+        mirror=given.mirror,
+        mirror_url=given.url,
+        until=given.until,
+    )
+
+
 # Whose servers a system on Kubernetes stands on: a row for each provider that this version works with.
-_SERVERS: Mapping[Provider, Callable[[Design, Mirror | None, str], Servers]] = {
-    "lab": lambda design, mirror, _: LabServers(design, mirror),
-    "existing": lambda design, mirror, url: ExistingServers(design, mirror=mirror, mirror_url=url),
+_SERVERS: Mapping[Provider, Callable[[Design, _Given], Servers]] = {
+    "lab": lambda design, given: LabServers(design, given.mirror),
+    "existing": lambda design, given: ExistingServers(design, mirror=given.mirror, mirror_url=given.url),
+    **dict.fromkeys(CONNECTIONS, _on_cloud),
 }
 
 
-def find_system(design: Design, *, mirror: Path | None = None, mirror_url: str | None = None) -> System:
+def find_system(
+    design: Design, *, mirror: Path | None = None, mirror_url: str | None = None, until: str = ""
+) -> System:
     """Return the system of a design; raises NotPossibleError where this version cannot run it.
 
     What it is made of comes from the folder `mirror` where that is given, else from the one that it was
     brought up with. So does what its servers fetch, from `mirror_url`; empty where they ask the internet.
+    With `until`, servers of a cloud are wanted until then, and no longer.
     """
 
     def pages() -> tuple[File, ...]:
@@ -43,18 +73,25 @@ def find_system(design: Design, *, mirror: Path | None = None, mirror_url: str |
     folder = mirror or noted_mirror(design.name)
     url = noted_mirror_url(design.name) if mirror_url is None else mirror_url
     made_of = None if folder is None else Mirror.open(folder)
-    return KubernetesSystem(design, find_servers(design, made_of, url), pages=pages, mirror=made_of)
+    given = _Given(mirror=made_of, url=url, until=until)
+    return KubernetesSystem(design, _servers(design, given), pages=pages, mirror=made_of)
 
 
-def find_servers(design: Design, mirror: Mirror | None, mirror_url: str) -> Servers:
+def _servers(design: Design, given: _Given) -> Servers:
     """Return the servers of a design on Kubernetes; raises NotPossibleError where nobody makes them yet."""
     if design.provider not in _SERVERS:
         raise NotPossibleError(
             f"platform {design.platform} on provider {design.provider} cannot be brought up by this version",
             hint="It can be designed, checked and rendered (`rookery render`); what is brought up is the lab,"
-            " and Kubernetes on servers that are there already (`provider: existing`).",
+            f" and Kubernetes on provider {', '.join(name for name in _SERVERS if name in ELSEWHERE)}.",
         )
-    return _SERVERS[design.provider](design, mirror, mirror_url)
+    return _SERVERS[design.provider](design, given)
+
+
+def cloud_servers(system: System) -> CloudServers | None:
+    """Return the servers of a system on a cloud; None where they are nothing that an account has."""
+    servers = system.servers if isinstance(system, KubernetesSystem) else None
+    return servers if isinstance(servers, CloudServers) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +120,16 @@ def opened(target: str | None) -> Iterator[Running]:
         yield Running(workspace=workspace, system=system)
 
 
-def require_machine(design: Design, *, mirror: Path | None = None) -> None:
-    """Raise NotPossibleError where this machine cannot bring up such a system.
+def require_machine(design: Design, *, mirror: Path | None = None) -> tuple[str, ...]:
+    """Raise NotPossibleError where this machine, or the account, cannot bring up such a system; return what
+    nobody can tell of that.
 
     With a mirror, given or noted, kubectl and helm come from there.
     """
-    find_system(design, mirror=mirror).require()
+    system = find_system(design, mirror=mirror)
+    system.require()
+    servers = cloud_servers(system)
+    return servers.notes if servers is not None else ()
 
 
 def _document(name: str) -> File:

@@ -32,14 +32,14 @@ _AT_ONCE = 64
 class CloudRemoval:
     """Removes everything of a system from an account. It goes by the name: no spec need be readable any more.
 
-    `names` are what its things are called, as far as that is known; `noted` is where this machine has noted
-    how it is reached, None where it has noted nothing.
+    `names` are what its things are called, as far as that is known; `noted` are folders in which this machine
+    has noted how it is reached.
     """
 
     name: str
     names: frozenset[str]
     connect: Callable[[], Cloud]
-    noted: Path | None
+    noted: tuple[Path, ...]
     patience: Patience = field(default_factory=Patience)
 
     def require(self) -> None:
@@ -67,8 +67,8 @@ class CloudRemoval:
             raise _not_gone(self.name, failures)
 
     def forget(self) -> None:
-        if self.noted is not None:
-            remove_tree(self.noted)
+        for folder in self.noted:
+            remove_tree(folder)
 
     def _left(self, report: Report) -> tuple[Made, ...]:
         cloud = self.connect()

@@ -81,6 +81,7 @@ class CloudServers:
         self.login = Login(folder=folder, user=design.traits.login)
         self._lock = threading.Lock()
         self._seen: dict[str, Made] | None = None
+        self.notes: tuple[str, ...] = ()
 
     @cached_property
     def cloud(self) -> Cloud:
@@ -93,11 +94,18 @@ class CloudServers:
         return cloud_resources(self._design, machines=self._machines(), public_key=self.login.public_key())
 
     @cached_property
+    def _planned(self) -> tuple[Step, ...]:
+        """The steps, which no key is made for."""
+        resources = cloud_resources(self._design, machines=self._machines(), public_key="")
+        return cloud_steps(resources, leased=bool(self._until))
+
+    @cached_property
     def _by_id(self) -> Mapping[str, Resource]:
         return {one.id: one for one in self.resources}
 
     def require_access(self) -> None:
-        """Nothing: what runs is reached without asking the account."""
+        """Raise TokenError where nothing lets one into the account, which alone knows where servers are."""
+        _ = self.cloud
 
     def require(self) -> None:
         """Look for all that is in the way of what is still to be made, before the first cent."""
@@ -106,6 +114,7 @@ class CloudServers:
         if not missing:
             return
         found = self._asked("a look at the account", lambda: self.cloud.preflight(self._design.name, missing))
+        self.notes = found.notes
         if found.problems:
             count = "something is" if len(found.problems) == 1 else f"{len(found.problems)} things are"
             hints = tuple(f"  {one.hint}" if one.hint else "" for one in found.problems)
@@ -124,6 +133,14 @@ class CloudServers:
                 self._seen = self._look()
             return dict(self._seen)
 
+    def account(self) -> tuple[Made, ...]:
+        """Return all that the account has of the system now, what the cluster's controllers made included."""
+        names = account_names(self._design, self.resources)
+        found: tuple[Made, ...] = self._asked(
+            "what the account has", lambda: self.cloud.left(self._design.name, names)
+        )
+        return found
+
     def _look(self) -> dict[str, Made]:
         found = self._asked("what the account has", lambda: self.cloud.found(self._design.name))
         known = {(one.kind, one.name): one for one in found}
@@ -134,7 +151,7 @@ class CloudServers:
         return patiently(what, call, self._patience, lambda _: None)
 
     def steps(self) -> tuple[Step, ...]:
-        return cloud_steps(self.resources, leased=bool(self._until))
+        return self._planned
 
     def facts(self) -> Iterator[str]:
         done = tuple(self._facts_of_resources())
@@ -160,7 +177,7 @@ class CloudServers:
                     yield f"{READY}:{host}"
 
     def makes(self, step: Step) -> bool:
-        return step.id == LEASE or step.id in self._by_id or bool(reached_host(step))
+        return any(one.id == step.id for one in self._planned)
 
     def apply(self, step: Step, report: Report) -> None:
         if step.id == LEASE:
@@ -298,7 +315,7 @@ class CloudServers:
             name=self._design.name,
             names=account_names(self._design, self.resources),
             connect=lambda: self.cloud,
-            noted=noted,
+            noted=(noted, self.login.folder),
             patience=self._patience,
         )
 
