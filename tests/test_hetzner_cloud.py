@@ -342,7 +342,7 @@ def test_no_error_has_the_token_in_it(tmp_path: Path) -> None:
         account = account_at(served)
         said = []
         for fault in ({"kind": "drop"}, {"kind": "status", "status": 500}, {"kind": "status", "status": 401}):
-            served.fake.plan(Fault(path="/locations", **fault))  # type: ignore[arg-type]
+            served.fake.plan(Fault(path="/locations", **fault))
             with pytest.raises((UnsureError, TokenError)) as caught:
                 account.all("locations")
             said.append(f"{caught.value!r} {caught.value} {caught.value.__cause__!r}")
