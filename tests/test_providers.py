@@ -18,7 +18,8 @@ from rookery.run.workspace import open_spec
 
 _SOURCE = Path(__file__).parents[1] / "src" / "rookery"
 # What a provider asks for its bill, what its own controller is, who reads its prices, and which class makes
-# its servers: each a table by name. A cloud says its own in its room, and the command that starts a stand-in whose it is.
+# its servers: each a table by name. A cloud says its own in its room, a command that starts a stand-in says
+# whose it is.
 _TABLES = (
     "clouds",
     "cli/cloud.py",
