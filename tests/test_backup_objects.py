@@ -224,6 +224,37 @@ def test_scratch_is_a_bucket_beside_that_must_be_empty(world: World) -> None:
     assert world.gateway.current(target)["c"][0] == b"mine"
 
 
+def test_without_room_nothing_is_brought_back_and_that_is_said_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy shares with its source what lies behind the first 4 MiB of an object."""
+    mib = 1 << 20
+    world.put("a", b"a" * (6 * mib))
+    world.put("b", b"b" * (2 * mib))
+    label = world.take()
+    world.hide("b")
+    world.work.told.config.update(cluster={"user": "backup"}, objects={"buckets": ["media"], "pool": "data"})
+    asked: list[tuple[str, str]] = []
+    room = 0
+
+    def pool_room(user: str, pool: str) -> int:
+        asked.append((user, pool))
+        return room
+
+    monkeypatch.setattr(objects_restore, "pool_room", pool_room)
+    room = 256 * mib + 6 * mib - 1
+    before = world.asked("CopyObject")
+    with pytest.raises(BackupError, match="no room: 6 MiB are to be written, pool data has 5 MiB") as error:
+        world.restore(to="scratch")
+    assert error.value.kind == "not-possible"
+    assert world.asked("CopyObject") == before
+    assert f"restored-media-{label}" not in world.gateway.buckets
+    assert world.restore()["buckets"][0]["written"] == 1  # in place, 2 MiB only
+    room += 1
+    assert world.restore(to="scratch")["buckets"][0]["written"] == 2
+    assert set(asked) == {("backup", "data")}
+
+
 def test_who_writes_while_it_is_restored_is_told_of(world: World) -> None:
     world.put("a", b"1")
     world.take()

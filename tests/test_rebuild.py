@@ -14,6 +14,7 @@ from rookery.apps.backup.guest.backups.errors import BackupError
 from rookery.apps.backup.guest.backups.kind import Work
 from rookery.apps.backup.guest.backups.store import Store
 from rookery.apps.backup.guest.backups.told import Place, Told
+from rookery.apps.backup.model import parse_set
 from rookery.drivers.clients import age, s3
 from rookery.drivers.clients.objects import Objects
 from rookery.errors import InputError, NotPossibleError
@@ -217,3 +218,18 @@ def test_the_log_of_another_database_is_not_archived(monkeypatch: pytest.MonkeyP
     control.write_bytes((7589).to_bytes(8, "little") + b"more")
     archive.main("pg_wal/000000020000000000000001")
     assert ran == ["barman-cloud-wal-archive"]
+
+
+def test_a_set_of_a_newer_version_is_refused(service: MemoryS3) -> None:
+    _put(service, "demo/system.json", {"format": 1, "system": "demo", "fsid": "f-s-i-d"})
+    told = {"format": 2, "label": "20261130t180000z", "system": "demo", "state": "whole", "parts": {}}
+    _put(service, "demo/sets/20261130t180000z.json", told)
+    with pytest.raises(
+        InputError, match="was written by a newer version of rookery: format 2, this one reads 1"
+    ):
+        find_copied_set(open_copy(URL, KEYS), "")
+    whole = {**told, "host": "a", "began": "", "ended": "", "wanted": [], "failed": {}}
+    assert parse_set({**whole, "format": 1}).label == "20261130t180000z"
+    with pytest.raises(InputError, match="set 20261130t180000z was written by a newer version") as error:
+        parse_set(whole)
+    assert error.value.hint == "Use that version, or a later one."

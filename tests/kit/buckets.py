@@ -60,6 +60,9 @@ class FakeGateway:
         status = "Enabled" if ObjectLockEnabledForBucket else ""
         self.buckets.setdefault(Bucket, FakeBucket(versioning=status, locked=ObjectLockEnabledForBucket))
 
+    def list_buckets(self) -> dict[str, Any]:
+        return {"Buckets": [{"Name": name} for name in self.buckets]}
+
     def put_bucket_versioning(self, *, Bucket: str, VersioningConfiguration: dict[str, str]) -> None:
         self.buckets[Bucket].versioning = VersioningConfiguration["Status"]
 

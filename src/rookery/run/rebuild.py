@@ -20,7 +20,7 @@ from rookery.drivers.clients.objects import Objects
 from rookery.drivers.machine.files import remove_tree, write_whole
 from rookery.errors import InputError, NotPossibleError
 from rookery.run.homes import refuse_other_home
-from rookery.run.identity_part import SECRETS, IdentityPart
+from rookery.run.identity_part import FORMAT, SECRETS, IdentityPart, require_format
 from rookery.run.lock import hold
 from rookery.run.system_part import read_identity
 from rookery.run.workspace import running_names
@@ -86,6 +86,7 @@ def find_copied_set(copy: Objects, label: str) -> Mapping[str, Any]:
         )
     for one in [label] if label else reversed(labels):
         found = copy.get_json(f"sets/{one}.json")
+        require_format(found.get("format", FORMAT), what=f"set {one} in {copy}")
         if label or found["state"] == "whole":
             if SYSTEM not in found["parts"]:
                 raise InputError(f"set {one} has nothing of the system itself")

@@ -114,7 +114,7 @@ def build_config(design: Design, app: AppDesign, host: str) -> dict[str, Any]:
         "lock": 0 if settings.lock is None else days(settings.lock),
         "cluster": asdict(_cluster(design)) if _lock_pool(design) else None,
         "database": _database(design, host),
-        "objects": {"buckets": kept_buckets(design)},
+        "objects": {"buckets": kept_buckets(design), "pool": store.data_pool},
         "files": {"fileSystem": design.file_system.name} if design.file_system is not None else None,
         "block": _block(design),
         "copies": [

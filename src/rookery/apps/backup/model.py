@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rookery.errors import InputError
+
 FORMAT = 1
 
 
@@ -46,9 +48,13 @@ class BackupSet:
 
 
 def parse_set(told: Mapping[str, Any]) -> BackupSet:
-    """Return a set as it stands in the store; raises ValueError for one that a newer version wrote."""
+    """Return a set as it stands in the store; raises InputError for one that a newer version wrote."""
     if told["format"] > FORMAT:
-        raise ValueError(f"set {told['label']} has format {told['format']}, this version reads {FORMAT}")
+        raise InputError(
+            f"set {told['label']} was written by a newer version of rookery: format {told['format']},"
+            f" this one reads {FORMAT}",
+            hint="Use that version, or a later one.",
+        )
     return BackupSet(
         label=told["label"],
         system=told["system"],

@@ -10,7 +10,6 @@ read here, by their numbers (librbd's rbd_diff_iterate3, since Ceph 18.2.5).
 from __future__ import annotations
 
 import contextlib
-import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +20,7 @@ import rados
 import rbd
 
 from . import block_diff
-from .cluster import connected
+from .cluster import connected, room_of
 from .errors import BackupError
 from .told import Told
 
@@ -159,14 +158,7 @@ class Pool:
 
     def room(self, data_pool: str) -> int:
         """Return the bytes of content for which there is room."""
-        command = '{"prefix": "df", "format": "json"}'
-        code, answer, said = self._client.mon_command(command, b"")
-        if code:
-            raise BackupError(f"Ceph does not say how much room there is: {said}")
-        for pool in json.loads(answer)["pools"]:
-            if pool["name"] == (data_pool or self.name):
-                return int(pool["stats"]["max_avail"])
-        raise BackupError(f"there is no pool {data_pool or self.name}")
+        return room_of(self._client, data_pool or self.name)
 
     @contextlib.contextmanager
     def opened(self, image: str, *, read_only: bool = True) -> Iterator[Any]:

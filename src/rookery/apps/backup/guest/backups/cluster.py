@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from .errors import BackupError
 
 _CONNECT = 30  # seconds
+
+
+def room_of(client: Any, pool: str) -> int:
+    """Return the bytes of content for which a pool has room; raises BackupError where nobody tells."""
+    code, answer, said = client.mon_command('{"prefix": "df", "format": "json"}', b"")
+    if code:
+        raise BackupError(f"Ceph does not say how much room there is: {said}")
+    for one in json.loads(answer)["pools"]:
+        if one["name"] == pool:
+            return int(one["stats"]["max_avail"])
+    raise BackupError(f"there is no pool {pool}")
 
 
 @contextlib.contextmanager

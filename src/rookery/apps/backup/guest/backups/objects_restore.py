@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .cluster import connected, room_of
 from .errors import BackupError
 from .kind import Part, Work
 from .labels import FORM, label_at
@@ -21,6 +22,9 @@ from .objects_manifest import FOLDER, Manifest, copy_key, label_of, read_manifes
 from .store import ask, connect
 
 _DAY = 86400
+_LIMIT = "30"  # seconds; an operation of Ceph's without an answer by then fails
+_OWN = 4 << 20  # bytes of an object that a copy does not share with its source: its head
+_RESERVE = 256 << 20  # bytes that shall be left in the pool
 _LONGEST = 63  # characters of a bucket's name
 
 
@@ -57,7 +61,9 @@ def restore(work: Work, part: Part, wish: Mapping[str, Any]) -> dict[str, Any]:
     states = _states(work, part, [bucket] if bucket else known, wish["at"])
     for state in states:
         _require_any(state, prefix)
-    done = [_bring(work, state, prefix, wish) for state in states]
+    targets = [_opened(work, state, wish) for state in states]
+    _require_room(work, states, prefix, targets)
+    done = [_bring(work, state, prefix, target, wish) for state, target in zip(states, targets, strict=True)]
     return {
         "says": "\n".join(_says(one, state) for one, state in zip(done, states, strict=True)),
         "moment": states[0].called,
@@ -143,17 +149,68 @@ def _require_any(state: State, prefix: str) -> None:
         )
 
 
-def _bring(work: Work, state: State, prefix: str, wish: Mapping[str, Any]) -> Brought:
-    """Bring one bucket back, in place or beside it."""
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The bucket that is brought to what a state says, and a client of who owns it."""
+
+    bucket: str
+    client: Any
+
+
+def _opened(work: Work, state: State, wish: Mapping[str, Any]) -> Target:
+    """Return where a bucket is brought back to: in place, or beside it."""
     keys = wish.get("credentials", {}).get(state.bucket)
     if keys is None:
         raise BackupError(f"the keys of who owns bucket {state.bucket} did not come with the wish")
     client = connect(replace(work.store.place, access=keys["access"], secret=keys["secret"]))
-    if wish["to"] == "in-place":
-        return bring_back(client, state, state.bucket, prefix, work.report)
-    target = f"restored-{state.bucket}-{state.label}"
-    prepare_scratch(client, state, target)
-    return bring_back(client, state, target, prefix, work.report)
+    beside = f"restored-{state.bucket}-{state.label}"
+    return Target(bucket=state.bucket if wish["to"] == "in-place" else beside, client=client)
+
+
+def _require_room(work: Work, states: Sequence[State], prefix: str, targets: Sequence[Target]) -> None:
+    """See that there is room for what is to be written, before anything is. The gateways copy: what lies
+    behind an object's first piece they share with its source, unless it is so large that it goes in parts.
+
+    Where no cluster is known nobody can tell, and nothing is refused.
+    """
+    cluster, pool = work.told.config.get("cluster"), work.told.config["objects"].get("pool", "")
+    if not cluster or not pool:
+        return
+    needed = sum(
+        one.size if one.size > MOST else min(one.size, _OWN)
+        for state, target in zip(states, targets, strict=True)
+        for one in _to_write(state, prefix, target)
+    )
+    room = pool_room(cluster["user"], pool) - _RESERVE
+    if needed > room:
+        raise BackupError(
+            f"no room: {needed >> 20} MiB are to be written, pool {pool} has {max(0, room) >> 20} MiB",
+            hint="Make room, or bring back less: a bucket, or a prefix (objects:BUCKET/PREFIX).",
+            kind="not-possible",
+        )
+
+
+def pool_room(user: str, pool: str) -> int:
+    """Return the bytes of content for which a pool has room."""
+    with connected(user, limit=_LIMIT) as client:
+        return room_of(client, pool)
+
+
+def _to_write(state: State, prefix: str, target: Target) -> Iterator[Version]:
+    """Yield what a bucket is to have and has not; of a bucket that is not there, all."""
+    known = ask(f"look for bucket {target.bucket}", lambda: target.client.list_buckets()["Buckets"])
+    is_there = target.bucket in {one["Name"] for one in known}
+    there = _current(target.client, target.bucket, prefix) if is_there else {}
+    for key, (one, _) in state.objects.items():
+        if key.startswith(prefix) and not (key in there and _is_same_content(there[key], one)):
+            yield one
+
+
+def _bring(work: Work, state: State, prefix: str, target: Target, wish: Mapping[str, Any]) -> Brought:
+    """Bring one bucket back."""
+    if wish["to"] != "in-place":
+        prepare_scratch(target.client, state, target.bucket)
+    return bring_back(target.client, state, target.bucket, prefix, work.report)
 
 
 def prepare_scratch(client: Any, state: State, target: str) -> None:
