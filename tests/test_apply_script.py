@@ -135,8 +135,10 @@ def _calls(item: Any, prefix: str, mirror: str) -> list[tuple[str, tuple[str, ..
 def _secret_calls(needed: Any) -> list[tuple[str, tuple[str, ...]]]:
     where = ("--namespace", needed.namespace)
     made = (
-        *("create", "secret", "generic", needed.name, "--type=kubernetes.io/basic-auth"),
-        *(f"--from-literal=username={needed.username}", "--from-file=password=/dev/stdin"),
+        *("create", "secret", "generic", needed.name),
+        *(("--type=kubernetes.io/basic-auth",) if needed.username else ()),
+        *((f"--from-literal=username={needed.username}",) if needed.username else ()),
+        f"--from-file={needed.key}=/dev/stdin",
     )
     labels = tuple(f"{key}={value}" for key, value in needed.labels)
     labelled = [("kubectl", (*where, "label", "secret", needed.name, *labels))] if labels else []

@@ -91,7 +91,8 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeededSecret:
-    """A Secret of a user's name and a password that nobody chose: kubernetes.io/basic-auth.
+    """A Secret of a user's name and a password that nobody chose: kubernetes.io/basic-auth. Without a name it
+    is the password alone, by whatever `key` its reader wants.
 
     It is made in the cluster where it is missing, and never again; no tree holds it. `labels` go with it.
     """
@@ -101,6 +102,7 @@ class NeededSecret:
     username: str
     why: str
     labels: tuple[tuple[str, str], ...] = ()
+    key: str = "password"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

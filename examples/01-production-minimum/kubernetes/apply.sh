@@ -60,12 +60,13 @@ release() {
 
 # A password that is made once: a secret that is there is left alone.
 secret() {
-    name=$1 namespace=$2 user=$3 labels=$4
+    name=$1 namespace=$2 user=$3 labels=$4 key=${5:-password}
     kubectl --namespace "$namespace" get secret "$name" > /dev/null 2>&1 && return
     password=$(openssl rand -hex 24)
     # It goes by standard input: arguments show to everyone who lists processes.
-    printf '%s' "$password" | kubectl --namespace "$namespace" create secret generic "$name" \
-        --type=kubernetes.io/basic-auth --from-literal=username="$user" --from-file=password=/dev/stdin
+    set -- --from-file="$key"=/dev/stdin
+    [ -z "$user" ] || set -- --type=kubernetes.io/basic-auth --from-literal=username="$user" "$@"
+    printf '%s' "$password" | kubectl --namespace "$namespace" create secret generic "$name" "$@"
     [ -z "$labels" ] || kubectl --namespace "$namespace" label secret "$name" $labels
 }
 
@@ -159,11 +160,12 @@ if wanted 65-backups; then
     apply -f 65-backups/07-bucket.yaml
     wait_for --namespace=rook-ceph job backup-bucket-94c2481805 condition=Complete 300
     apply -f 65-backups/09-node-agent.yaml
-    release velero velero velero 12.1.0 https://vmware-tanzu.github.io/helm-charts 65-backups/10-velero.values.yaml --wait --timeout 900s
-    apply -f 65-backups/11-location.yaml
+    secret velero-repo-credentials velero '' '' repository-password
+    release velero velero velero 12.1.0 https://vmware-tanzu.github.io/helm-charts 65-backups/11-velero.values.yaml --wait --timeout 900s
+    apply -f 65-backups/12-location.yaml
     wait_for --namespace=velero backupstoragelocation backups 'jsonpath={.status.phase}=Available' 300
-    apply -f 65-backups/13-schedule.yaml
-    apply -f 65-backups/14-rules.yaml
+    apply -f 65-backups/14-schedule.yaml
+    apply -f 65-backups/15-rules.yaml
 fi
 
 if wanted 70-access; then

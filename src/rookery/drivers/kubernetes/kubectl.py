@@ -84,15 +84,16 @@ class Kubectl:
             raise
 
     def make_secret(
-        self, name: str, *, namespace: str, username: str, password: str, labels: Mapping[str, str]
+        self, name: str, content: Mapping[str, str], *, namespace: str, labels: Mapping[str, str]
     ) -> None:
-        """Make a basic-auth secret. It goes by standard input: arguments show to everyone who looks."""
+        """Make a secret, one of basic-auth where it has a user's name. It goes by standard input: arguments
+        show to everyone who looks."""
         document = {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": name, "namespace": namespace, "labels": dict(labels)},
-            "type": "kubernetes.io/basic-auth",
-            "stringData": {"username": username, "password": password},
+            "type": "kubernetes.io/basic-auth" if "username" in content else "Opaque",
+            "stringData": dict(content),
         }
         self.run("create", "-f", "-", stdin=json.dumps(document))
 

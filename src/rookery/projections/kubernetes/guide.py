@@ -300,10 +300,11 @@ def _others_command(job: OneJob) -> str:
 
 
 def _secret_command(needed: NeededSecret) -> str:
+    user = f"    --type=kubernetes.io/basic-auth --from-literal=username={needed.username} \\\n"
     made = (
         f"kubectl create secret generic {needed.name} --namespace {needed.namespace} \\\n"
-        f"    --type=kubernetes.io/basic-auth --from-literal=username={needed.username} \\\n"
-        "    --from-file=password=<(openssl rand -hex 24 | tr -d '\\n')"
+        f"{user if needed.username else ''}"
+        f"    --from-file={needed.key}=<(openssl rand -hex 24 | tr -d '\\n')"
     )
     if not needed.labels:
         return made

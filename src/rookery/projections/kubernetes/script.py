@@ -86,12 +86,13 @@ release() {
 
 # A password that is made once: a secret that is there is left alone.
 secret() {
-    name=$1 namespace=$2 user=$3 labels=$4
+    name=$1 namespace=$2 user=$3 labels=$4 key=${5:-password}
     kubectl --namespace "$namespace" get secret "$name" > /dev/null 2>&1 && return
     password=$(openssl rand -hex 24)
     # It goes by standard input: arguments show to everyone who lists processes.
-    printf '%s' "$password" | kubectl --namespace "$namespace" create secret generic "$name" \\
-        --type=kubernetes.io/basic-auth --from-literal=username="$user" --from-file=password=/dev/stdin
+    set -- --from-file="$key"=/dev/stdin
+    [ -z "$user" ] || set -- --type=kubernetes.io/basic-auth --from-literal=username="$user" "$@"
+    printf '%s' "$password" | kubectl --namespace "$namespace" create secret generic "$name" "$@"
     [ -z "$labels" ] || kubectl --namespace "$namespace" label secret "$name" $labels
 }
 
@@ -172,7 +173,9 @@ def _lines(one: Placed) -> Iterator[str]:
 def _secret_lines(secrets: Iterable[NeededSecret]) -> Iterator[str]:
     for needed in secrets:
         labels = " ".join(f"{key}={value}" for key, value in needed.labels)
-        yield f"secret {needed.name} {needed.namespace} {needed.username} {shlex.quote(labels)}"
+        key = "" if needed.username else f" {needed.key}"
+        user = needed.username or "''"
+        yield f"secret {needed.name} {needed.namespace} {user} {shlex.quote(labels)}{key}"
 
 
 def _release_line(item: Release, path: str) -> str:

@@ -180,13 +180,9 @@ class Applier:
     def _ensure_secret(self, needed: NeededSecret) -> None:
         if self._has_secret(needed):
             return
-        self.kubectl.make_secret(
-            needed.name,
-            namespace=needed.namespace,
-            username=needed.username,
-            password=secrets.token_hex(24),
-            labels=dict(needed.labels),
-        )
+        user = {"username": needed.username} if needed.username else {}
+        content = {**user, needed.key: secrets.token_hex(24)}
+        self.kubectl.make_secret(needed.name, content, namespace=needed.namespace, labels=dict(needed.labels))
 
     def _wait(self, item: Wait, report: Report) -> None:
         """Wait for an object, then for its condition, in slices: each tells what is seen meanwhile."""

@@ -22,7 +22,17 @@ from rookery.apps.ground.schedules import cron
 from rookery.apps.sizes import NODE_AGENT, VELERO_DEFINITIONS, VELERO_PLUGIN
 from rookery.apps.sizes import VELERO as SIZE
 from rookery.design.model import Design
-from rookery.manifest import Item, Manifest, Objects, Release, Wait, expression, manifest
+from rookery.manifest import (
+    Item,
+    Manifest,
+    NeededSecret,
+    NeededSecrets,
+    Objects,
+    Release,
+    Wait,
+    expression,
+    manifest,
+)
 from rookery.versions import VELERO as CHART
 from rookery.versions import VELERO_PLUGIN as PLUGIN_IMAGE
 
@@ -31,6 +41,8 @@ SNAPSHOT_LABEL = "velero.io/csi-volumesnapshot-class"
 
 PREFIX = "volumes"
 _API = "velero.io/v1"
+# Velero's own name: where it is missing, its server makes one with a default.
+_PASSWORD = "velero-repo-credentials"  # noqa: S105 - a secret's name
 _LABELS = labels("velero")
 SCHEDULE = "volumes"
 _LOCATION, _AGENT = "backups", "node-agent-config"
@@ -55,6 +67,20 @@ def velero_items(design: Design, settings: BackupSettings) -> tuple[Item, ...]:
             why="How volumes are read: a snapshot of CephFS is mounted as it lies, read-only; writable, all "
             "of it would be copied first.",
             objects=(_agent_config(),),
+        ),
+        NeededSecrets(
+            name="passwords",
+            why="What kopia encrypts with: without it, Velero would take a password that everybody knows.",
+            secrets=(
+                NeededSecret(
+                    name=_PASSWORD,
+                    namespace=VELERO,
+                    username="",
+                    key="repository-password",
+                    why="what kopia encrypts with, for everybody knows Velero's own: keep a copy of it "
+                    "elsewhere, as nothing of the volumes can be read without",
+                ),
+            ),
         ),
         Release(
             name="velero",
@@ -83,9 +109,7 @@ def velero_items(design: Design, settings: BackupSettings) -> tuple[Item, ...]:
             why="When, and for how long. What is left out: the database's pods and volumes, and secrets. "
             f"`velero restore create --from-schedule {SCHEDULE} --namespace-mappings {NAMESPACE}:scratch "
             "--include-resources persistentvolumeclaims,persistentvolumes` brings the newest volumes back "
-            "beside what runs. kopia encrypts with a password that everybody knows: "
-            "for one of your own, make the secret `velero-repo-credentials` (key `repository-password`) in "
-            f"`{VELERO}` before the first backup, and keep it elsewhere too.",
+            f"beside what runs. On another cluster, the secret `{_PASSWORD}` must be there first as it was.",
             objects=(_schedule(settings),),
         ),
     )
