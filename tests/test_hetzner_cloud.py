@@ -175,7 +175,7 @@ def test_what_no_call_tells_is_a_note(tmp_path: Path) -> None:
         servers = servers_of(design, cloud_at(served), tmp_path)
         servers.require()
         limits, networks = servers.notes
-        assert limits.startswith("the project will have 7 servers, 8 volumes and 1 load balancers;")
+        assert limits.startswith("the project will have 7 servers, 8 volumes and 1 load balancer;")
         assert networks.startswith("the network office (10.0.0.0/8) of the project has addresses of ")
 
 

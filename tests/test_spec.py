@@ -93,7 +93,7 @@ def test_all_problems_are_reported_at_once_with_file_line_and_path() -> None:
         (
             "speed: fast",
             (
-                "speed: unknown key; known: apiVersion, name, description, provider, platform, hosts,"
+                "speed: unknown key; known: apiVersion, name, description, provider, lease, platform, hosts,"
                 " network, storage, kubernetes, apps, backup, pattern"
             ),
         ),

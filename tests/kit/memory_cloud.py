@@ -242,6 +242,9 @@ class MemoryCloud:
             self._call(f"target {resource.name}", lambda: thing.targets.add(server))
         return next(one for one in _seen(thing) if one.kind is Kind.TARGET and one.name == server)
 
+    def secrets(self, there: There) -> tuple[tuple[str, Mapping[str, str]], ...]:
+        return (("memory", {"token": "of-memory"}),)
+
     def mark(self, made: Made, labels: Labels) -> None:
         thing = self.account.things.get((made.kind, made.name))
         if thing is not None:

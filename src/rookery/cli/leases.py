@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rookery.prices.spent import Spent
     from rookery.run.asking import Asking
     from rookery.run.clouds import Lease
+    from rookery.run.workspace import Workspace
     from rookery.systems.protocol import System
 
 
@@ -28,12 +29,17 @@ def now() -> dt.datetime:
     return dt.datetime.fromtimestamp(int(time.time()), tz=dt.UTC)
 
 
-def lease_text_of(duration: str, provider: str) -> str:
-    """Return the end of a lease that begins now, as labels have it; empty for no `--for`."""
+def lease_text_of(duration: str, workspace: Workspace) -> str:
+    """Return the end of the lease as labels have it: of `--for`, or of the spec where the system is not there
+    yet; empty where it has none, or keeps the one that it has."""
     from rookery.clouds.lease import lease_text
     from rookery.prices.period import parse_duration
     from rookery.run.clouds import CONNECTIONS
+    from rookery.run.workspace import running_names
 
+    provider, spec = workspace.design.provider, workspace.spec
+    if not duration and spec.lease and provider in CONNECTIONS and spec.name not in running_names():
+        duration = spec.lease
     if not duration:
         return ""
     if provider not in CONNECTIONS:

@@ -75,7 +75,7 @@ def up(*, spec: str | None, mirror: Path | None, mirror_url: str | None, output:
     from rookery.run.workspace import open_spec
 
     workspace = open_spec(spec)
-    until = leases.lease_text_of(more["duration"], workspace.design.provider)
+    until = leases.lease_text_of(more["duration"], workspace)
     notes = require_machine(workspace.design, mirror=mirror)
     remember(workspace.design.name)
     url = _settle_mirror_url(workspace, mirror_url, mirror)

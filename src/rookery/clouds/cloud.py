@@ -189,6 +189,14 @@ class Cloud(Protocol):
         """
         ...
 
+    def secrets(self, there: There) -> tuple[tuple[str, Mapping[str, str]], ...]:
+        """Return the secrets that the cloud's controller in a cluster wants, each by its name with its values
+        (the account's token, the network's name); none where it needs none.
+
+        They are the one thing here that has a token in it: whoever asks keeps them to himself.
+        """
+        ...
+
     def systems(self) -> tuple[Made, ...]:
         """Return everything of the account that has a system's label, whichever it is."""
         ...

@@ -31,6 +31,11 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
+def many(count: int, kind: Kind) -> str:
+    """Say how many of a kind: `1 server`, `3 servers`."""
+    return f"{count} {kind}{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkWish:
     """An IPv4 network between servers: its CIDR, and the largest packet in bytes that it has to carry.

@@ -55,7 +55,7 @@ def spent_on(
         age = max(utc(now) - utc(one.since), timedelta(seconds=1))
         total += tariff.amount(calendar_parts(one.since, age))
         hourly += tariff.amount(list_parts(HOUR))
-        begins.append(utc(one.since) + timedelta(hours=age // timedelta(hours=1) + 1))
+        begins.append(utc(one.since) + timedelta(hours=-(-age // timedelta(hours=1))))
     return Spent(
         currency=prices.currency,
         net=region.address.hourly.net,

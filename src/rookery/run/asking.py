@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rookery.clouds.lease import lease_end
-from rookery.plan.resources import Kind, ServerWish
-from rookery.prices.bill import Bill
+from rookery.design.cluster import has_cilium
+from rookery.design.model import Design
+from rookery.plan.resources import Kind, Resource, ServerWish, many
+from rookery.prices.bill import Bill, mills
 from rookery.prices.book import cloud_of
 from rookery.prices.comparison import Comparison, Judgement, bill_for
+from rookery.prices.quote import Position
 from rookery.run.prepared import Prepared
 from rookery.run.prices import load_prices
 from rookery.run.systems import cloud_servers
@@ -48,11 +51,7 @@ def asking_of(ready: Prepared, now: datetime, *, until: str = "", notes: Sequenc
         return None
     left = {step.id for step in ready.steps}
     missing = [one for one in servers.resources if one.id in left and one.id not in servers.there()]
-    counted = Counter(
-        f"{one.kind} {one.wish.machine}" if isinstance(one.wish, ServerWish) else str(one.kind)
-        for one in missing
-        if one.kind in _PAID
-    )
+    counted = Counter((one.kind, _type(one)) for one in missing if one.kind in _PAID)
     if not counted:
         return None
     end = lease_end(until)
@@ -69,7 +68,22 @@ def asking_of(ready: Prepared, now: datetime, *, until: str = "", notes: Sequenc
         title=servers.cloud.title,
         place=servers.cloud.place,
         bill=bill,
-        made=tuple(f"{count} {what}" for what, count in counted.items()),
+        made=tuple(f"{many(count, kind)}{type_}" for (kind, type_), count in counted.items()),
         until=end,
-        notes=tuple(notes),
+        notes=(*notes, *_controllers(ready.design, bill)),
     )
+
+
+def _type(one: Resource) -> str:
+    return f" of type {one.wish.machine}" if isinstance(one.wish, ServerWish) else ""
+
+
+def _controllers(design: Design, bill: Bill) -> Iterator[str]:
+    """Yield what the cluster's own controller makes later, which no bill of a design has."""
+    balancer = next((one for one in bill.lines if one.item is Position.LOAD_BALANCER), None)
+    if design.traits.controller and has_cilium(design) and balancer is not None:
+        hour = mills(balancer.amounts.hour / balancer.count)
+        yield (
+            f"the cluster's controller makes a load balancer more, for the applications: {hour}"
+            f" {bill.currency} an hour beside this bill"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,8 @@ from rookery.clouds.lease import lease_end
 from rookery.clouds.patience import Patience, patiently
 from rookery.design.model import Design
 from rookery.errors import NotPossibleError
-from rookery.plan.resources import Kind
+from rookery.plan.resources import Kind, many
+from rookery.prices.bill import mills
 from rookery.prices.book import Cloud as PricedCloud
 from rookery.prices.book import ProviderPrices, Region
 from rookery.prices.machines import choose_machines
@@ -30,6 +32,8 @@ def _hetzner(place: str) -> Cloud:
 
     return HetznerCloud(Account(find_access(os.environ, Path.home())), place=place)
 
+
+_PAID = (Kind.SERVER, Kind.VOLUME, Kind.BALANCER)  # an address comes with a server
 
 # A row for each cloud that servers are made on: from a place of it, and who one is by the environment.
 CONNECTIONS: Mapping[PricedCloud, Callable[[str], Cloud]] = {"hetzner": _hetzner}
@@ -120,6 +124,20 @@ def spent_so_far(provider: PricedCloud, things: Iterable[Made], now: datetime) -
     prices = prices_of(provider)
     region = prices.regions[0]
     return spent_on(_possessions(things, region), prices, region, now)
+
+
+def standing(provider: PricedCloud, things: Iterable[Made], now: datetime) -> str:
+    """Say what of a system is there and costs money, and how much an hour; empty where nothing does."""
+    paid = sorted(
+        (one for one in things if one.product and one.kind in _PAID), key=lambda one: _PAID.index(one.kind)
+    )
+    if not paid:
+        return ""
+    counted = Counter(one.kind for one in paid)
+    spent = spent_so_far(provider, paid, now)
+    named = ", ".join(many(count, kind) for kind, count in counted.items())
+    tax = "net" if spent.net else "with VAT"
+    return f"made so far: {named}, for {mills(spent.hourly)} {spent.currency} an hour, {tax}"
 
 
 def _possessions(things: Iterable[Made], region: Region) -> Iterator[Possession]:

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rookery.apps.table import OBSTACLES
@@ -17,13 +18,15 @@ from rookery.design.model import Design
 from rookery.errors import InputError, NotPossibleError, RookeryError
 from rookery.plan.kubernetes import BOOTSTRAP
 from rookery.plan.step import Step, plan_rest
+from rookery.prices.book import cloud_of
+from rookery.run.clouds import standing
 from rookery.run.copy_keys import keep_copy_keys, read_copy_keys
 from rookery.run.engine import Apply, Progress, Timing, apply_steps
 from rookery.run.findings import findings_here
 from rookery.run.homes import refuse_other_home
 from rookery.run.identity_part import lay_identity
 from rookery.run.lock import hold
-from rookery.run.systems import find_system
+from rookery.run.systems import cloud_servers, find_system
 from rookery.run.verify.result import Result
 from rookery.run.verify.table import new_mark, verify
 from rookery.run.workspace import (
@@ -114,7 +117,22 @@ class Prepared:
 
     def _apply(self, steps: Sequence[Step], apply: Apply, progress: Progress) -> tuple[Timing, ...]:
         hindrance = _disk_is_full if self.design.traits.here else None
-        return apply_steps(steps, apply, progress, hindrance=hindrance)
+        try:
+            return apply_steps(steps, apply, progress, hindrance=hindrance)
+        except RookeryError as error:
+            self._say_what_stands(error)
+            raise
+
+    def _say_what_stands(self, error: RookeryError) -> None:
+        """Add to an error what of the system costs money meanwhile, and both ways on from there."""
+        servers = cloud_servers(self.system)
+        if servers is None:
+            return
+        provider, name = cloud_of(self.design.provider), self.design.name
+        now = datetime.fromtimestamp(time.time(), UTC)
+        if stands := standing(provider, servers.there().values(), now):
+            ways = f"it stays: `rookery up` goes on from it, `rookery down {name}` removes it"
+            error.details = (*error.details, stands, ways)
 
     def refuse(self) -> None:
         """Raise for whatever is in the way, before anything is made."""

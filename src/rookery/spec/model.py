@@ -30,6 +30,8 @@ from rookery.releases import DEFAULT_RELEASE, ReleaseName
 from rookery.units import GB, GIB
 from rookery.versions import KUBERNETES
 
+# A number and a unit, or several (`parse_duration` of `rookery.prices` reads it).
+DURATION_FORM = r"^([0-9]+(min|h|d|w))+$"
 API_VERSION = "rookery/v1"
 
 Name = Annotated[
@@ -339,6 +341,11 @@ class Spec(Model):
     name: Name = Field("rookery-demo", description="Names the system and everything made for it.")
     description: str = Field("", description="What it is for, in a sentence or two.")
     provider: Provider = Field("lab", description="Where the servers come from.")
+    lease: Annotated[str, StringConstraints(pattern=DURATION_FORM)] | None = Field(
+        None,
+        description="On a cloud: how long the system is wanted, from its first `up` on, like 8h or 3d."
+        " `rookery down --expired` ends it then.",
+    )
     platform: Platform | None = Field(
         None, description="What runs on them; native on the lab by default, kubernetes elsewhere."
     )

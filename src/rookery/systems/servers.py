@@ -19,16 +19,26 @@ from rookery.systems.protocol import Removal, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSecret:
+    """A secret that the cluster's own controllers want before they begin, with its values in the clear."""
+
+    name: str
+    namespace: str
+    values: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What playbooks are told beside the tree: variables of all servers, and of single ones by name.
 
     With `staying`, one Python stays on each server for all tasks: for servers that share a machine, and that
-    no playbook restarts.
+    no playbook restarts. `secrets` are for the cluster once it is there; no playbook sees them.
     """
 
     variables: Mapping[str, Any] = field(default_factory=dict)
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     staying: bool = False
+    secrets: tuple[ClusterSecret, ...] = ()
 
 
 class Servers(Protocol):

@@ -24,7 +24,9 @@ from rookery.clouds.hetzner.asked import (
 from rookery.clouds.hetzner.left import left_of
 from rookery.clouds.hetzner.making import Maker
 from rookery.clouds.hetzner.preflight import look_before
+from rookery.clouds.hetzner.prices import HETZNER_API
 from rookery.clouds.hetzner.seen import PATHS, Lists, Thing, networks_of
+from rookery.plan.cloud import NETWORK
 from rookery.plan.resources import (
     AttachmentWish,
     BalancerWish,
@@ -97,6 +99,14 @@ class HetznerCloud:
             missing = missing_services(thing, wish)
             return _outside(thing, wish.network, there) or (f"without {missing[0].name}" if missing else "")
         return _differs(thing, wish) or _elsewhere(wish, made, there)
+
+    def secrets(self, there: There) -> tuple[tuple[str, Mapping[str, str]], ...]:
+        network = there.get(NETWORK)
+        if network is None:
+            return ()
+        access = self._account.access
+        elsewhere = {} if access.endpoint == HETZNER_API else {"endpoint": access.endpoint}
+        return (("hcloud", {"token": access.token, "network": network.name, **elsewhere}),)
 
     def mark(self, made: Made, labels: Labels) -> None:
         thing = made.seen

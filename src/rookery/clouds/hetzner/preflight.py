@@ -17,7 +17,7 @@ from rookery.clouds.cloud import SYSTEM, CloudError, Preflight, Problem, TokenEr
 from rookery.clouds.hetzner.account import Account
 from rookery.clouds.hetzner.asked import is_same_key
 from rookery.clouds.hetzner.seen import PATHS, Thing
-from rookery.plan.resources import AttachmentWish, KeyWish, Kind, NetworkWish, Resource, ServerWish
+from rookery.plan.resources import AttachmentWish, KeyWish, Kind, NetworkWish, Resource, ServerWish, many
 
 _MTU = 1450  # bytes that Hetzner's private networks carry
 _MOST_VOLUMES = 16  # of one server
@@ -192,8 +192,9 @@ class _Look:
         asked = self._asked(Kind.SERVER)
         if asked and servers + asked > _NEW_ACCOUNT:
             yield (
-                f"the project will have {servers + asked} servers, {self._count(Kind.VOLUME)} volumes and"
-                f" {self._count(Kind.BALANCER)} load balancers; a new account may have {_NEW_ACCOUNT},"
+                f"the project will have {many(servers + asked, Kind.SERVER)},"
+                f" {many(self._count(Kind.VOLUME), Kind.VOLUME)} and"
+                f" {many(self._count(Kind.BALANCER), Kind.BALANCER)}; a new account may have {_NEW_ACCOUNT},"
                 " and no call tells what yours may have: Hetzner Console, Limits, says it and takes requests"
             )
 

@@ -54,6 +54,10 @@ def _hetzner(design: Design) -> Release:
         "networking": {"enabled": True, "clusterCIDR": design.kubernetes.pods},
         "env": {
             "HCLOUD_TOKEN": {"valueFrom": {"secretKeyRef": {"name": "hcloud", "key": "token"}}},
+            # Set where the account is asked at another address than Hetzner's own.
+            "HCLOUD_ENDPOINT": {
+                "valueFrom": {"secretKeyRef": {"name": "hcloud", "key": "endpoint", "optional": True}}
+            },
             # Cilium's tunnel needs no routes in Hetzner's network.
             "HCLOUD_NETWORK_ROUTES_ENABLED": {"value": "false"},
             "HCLOUD_LOAD_BALANCERS_USE_PRIVATE_IP": {"value": "true"},
@@ -66,9 +70,10 @@ def _hetzner(design: Design) -> Release:
     return Release(
         name="hcloud-cloud-controller-manager",
         why="Says which server of Hetzner's a node is, and makes load balancers for Services that ask for "
-        "one. It reads the token and the network's name from the secret `hcloud`, which is yours to make: "
-        "`kubectl create secret generic hcloud --namespace kube-system --from-file=token "
-        "--from-literal=network=NAME`, with the token in the file `token`.",
+        "one. It reads the token and the network's name from the secret `hcloud`. `rookery up` makes that "
+        "where it makes the servers; otherwise it is yours to make: `kubectl create secret generic hcloud "
+        "--namespace kube-system --from-file=token --from-literal=network=NAME`, with the token in the file "
+        "`token`.",
         namespace=SYSTEM,
         chart=HCLOUD_CLOUD_CONTROLLER,
         values=values,

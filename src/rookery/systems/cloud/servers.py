@@ -38,10 +38,11 @@ from rookery.systems.cloud.removal import CloudRemoval
 from rookery.systems.faults import Breaker, PowerOn
 from rookery.systems.protocol import Removal, Report
 from rookery.systems.remote_variables import remote_variables
-from rookery.systems.servers import Told
+from rookery.systems.servers import ClusterSecret, Told
 
 _LETS_IN = 300.0  # seconds for a server that runs to answer SSH
 _LOOKS_AT_ONCE = 32
+_SYSTEM_NAMESPACE = "kube-system"  # where clouds' controllers run
 _UNMARKED = (Kind.ATTACHMENT, Kind.TARGET)
 
 
@@ -66,7 +67,7 @@ class CloudServers:
         mirror_url: str = "",
         until: str = "",
         patience: Patience | None = None,
-        lets_in: Callable[[str], bool] = answers,
+        lets_in: Callable[[str], bool] | None = None,
     ) -> None:
         assert design.kubernetes is not None
         self._design = design
@@ -77,7 +78,7 @@ class CloudServers:
         self._mirror_url = mirror_url
         self._until = until
         self._patience = patience or Patience()
-        self._lets_in = lets_in
+        self._lets_in = lets_in or answers
         self.login = Login(folder=folder, user=design.traits.login)
         self._lock = threading.Lock()
         self._seen: dict[str, Made] | None = None
@@ -245,7 +246,11 @@ class CloudServers:
             for host in self._design.servers
             if f"{SERVER}:{host.name}" in there
         }
-        return Told(variables=variables, hosts=hosts)
+        secrets = tuple(
+            ClusterSecret(name=name, namespace=_SYSTEM_NAMESPACE, values=values)
+            for name, values in self.cloud.secrets(there)
+        )
+        return Told(variables=variables, hosts=hosts, secrets=secrets)
 
     def _told_host(self, host: Host, there: Mapping[str, Made]) -> dict[str, Any]:
         server = there[f"{SERVER}:{host.name}"]

@@ -54,6 +54,7 @@ from rookery.systems.kubernetes.load import LoadPod
 from rookery.systems.kubernetes.paths import ClusterPaths
 from rookery.systems.kubernetes.preflight import require_cluster_tools
 from rookery.systems.kubernetes.removal import ClusterRemoval
+from rookery.systems.kubernetes.secrets import lay_secrets, old_secrets, secrets_for
 from rookery.systems.kubernetes.settling import Settling
 from rookery.systems.kubernetes.status import database_members, host_statuses
 from rookery.systems.kubernetes.view import KubectlView, volume_uses
@@ -172,6 +173,7 @@ class KubernetesSystem:
                 facts -= {one.id for one in self._placed if isinstance(one.item, Wait)}
             else:
                 facts.add(SETTLED)
+            facts -= old_secrets(self.kubectl, self._placed, self.servers.told)
             if self._bootstrap.is_done():
                 facts.add(BOOTSTRAP)
             facts |= {step for step, content in self._contents.items() if content.is_current()}
@@ -190,7 +192,9 @@ class KubernetesSystem:
         elif step.id in self._contents:
             self._contents[step.id].send(report)
         else:
-            self._applier.apply(self._items[step.id], report)
+            one = self._items[step.id]
+            lay_secrets(self.kubectl, secrets_for(one.item, self.servers.told))
+            self._applier.apply(one, report)
 
     @property
     def _settling(self) -> Settling:
