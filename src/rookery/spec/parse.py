@@ -29,6 +29,7 @@ _NETWORK = "write an IPv4 network like 10.20.0.0/24"
 _ADDRESS = "write an IPv4 address like 10.20.0.5"
 _TEXTS = {
     "name": "use lower-case letters, digits and dashes, a letter first",
+    "lease": "write a time like 90min, 8h, 3d, 1d12h or 2w",
     "domain": "use lower-case letters, digits, hyphens and dots, like demo.example.org",
     "version": f'write a minor version in quotes, like "{KUBERNETES}"',
     **dict.fromkeys(("public", "cluster", "pods", "services"), _NETWORK),
