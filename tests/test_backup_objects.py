@@ -16,7 +16,7 @@ from rookery.apps.backup.guest.backups.errors import BackupError
 from rookery.apps.backup.guest.backups.objects import SLACK
 from rookery.apps.backup.guest.backups.objects_history import Version, current_at, current_between
 from rookery.apps.backup.guest.backups.objects_manifest import read_manifest
-from tests.kit.backup_world import BEGAN, World, kept_world
+from tests.kit.backup_world import BEGAN, World, copies, kept_world, md5
 
 
 @pytest.fixture
@@ -222,6 +222,23 @@ def test_scratch_is_a_bucket_beside_that_must_be_empty(world: World) -> None:
         world.restore(to="scratch")
     assert found.value.kind == "not-possible"
     assert world.gateway.current(target)["c"][0] == b"mine"
+
+
+def test_an_object_that_came_back_in_parts_from_a_copy_outside_is_the_same_object(world: World) -> None:
+    """It has another ETag since, and a note of the one before, which nobody gets with it."""
+    world.put("a", b"film", ContentType="video/mp4", Metadata={"title": "one"})
+    label = world.take()
+    world.hide("a")
+    (key,) = copies(world)
+    note = {"source-etag": md5(b"film"), "title": "one"}
+    headers = {"ContentType": "video/mp4", "Metadata": note}
+    world.gateway._put("backups", key, b"film", f"{md5(b'parts')}-2", headers)
+    assert world.check(deep=True) == []
+    done = world.restore(label)
+    assert done["buckets"][0]["written"] == 1
+    head = world.gateway.head_object(Bucket="media", Key="a")
+    assert (head["ContentType"], head["Metadata"]) == ("video/mp4", {"title": "one"})
+    assert world.restore(label)["buckets"][0]["written"] == 0
 
 
 def test_without_room_nothing_is_brought_back_and_that_is_said_first(

@@ -98,7 +98,14 @@ class FakeGateway:
         return self._head(self._find(Bucket, Key, VersionId))
 
     def copy_object(
-        self, *, Bucket: str, Key: str, CopySource: dict[str, str], CopySourceIfMatch: str
+        self,
+        *,
+        Bucket: str,
+        Key: str,
+        CopySource: dict[str, str],
+        CopySourceIfMatch: str,
+        MetadataDirective: str = "COPY",
+        **headers: Any,
     ) -> dict[str, Any]:
         self._begin("CopyObject", Bucket, Key)
         source = self._find(**CopySource)
@@ -106,7 +113,8 @@ class FakeGateway:
             raise refusal("PreconditionFailed", 412)
         assert source.content is not None
         # Ceph keeps the ETag of what is copied whole, be it one of parts.
-        made = self._put(Bucket, Key, source.content, source.etag, source.headers)
+        kept = headers if MetadataDirective == "REPLACE" else source.headers
+        made = self._put(Bucket, Key, source.content, source.etag, kept)
         return {"CopyObjectResult": made}
 
     def create_multipart_upload(self, *, Bucket: str, Key: str, **headers: Any) -> dict[str, str]:

@@ -22,7 +22,7 @@ from typing import Any
 
 from . import checked
 from .errors import BackupError
-from .store import DIGEST, Entry, Store
+from .store import DIGEST, ORIGIN, Entry, Store
 from .telling import Report
 from .told import Told
 
@@ -33,8 +33,6 @@ FETCHED = "fetched.json"
 
 _MARK = "system.json"
 _NOT_COPIED = (_MARK, FETCHED, checked.KEY)
-# The ETag that an object had where it was copied from: one that was put in parts gets another here.
-_SOURCE = "source-etag"
 _WHOLE = re.compile(r"^[0-9a-f]{32}$")
 _PART = 16 << 20
 _AT_ONCE = 4  # objects; each has a part in memory
@@ -109,14 +107,8 @@ def _is_same(source: Side, target: Side, here: Entry, there: Entry | None) -> bo
         return False
     if there.etag == here.etag:
         return True
-    origin = _origin(target, there)
-    return origin == here.etag or origin == _origin(source, here)
-
-
-def _origin(side: Side, entry: Entry) -> str:
-    """Return the ETag that an object had where it was put first."""
-    head = side.store.head(entry.key)
-    return entry.etag if head is None else str(head["Metadata"].get(_SOURCE, entry.etag))
+    origin = target.store.origin(there)
+    return origin in (here.etag, source.store.origin(here))
 
 
 def _key(side: Side, entry: Entry) -> str:
@@ -152,7 +144,9 @@ def _copy_one(source: Side, target: Side, entry: Entry, retained: Mapping[str, A
     found = source.store.open(entry.key)
     if found is None:  # it went since the list was made
         return
-    metadata = {_SOURCE: entry.etag, **found["Metadata"]}
+    metadata = dict(found["Metadata"])
+    if entry.size > _PART or not _WHOLE.match(entry.etag):
+        metadata.setdefault(ORIGIN, entry.etag)
     seen = _Seen(entry, metadata, source.store)
     named = {"Key": f"{target.prefix}{_key(source, entry)}", "Metadata": metadata, **retained}
     with contextlib.closing(found["Body"]) as body:
@@ -191,7 +185,7 @@ class _Seen:
         self._entry, self._digest, self._store = entry, metadata.get(DIGEST, ""), store
         self._size, self._sha256, self._md5 = 0, hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         # What is a copy has an ETag of whoever keeps it, which need not be of its content.
-        self._etag = metadata[_SOURCE]
+        self._etag = metadata.get(ORIGIN, entry.etag)
 
     def heard(self, content: bytes) -> bytes:
         """Return content that was added."""

@@ -29,8 +29,8 @@ from .objects_manifest import (
     pack,
     read_manifest,
 )
-from .objects_restore import restore
-from .store import Entry
+from .objects_restore import is_copy, restore
+from .store import Entry, Store
 
 SLACK = 0.25
 """Seconds by which the clocks of a cluster's hosts may differ; Ceph warns from 0.05 on."""
@@ -80,7 +80,7 @@ class Objects:
         for key, (bucket, one) in entries.items():
             if key in known:
                 entries[key] = bucket, replace(one, sha256=known[key].sha256, stored=known[key].stored)
-        missing = [key for key, (_, one) in entries.items() if not _is_copy(there.get(key), one)]
+        missing = [key for key, (_, one) in entries.items() if not is_copy(work.store, there.get(key), one)]
         work.report(f"objects: {len(missing)} of {len(entries)} to copy")
         entries |= each(lambda key: self._copy(work, key, *entries[key]), missing, _count(work, "copied"))
         self._read_once(work, entries)
@@ -111,7 +111,7 @@ class Objects:
             wanted |= {copy_key(bucket, one): (bucket, one) for bucket, one in manifest.entries()}
         there = {entry.key: entry for entry in work.store.list(f"{FOLDER}/")}
         work.report(f"objects: {len(wanted)} copies")
-        bad = {key: _complaint(key, there.get(key), one) for key, (_, one) in wanted.items()}
+        bad = {key: _complaint(work.store, key, there.get(key), one) for key, (_, one) in wanted.items()}
         if deep:
             good = [key for key, complaint in bad.items() if not complaint]
             bad |= dict(each(lambda key: _look(work, key, wanted[key][1]), good, _count(work, "read")))
@@ -190,14 +190,10 @@ def _is_md5(one: Version) -> bool:
     return "-" not in (one.stored or one.etag)
 
 
-def _is_copy(entry: Entry | None, one: Version) -> bool:
-    return entry is not None and (entry.size, entry.etag) == (one.size, one.stored or one.etag)
-
-
-def _complaint(key: str, entry: Entry | None, one: Version) -> Problem:
+def _complaint(store: Store, key: str, entry: Entry | None, one: Version) -> Problem:
     if entry is None:
         return f"its copy {key} is missing"
-    return "" if _is_copy(entry, one) else f"its copy {key} is another object (ETag {entry.etag})"
+    return "" if is_copy(store, entry, one) else f"its copy {key} is another object (ETag {entry.etag})"
 
 
 def _count(work: Work, done: str) -> Callable[[int], None]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .errors import BackupError
-from .store import ask
+from .store import ORIGIN, ask
 
 MOST = 5 << 30
 """Bytes that one request copies at most."""
@@ -32,13 +32,15 @@ _R = TypeVar("_R")
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What is copied: an object, or a version of it, with the ETag and the bytes that it must have."""
+    """What is copied: an object, or a version of it, with the ETag and the bytes that it must have. One that
+    came `back` from a copy outside has a note of the store's that is no part of it."""
 
     bucket: str
     key: str
     etag: str
     size: int
     version: str = ""
+    back: bool = False
 
     def named(self) -> dict[str, str]:
         """Return how requests name it."""
@@ -51,14 +53,19 @@ def copy(client: Any, source: Source, bucket: str, key: str, *, what: str, most:
     where = {"Bucket": bucket, "Key": key}
     if source.size > most:
         return _copy_parts(client, source, where, what, min(most, _PART))
-    asked = {**where, "CopySource": source.named(), "CopySourceIfMatch": source.etag}
+    asked: dict[str, Any] = {**where, "CopySource": source.named(), "CopySourceIfMatch": source.etag}
+    if source.back:
+        asked |= {**headers(client, source, what), "MetadataDirective": "REPLACE"}
     return _etag(ask(what, lambda: client.copy_object(**asked))["CopyObjectResult"])
 
 
 def headers(client: Any, source: Source, what: str) -> dict[str, Any]:
     """Return the headers and the metadata of an object, as they are put; raises BackupError."""
     head = ask(what, lambda: client.head_object(**source.named()))
-    return {name: head[name] for name in _HEADERS if head.get(name)}
+    found = {name: head[name] for name in _HEADERS if head.get(name)}
+    # What the store notes of its own is no part of what was put there.
+    own = {name: value for name, value in found.pop("Metadata", {}).items() if name != ORIGIN}
+    return {**found, "Metadata": own} if own else found
 
 
 def read_digest(client: Any, bucket: str, key: str, name: str) -> tuple[str, int]:

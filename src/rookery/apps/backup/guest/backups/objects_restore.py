@@ -19,7 +19,7 @@ from .labels import FORM, label_at
 from .objects_copy import MOST, Source, copy, each, headers
 from .objects_history import Version, current_at, read_history
 from .objects_manifest import FOLDER, Manifest, copy_key, label_of, read_manifest
-from .store import ask, connect
+from .store import Entry, Store, ask, connect
 
 _DAY = 86400
 _LIMIT = "30"  # seconds; an operation of Ceph's without an answer by then fails
@@ -87,16 +87,26 @@ def _states(work: Work, part: Part, buckets: Sequence[str], at: str) -> list[Sta
 
 
 def _state_of(work: Work, manifest: Manifest, bucket: str) -> State:
+    there = {entry.key: entry for entry in work.store.list(f"{FOLDER}/{bucket}/")}
     found = {}
     for key, one in manifest.state(bucket).items():
+        entry, expected = there.get(copy_key(bucket, one)), one.stored or one.etag
+        back = entry is not None and entry.etag != expected and is_copy(work.store, entry, one)
+        etag = entry.etag if back and entry is not None else expected
         kept = Source(
-            bucket=work.store.bucket,
-            key=copy_key(bucket, one),
-            etag=one.stored or one.etag,
-            size=one.size,
+            bucket=work.store.bucket, key=copy_key(bucket, one), etag=etag, size=one.size, back=back
         )
-        found[key] = (one, kept)
+        found[key] = (replace(one, stored=etag) if back else one, kept)
     return State(bucket=bucket, objects=found, called=f"set {manifest.label}", label=manifest.label)
+
+
+def is_copy(store: Store, entry: Entry | None, one: Version) -> bool:
+    """Tell whether what lies in the store is the copy of a version, also where it came back there from a
+    copy outside: in parts, it has another ETag since."""
+    if entry is None or entry.size != one.size:
+        return False
+    expected = one.stored or one.etag
+    return entry.etag == expected or store.origin(entry) == expected
 
 
 def _state_at(work: Work, bucket: str, at: str) -> State:

@@ -25,6 +25,10 @@ from .told import Place
 DIGEST = "sha256"
 """The name of the metadata with the SHA-256 of an object's content, in hexadecimal digits."""
 
+ORIGIN = "source-etag"
+"""The name of the metadata with the ETag that an object had where it was put first: one that is put in parts
+gets another one at each place that it is copied to."""
+
 _PART = 16 << 20
 _CHUNK = 1 << 20
 _GONE = ("NoSuchKey", "404", "NotFound")
@@ -161,6 +165,11 @@ class Store:
             "look at", lambda: self.client.head_object(Bucket=self.bucket, Key=key), missing=True
         )
         return None if found is None else dict(found)
+
+    def origin(self, entry: Entry) -> str:
+        """Return the ETag that an object had where it was put first."""
+        found = self.head(entry.key)
+        return entry.etag if found is None else str(found["Metadata"].get(ORIGIN, entry.etag))
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """Yield what lies below a prefix."""
