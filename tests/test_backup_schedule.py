@@ -6,13 +6,13 @@ import importlib
 import subprocess
 import sys
 import time
-import types
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from rookery.apps.backup.guest.backups.told import Told
+from tests.kit.ceph_bindings import Binding
 
 PROGRAMS = "rookery.apps.backup.guest.backups"
 
@@ -21,13 +21,6 @@ SIX_HOURS, DAY = 6 * 3600, 86400
 
 def _ago(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() - seconds))
-
-
-class Binding(types.ModuleType):
-    """Stands for one of Ceph's bindings, which come with Debian's packages of a server: only loaded here."""
-
-    def __getattr__(self, name: str) -> int:
-        return 0
 
 
 class Agent:

@@ -13,8 +13,8 @@ from rookery.apps.backup.guest.backups.errors import BackupError
 from rookery.apps.backup.guest.backups.kind import Work
 from rookery.apps.backup.guest.backups.store import Store
 from rookery.apps.backup.guest.backups.told import Place, Told
+from tests.kit.ceph_bindings import Binding
 from tests.kit.memory_s3 import MemoryS3
-from tests.test_backup_schedule import Binding
 
 PROGRAMS = "rookery.apps.backup.guest.backups"
 PLACE = Place(name="here", endpoint="https://here", bucket="backups", authority="", access="a", secret="s")
