@@ -15,7 +15,7 @@ import pytest
 
 from rookery.cli import launching
 from rookery.cli.launching import Launch, read_launch
-from rookery.errors import MissingPackagesError, NeedsRootError, NotPossibleError
+from rookery.errors import MissingLibraryError, MissingPackagesError, NeedsRootError, NotPossibleError
 
 ROOT = Path(__file__).parents[1]
 AGAIN = (sys.executable, "-m", "rookery")
@@ -99,6 +99,19 @@ def test_packages_are_installed_and_the_command_begins_anew(asked: Asked) -> Non
     assert asked.ran[0][-1] == "runc"
     assert asked.anew == (*AGAIN, "up", "a.yaml")
     assert asked.environment["ROOKERY_HAD"] == "packages,root"
+
+
+def test_the_launcher_installs_a_library_that_few_need(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROOKERY_EXTRA", "")
+    error = MissingLibraryError("Google's library is not installed", extra="gcp")
+    read_launch({}).help(error)
+    launch("gcp").help(error)
+    assert not asked.environment
+    with pytest.raises(SystemExit):
+        launch().help(error)
+    assert asked.anew == ("/src/rookery", "up", "a.yaml")
+    assert (asked.environment["ROOKERY_EXTRA"], asked.environment["ROOKERY_HAD"]) == ("gcp", "gcp")
+    assert (ROOT / f"requirements-{error.extra}.lock").is_file()
 
 
 @pytest.mark.parametrize("had", ["root", "packages,root"])

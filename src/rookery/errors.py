@@ -74,5 +74,18 @@ class MissingPackagesError(NotPossibleError):
         self.packages = packages
 
 
+class MissingLibraryError(NotPossibleError):
+    """A library is not installed that is large and that few need; the package's `extra` brings it."""
+
+    def __init__(self, what: str, *, extra: str) -> None:
+        lock = f"requirements-{extra}.lock"
+        super().__init__(
+            what,
+            hint=f"`pip install --require-hashes -r {lock}` installs it where rookery runs; `./rookery` does"
+            " so by itself.",
+        )
+        self.extra = extra
+
+
 class WaitError(RookeryError):
     """Something did not come about within its limit; the text says what was seen last."""

@@ -67,7 +67,7 @@ class Traits:
     `pod_network` is who connects pods unless the spec says. `priced` ones are in the price book.
 
     `spread` is how many servers a placement group has at most, which keeps them on different machines; 0
-    where there is none.
+    where there is none. `keeps_keys` says whether an account keeps the public keys of who may log in.
 
     `environment` are the variables by which one is let in there, with `*` for whatever comes after: what root
     is handed where it takes over.
@@ -87,6 +87,7 @@ class Traits:
     pod_network: Literal["cilium", "bridge"] = "cilium"
     priced: bool = False
     spread: int = 0
+    keeps_keys: bool = True
     environment: tuple[str, ...] = ()
 
     @property
@@ -148,6 +149,7 @@ PROVIDERS: Mapping[Provider, Traits] = {
         login="ubuntu",
         priced=True,
         spread=8,
+        keeps_keys=False,
         environment=("GOOGLE_*", "GCP_*", "CLOUDSDK_*"),
     ),
     "existing": Traits(

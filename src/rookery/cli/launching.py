@@ -1,4 +1,5 @@
-"""What a command lacks is had for it, and the command begins anew: root by sudo, packages by apt-get.
+"""What a command lacks is had for it, and the command begins anew: root by sudo, packages by apt-get, large
+libraries by the launcher.
 
 The launcher promises that, and says in the environment that it began the command. A program that somebody
 runs otherwise asks nobody for anything: its error says what to do. Root is asked for once it is known to be
@@ -18,10 +19,10 @@ from typing import NoReturn
 
 import click
 
-from rookery.errors import MissingPackagesError, NeedsRootError, NotPossibleError
+from rookery.errors import MissingLibraryError, MissingPackagesError, NeedsRootError, NotPossibleError
 from rookery.providers import handed_on
 
-_LAUNCHER, _HAD = "ROOKERY_LAUNCHER", "ROOKERY_HAD"
+_LAUNCHER, _HAD, _EXTRA = "ROOKERY_LAUNCHER", "ROOKERY_HAD", "ROOKERY_EXTRA"
 _APT = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get")
 
 
@@ -51,6 +52,9 @@ class Launch:
         if isinstance(error, MissingPackagesError) and self._may_install and "packages" not in self.had:
             _install(error.packages)
             self._begin_anew("packages", (*_program(), *sys.argv[1:]))
+        if isinstance(error, MissingLibraryError) and self.launcher and error.extra not in self.had:
+            os.environ[_EXTRA] = error.extra
+            self._begin_anew(error.extra, (self.launcher, *sys.argv[1:]))
 
     @property
     def _may_install(self) -> bool:

@@ -52,7 +52,7 @@ def cloud_resources(design: Design, *, machines: Mapping[str, str], public_key: 
             name=name,
             wish=NetworkWish(cidr=design.network.public, mtu=design.network.mtu),
         ),
-        Resource(kind=Kind.KEY, id=KEY, name=name, wish=KeyWish(public=public_key)),
+        *([_key(name, public_key)] if design.traits.keeps_keys else []),
         Resource(
             kind=Kind.FIREWALL,
             id=FIREWALL,
@@ -68,7 +68,7 @@ def cloud_resources(design: Design, *, machines: Mapping[str, str], public_key: 
             )
             for group in dict.fromkeys(groups.values())
         ),
-        *(_server(design, host, machines[host.name], groups) for host in design.servers),
+        *(_server(design, host, machines[host.name], groups, public_key) for host in design.servers),
         *(one for host in design.servers for drive in host.drives for one in _drive(name, host, drive)),
         *_balancer(design),
     )
@@ -153,7 +153,11 @@ def _group(groups: Mapping[str, str], group: str) -> GroupWish:
     return GroupWish(servers=sum(one == group for one in groups.values()))
 
 
-def _server(design: Design, host: Host, machine: str, groups: Mapping[str, str]) -> Resource:
+def _key(name: str, public: str) -> Resource:
+    return Resource(kind=Kind.KEY, id=KEY, name=name, wish=KeyWish(public=public))
+
+
+def _server(design: Design, host: Host, machine: str, groups: Mapping[str, str], public_key: str) -> Resource:
     wish = ServerWish(
         host=host.name,
         machine=machine,
@@ -161,7 +165,8 @@ def _server(design: Design, host: Host, machine: str, groups: Mapping[str, str])
         address=host.address,
         network=NETWORK,
         firewall=FIREWALL,
-        key=KEY,
+        key=KEY if design.traits.keeps_keys else "",
+        public_key=public_key,
         group=groups.get(host.name, ""),
         user_data=_user_data(design, host),
     )

@@ -85,8 +85,9 @@ class ServerWish:
     """One server: `machine` is the cloud's type, `disk` its system disk in bytes where the type has none.
 
     `address` is the one that it has in the network. `network`, `firewall`, `key` and `group` are ids of
-    resources; `group` is empty where the cloud has none. `user_data` is for cloud-init, at the first start.
-    It has a public IPv4 address as well, which goes when the server goes.
+    resources; `group` is empty where the cloud has none, `key` where the account keeps no keys: then
+    `public_key` comes with the server. `user_data` is for cloud-init, at the first start. It has a public
+    IPv4 address as well, which goes when the server goes.
     """
 
     host: str
@@ -96,6 +97,7 @@ class ServerWish:
     network: str
     firewall: str
     key: str
+    public_key: str
     group: str
     user_data: str
 

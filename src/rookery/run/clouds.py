@@ -13,7 +13,7 @@ from rookery.clouds.cloud import Cloud, Made
 from rookery.clouds.lease import lease_end
 from rookery.clouds.patience import Patience, patiently
 from rookery.design.model import Design
-from rookery.errors import NotPossibleError
+from rookery.errors import MissingLibraryError, NotPossibleError
 from rookery.plan.resources import Kind, many
 from rookery.prices.bill import mills
 from rookery.prices.book import Cloud as PricedCloud
@@ -33,10 +33,18 @@ def _hetzner(place: str) -> Cloud:
     return HetznerCloud(Account(find_access(os.environ, Path.home())), place=place)
 
 
+def _gcp(place: str) -> Cloud:
+    from rookery.clouds.gcp.access import find_access
+    from rookery.clouds.gcp.account import Account
+    from rookery.clouds.gcp.cloud import GoogleCloud
+
+    return GoogleCloud(Account(find_access(os.environ, Path.home(), place)), place=place)
+
+
 _PAID = (Kind.SERVER, Kind.VOLUME, Kind.BALANCER)  # an address comes with a server
 
 # A row for each cloud that servers are made on: from a place of it, and who one is by the environment.
-CONNECTIONS: Mapping[PricedCloud, Callable[[str], Cloud]] = {"hetzner": _hetzner}
+CONNECTIONS: Mapping[PricedCloud, Callable[[str], Cloud]] = {"hetzner": _hetzner, "gcp": _gcp}
 
 
 def connect(provider: PricedCloud) -> Cloud:
@@ -67,10 +75,13 @@ def region_of(provider: PricedCloud) -> Region:
 
 
 def reached(providers: Iterable[PricedCloud] = tuple(CONNECTIONS)) -> Iterator[tuple[PricedCloud, Cloud]]:
-    """Yield those clouds whose account the environment leads to."""
+    """Yield those clouds whose account the environment leads to; raises MissingLibraryError where it leads to
+    one that cannot be asked from here yet."""
     for provider in providers:
         try:
             yield provider, connect(provider)
+        except MissingLibraryError:
+            raise
         except NotPossibleError:
             continue
 
