@@ -33,8 +33,8 @@ _PROGRAM = "usr/lib/rookery/way-out"
 _MEMORY = 128 * MIB
 _LIMIT = 15.0  # seconds
 _PORTS = {"http": 80, "https": 443}
-# By these the machine finds names; the container has copies of them.
-_NAMES = ("etc/resolv.conf", "etc/hosts")
+# By these the machine finds names; the container sees them, too.
+_NAMES = ("/etc/resolv.conf", "/etc/hosts")
 
 
 def reached(design: Design) -> tuple[str, ...]:
@@ -64,7 +64,8 @@ class WayOut:
             return
         place, digest = self._place, self._digest()
         self._lab.runc.delete(self._container)
-        lay_root(place, self._files(), image=image_root(self._lab.design.ceph))
+        program = File(path=_PROGRAM, content=_program(), mode=0o755)
+        lay_root(place, (program,), image=image_root(self._lab.design.ceph))
         place.console.write_text("", encoding="utf-8")
         self._lab.runc.start(
             Container(
@@ -77,6 +78,7 @@ class WayOut:
                 memory=_MEMORY,
                 cpus=1,
                 binds=(),
+                shared=tuple((name, str(Path(name).resolve())) for name in _NAMES if Path(name).exists()),
                 fuse=False,
             ),
             bundle=place.folder,
@@ -119,11 +121,6 @@ class WayOut:
         """Return what tells two of them apart: the program, and where it stands and leads."""
         told = json.dumps([self._listens, *reached(self._lab.design)]).encode()
         return hashlib.sha256(_program() + told).hexdigest()
-
-    def _files(self) -> tuple[File, ...]:
-        names = (Path("/", name) for name in _NAMES)
-        found = (File(path=str(one).lstrip("/"), content=one.read_bytes()) for one in names if one.exists())
-        return (File(path=_PROGRAM, content=_program(), mode=0o755), *found)
 
 
 def _program() -> bytes:
