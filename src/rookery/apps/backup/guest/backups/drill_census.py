@@ -25,7 +25,7 @@ _PIECE = 4 << 20  # bytes that are read at once
 _DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname"
 # For each table a statement that tells its name, rows, and a digest that knows no order of rows.
 _TABLES = """
-SELECT format('SELECT %L, count(*), md5(coalesce(string_agg(md5(t::text), '''' ORDER BY md5(t::text)), ''''))
+SELECT format('SELECT %L, count(*), md5(coalesce(string_agg(md5((t.*)::text), '''' ORDER BY md5((t.*)::text)), ''''))
 FROM %I.%I t;', schemaname || '.' || tablename, schemaname, tablename)
 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY schemaname, tablename
 """
