@@ -25,8 +25,9 @@ _PIECE = 4 << 20  # bytes that are read at once
 _DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname"
 # For each table a statement that tells its name, rows, and a digest that knows no order of rows.
 _TABLES = """
-SELECT format('SELECT %L, count(*), md5(coalesce(string_agg(md5((t.*)::text), '''' ORDER BY md5((t.*)::text)), ''''))
-FROM %I.%I t;', schemaname || '.' || tablename, schemaname, tablename)
+SELECT format('SELECT %L, count(*),
+md5(coalesce(string_agg(md5((t.*)::text), '''' ORDER BY md5((t.*)::text)), '''')) FROM %I.%I t;',
+schemaname || '.' || tablename, schemaname, tablename)
 FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY schemaname, tablename
 """
 _NOT_OWN = (f"/{DRILL}/", "/restored-")
@@ -75,7 +76,7 @@ def _objects(work: Work) -> Census:
     found: Census = {}
     for bucket in work.told.config["objects"]["buckets"]:
         if bucket != DRILL:
-            store = Store(replace(work.told.place, bucket=bucket), work.store.client)
+            store = Store(replace(work.store.place, bucket=bucket), work.store.client)
             found.update(_bucket(store))
     return found
 
