@@ -216,3 +216,36 @@ def test_a_path_is_brought_back_below_the_root_only(tmp_path: Path) -> None:
     assert caught.value.what == (
         "/out/passwd cannot be brought back in place: a folder on its way is a link now"
     )
+
+
+VANISHED = """\
+echo '{"message_type":"error","error":{"message":"lchown /live/1.ts: no such file or directory"}}' >&2
+echo 'Fatal: There were 1 errors' >&2
+exit 1
+"""
+RESTORED = {"message_type": "summary", "files_restored": 2, "files_skipped": 5}
+
+
+def test_a_writer_that_removes_what_comes_back_is_met_by_running_again(
+    tmp_path: Path, calls: Calls, repository: Repository
+) -> None:
+    calls(VANISHED, says(RESTORED))
+    assert repository.restore("51c43a0e:/", tmp_path / "there", "--delete") == RESTORED
+    assert asked(tmp_path) == [f"restore --no-lock --target {tmp_path}/there --delete 51c43a0e:/"] * 2
+
+
+def test_a_writer_that_never_ends_is_named(tmp_path: Path, calls: Calls, repository: Repository) -> None:
+    calls(*[VANISHED] * 4)
+    with pytest.raises(BackupError, match=f"{tmp_path}/there is written to meanwhile") as error:
+        repository.restore("51c43a0e:/", tmp_path / "there")
+    assert error.value.hint.startswith("Stop who writes there")
+    assert error.value.details[0] == "lchown /live/1.ts: no such file or directory"
+
+
+def test_another_error_of_a_restore_is_said_at_once(
+    tmp_path: Path, calls: Calls, repository: Repository
+) -> None:
+    calls("echo 'Fatal: no space left on device' >&2; exit 1")
+    with pytest.raises(BackupError, match=r"restic restore failed \(exit 1\)"):
+        repository.restore("51c43a0e:/", tmp_path / "there")
+    assert len(asked(tmp_path)) == 1

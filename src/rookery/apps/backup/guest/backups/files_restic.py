@@ -34,6 +34,8 @@ _FATAL = {
 }
 _PATIENCE = 120.0  # seconds in which nothing but failures comes
 _LINES = 6
+_GONE = "no such file or directory"
+_TIMES = 4  # that what was brought back may have gone again
 
 Message = dict[str, Any]
 """A line of restic's output, as JSON."""
@@ -91,10 +93,23 @@ class Repository:
         self._write(("prune",), may_make=False)
 
     def restore(self, source: str, target: Path, *options: str) -> Message:
-        """Bring back `SNAPSHOT:FOLDER` to a folder; return restic's summary."""
-        done = self._run(("restore", "--no-lock", "--target", str(target), *options, source))
-        self._require(done, "restore")
-        return self._summary()
+        """Bring back `SNAPSHOT:FOLDER` to a folder; return restic's summary.
+
+        What somebody removes from there meanwhile, as whoever keeps the newest of something does, is an error
+        to restic: it is run again, and leaves alone what is right already. Raises BackupError where that does
+        not end.
+        """
+        for _ in range(_TIMES):
+            done = self._run(("restore", "--no-lock", "--target", str(target), *options, source))
+            if not done:
+                return self._summary()
+            if not any(_GONE in line for line in self._complaints):
+                self._require(done, "restore")
+        raise BackupError(
+            f"{target} is written to meanwhile: files that were brought back went again",
+            hint="Stop who writes there, and run the command again; or bring it back beside: --to scratch.",
+            details=tuple(_message(line) for line in self._complaints[-_LINES:]),
+        )
 
     def list(self, snapshot: str, path: str) -> list[Message]:
         """Return what is in a snapshot at a path and, if that is a folder, in it."""
