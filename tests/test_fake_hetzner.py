@@ -295,6 +295,18 @@ def test_requests_are_counted_and_come_back_with_time() -> None:
         assert api.ask("GET", "/locations").status_code == 200
 
 
+def test_since_datacenters_are_gone_nothing_names_one_or_takes_one() -> None:
+    with fake_hetzner(Settings(times=Times(speed=0), datacenters=False), held=False) as served:
+        api = Api(served)
+        assert "datacenter" not in api.server()
+        assert api.refused("GET", "/datacenters")[:2] == (410, "deprecated_api_endpoint")
+        said = {"name": "b", "server_type": "cpx22", "image": "debian-13", "datacenter": "hel1-dc4"}
+        assert api.refused("POST", "/servers", **said)[:2] == (422, "invalid_input")
+        address = {"name": "a", "type": "ipv4", "assignee_type": "server", "datacenter": "hel1-dc4"}
+        refused = api.refused("POST", "/primary_ips", **address)
+        assert refused[2] == "invalid input in field 'location': is needed where there is no assignee"
+
+
 # Lists.
 
 

@@ -17,6 +17,7 @@ import httpx
 from rookery.clouds.hetzner.fake.call import Answer
 from rookery.clouds.hetzner.fake.clock import Clock, TurnedClock
 from rookery.clouds.hetzner.fake.errors import ApiError
+from rookery.clouds.hetzner.fake.machines import Machines
 from rookery.clouds.hetzner.fake.routes import Row
 from rookery.clouds.hetzner.fake.serve import Served, serving
 from rookery.clouds.hetzner.fake.service import Asked, FakeHetzner
@@ -35,12 +36,17 @@ class HeldHetzner(FakeHetzner):
     """The stand-in, which notes each answer that the description does not allow."""
 
     def __init__(
-        self, prices: ProviderPrices, settings: Settings | None = None, *, clock: Clock | None = None
+        self,
+        prices: ProviderPrices,
+        settings: Settings | None = None,
+        *,
+        clock: Clock | None = None,
+        machines: Machines | None = None,
     ) -> None:
-        super().__init__(prices, settings, clock=clock)
+        super().__init__(prices, settings, clock=clock, machines=machines)
         self.wrong: list[str] = []
         self.closing = ExitStack()
-        self._held = description_path().is_file()
+        self.held = description_path().is_file()
 
     def answer(self, row: Row | ApiError, asked: Asked) -> tuple[Answer, dict[str, str]]:
         try:
@@ -48,7 +54,7 @@ class HeldHetzner(FakeHetzner):
         except Exception as error:
             self.wrong.append(f"{asked.method} {asked.path} broke: {error!r}")
             raise
-        if self._held:
+        if self.held:
             # As a client reads it.
             body = json.loads(json.dumps(answer.body))
             self.wrong += problems(asked.method, asked.path, answer.status, body)
@@ -106,13 +112,17 @@ class Api:
 
 
 @contextmanager
-def fake_hetzner(settings: Settings = AT_ONCE, *, turned: bool = False) -> Iterator[Served]:
+def fake_hetzner(
+    settings: Settings = AT_ONCE, *, turned: bool = False, held: bool = True
+) -> Iterator[Served]:
     """Run a stand-in while the context lasts; with `turned` its time stands still until a test turns it.
 
-    Where the description is there, it fails at its end for each answer that is otherwise.
+    Where the description is there, it fails at its end for each answer that is otherwise, unless it is not to
+    be `held` against it.
     """
     clock = TurnedClock() if turned else None
     fake = HeldHetzner(shipped_book().of("hetzner"), settings, clock=clock)
+    fake.held &= held
     with serving(fake) as served, fake.closing:
         yield served
     assert fake.wrong == []

@@ -15,6 +15,7 @@ import click
 from rookery.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
+    from rookery.clouds.hetzner.fake.machines import Machines
     from rookery.clouds.hetzner.fake.service import FakeHetzner
     from rookery.clouds.hetzner.fake.settings import Settings
 
@@ -68,6 +69,13 @@ def fake() -> None:
     help="How many requests an hour has; 0 is without a limit.",
 )
 @click.option(
+    "--servers",
+    type=click.Choice(["none", "lab"]),
+    default="none",
+    show_default=True,
+    help="What stands behind servers: nothing, or this machine's containers (root).",
+)
+@click.option(
     "--without-datacenters",
     is_flag=True,
     help="Answer as since October 2026, when Hetzner took datacenters out of its API.",
@@ -80,19 +88,24 @@ def hetzner(
     limits: tuple[str, ...],
     stocks: tuple[str, ...],
     requests: int,
+    servers: str,
     without_datacenters: bool,
 ) -> int:
     """Answer as Hetzner Cloud's API does, with one account, until interrupted; then say what it cost.
 
     Whatever speaks with Hetzner speaks with it: the `hcloud` command, Ansible's modules, rookery itself.
     Prices and stock are those of the price book, times those of the real one: a server takes 15 s, a volume
-    5 s. Servers are entries in an account, with nothing behind them. Below /fake tests turn its time and let
-    calls fail (decision 0065).
+    5 s. Below /fake tests turn its time and let calls fail (decision 0065).
+
+    With `--servers lab` servers run, as containers with systemd, sshd and cloud-init: one logs in at their
+    public addresses, volumes appear in them under /dev/disk/by-id, load balancers balance TCP and HTTP. All
+    of it goes when the command ends.
 
     \b
     rookery cloud fake hetzner
     rookery cloud fake hetzner --state /var/tmp/account --speed 10
     rookery cloud fake hetzner --limit server=5 --stock cpx32@hel1=2
+    rookery cloud fake hetzner --servers lab --speed 0
 
     KIND is server, volume, network, firewall, load_balancer, placement_group, ssh_key, primary_ip, image,
     dedicated_core, or volume_size (in GB).
@@ -108,13 +121,33 @@ def hetzner(
         per_hour=requests,
         datacenters=not without_datacenters,
     )
+    if servers == "lab" and state is not None:
+        raise InputError(
+            "an account whose servers run is not kept", hint="Leave out --state, or --servers lab."
+        )
     with contextlib.ExitStack() as stack:
-        service = _service(settings, state, stack)
+        machines = _machines(stack) if servers == "lab" else None
+        service = _service(settings, state, machines, stack)
         _serve_until_interrupted(service, at.host or "0.0.0.0", at.port, settings.tokens[0])  # noqa: S104 - as asked
     return ExitCode.DONE
 
 
-def _service(settings: Settings, state: Path | None, stack: contextlib.ExitStack) -> FakeHetzner:
+def _machines(stack: contextlib.ExitStack) -> Machines:
+    """Return what makes servers on this machine; with the stack all of it goes."""
+    from rookery.run.lock import hold
+    from rookery.systems.lab.cloud.machines import NAME, LabMachines
+
+    found = LabMachines(lambda text: click.echo(text, err=True))
+    found.require()
+    stack.enter_context(hold(NAME, forget=True))
+    found.open()
+    stack.callback(found.close)
+    return found
+
+
+def _service(
+    settings: Settings, state: Path | None, machines: Machines | None, stack: contextlib.ExitStack
+) -> FakeHetzner:
     from rookery.clouds.hetzner.fake.clock import MachineClock
     from rookery.clouds.hetzner.fake.service import FakeHetzner
     from rookery.clouds.hetzner.fake.state import kept_in
@@ -122,7 +155,9 @@ def _service(settings: Settings, state: Path | None, stack: contextlib.ExitStack
 
     prices = load_prices().book.of("hetzner")
     if state is None:
-        return FakeHetzner(prices, settings)
+        service = FakeHetzner(prices, settings, machines=machines)
+        stack.callback(service.close)
+        return service
     kept = stack.enter_context(kept_in(state))
     holdings = kept.read()
     clock = MachineClock(holdings.ahead)

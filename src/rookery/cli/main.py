@@ -54,6 +54,7 @@ _FOR_OTHERS = frozenset(
         "down",
         "plan",
         "image",
+        "cloud",
     }
 )
 _UMASK = 0o022

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from rookery.clouds.hetzner.fake.catalogue import Catalogue, location_named
 from rookery.clouds.hetzner.fake.clock import Clock
@@ -30,6 +30,23 @@ from rookery.clouds.hetzner.fake.things import (
 )
 
 Effect = Callable[["Account", Action], None]
+
+
+class Hand(Protocol):
+    """Carries out what actions mean, where something stands behind the account."""
+
+    def begin(self, account: Account, action: Action) -> None:
+        """Begin what an action means; until it is done the action is among the account's `busy` ones."""
+        ...
+
+    def forget(self, kind: str, number: int) -> None:
+        """Take away what is deleted without an action."""
+        ...
+
+    def health(self, balancer: int, server: int, port: int) -> str:
+        """Return what a load balancer finds of a server."""
+        ...
+
 
 # Addresses that are nobody's: of the block for benchmarks, and of the one for documents.
 _PUBLIC_V4 = ipaddress.IPv4Network("198.18.0.0/15")
@@ -65,8 +82,11 @@ class Account:
         *,
         effects: Mapping[str, Effect],
         holdings: Holdings | None = None,
+        hands: Hand | None = None,
     ) -> None:
         self._effects = effects
+        self._hands = hands
+        self.busy: set[int] = set()
         self.settings = settings
         self.catalogue = catalogue
         self.clock = clock
@@ -197,30 +217,36 @@ class Account:
             asked=now,
             takes=self.settings.times.of(command),
             after=after.id if after else None,
-            begins=after.finished if after else now,
             about=dict(about or {}),
         )
         self.holdings.actions[action.id] = action
         self.running.add(action.id)
         if after is not None and after.error:
             action.about["failed"] = True
-        if action.begins is not None and action.takes == 0:
+        if after is None or after.finished is not None:
+            self._begin(action, now if after is None or after.finished is None else after.finished)
+        if action.begins is not None and action.takes == 0 and action.id not in self.busy:
             self._end(action, action.begins)
         return action
+
+    def _begin(self, action: Action, at: float) -> None:
+        action.begins = at
+        if self._hands is not None and not action.about.get("failed"):
+            self._hands.begin(self, action)
 
     def settle(self) -> None:
         """End every action whose time has come, in the order in which they end."""
         while (action := self._next_to_end()) is not None:
-            self._end(action, (action.begins or 0.0) + action.takes)
+            self._end(action, _due(action))
 
     def _next_to_end(self) -> Action | None:
         now = self.clock.now()
         over = [
             action
             for action in self.under_way()
-            if action.begins is not None and action.begins + action.takes <= now
+            if action.begins is not None and action.id not in self.busy and _due(action) <= now
         ]
-        return min(over, key=lambda action: ((action.begins or 0.0) + action.takes, action.id), default=None)
+        return min(over, key=lambda action: (_due(action), action.id), default=None)
 
     def _end(self, action: Action, at: float) -> None:
         self.running.discard(action.id)
@@ -231,15 +257,17 @@ class Account:
             self._effects[action.command](self, action)
         for following in list(self.under_way()):
             if following.after == action.id:
-                following.begins = at
                 if action.error:
                     following.takes = 0.0
                     following.about["failed"] = True
+                self._begin(following, at)
 
     def doom(self, action: Action) -> tuple[str, str] | None:
         """Return the error with which an action is to end, as a test or its machine said."""
         if action.about.get("failed"):
             return "action_failed", "an action that comes before it failed"
+        if action.about.get("broke"):
+            return "action_failed", str(action.about["broke"])
         for number, (command, left) in enumerate(self.doomed):
             if command == action.command:
                 self.doomed[number] = (command, left - 1)
@@ -252,7 +280,8 @@ class Account:
         self, balancer: LoadBalancer, target: Target, server: Server, service: Mapping[str, Any]
     ) -> str:
         """Return the health of a target for a service: it is well where it runs and can be reached."""
-        del service
+        if self._hands is not None:
+            return self._hands.health(balancer.id, server.id, int(service["listen_port"]))
         networks = {link.network for link in balancer.links} & {link.network for link in server.links}
         reached = bool(networks) if target.private else server.public
         return "healthy" if server.status == "running" and reached else "unhealthy"
@@ -273,8 +302,20 @@ class Account:
             )
         )
 
+    def forget(self, kind: str, wanted: int) -> None:
+        """Delete a thing that no action deletes."""
+        self.unmeter(kind, wanted)
+        del self.of(kind)[wanted]
+        if self._hands is not None:
+            self._hands.forget(kind, wanted)
+
     def unmeter(self, kind: str, wanted: int) -> None:
         """Note that a thing costs nothing from now on."""
         for existence in self.holdings.existences:
             if (existence.kind, existence.id) == (kind, wanted) and existence.until is None:
                 existence.until = self.clock.now()
+
+
+def _due(action: Action) -> float:
+    """Return when an action that has begun ends: after its time, and not before its work was done."""
+    return max((action.begins or 0.0) + action.takes, float(action.about.get("until", 0.0)))

@@ -95,8 +95,7 @@ def delete_load_balancer(call: Call) -> Answer:
     balancer = _free(call)
     if balancer.protected:
         raise ApiError("protected", "load balancer deletion is protected")
-    call.account.unmeter("load_balancers", balancer.id)
-    del call.account.holdings.load_balancers[balancer.id]
+    call.account.forget("load_balancers", balancer.id)
     return Answer(status=204)
 
 

@@ -136,7 +136,7 @@ def delete_network(call: Call) -> Answer:
     attached: list[Server | LoadBalancer] = [*held.servers.values(), *held.load_balancers.values()]
     for one in attached:
         one.links = [link for link in one.links if link.network != network.id]
-    del held.networks[network.id]
+    call.account.forget("networks", network.id)
     return Answer(status=204)
 
 

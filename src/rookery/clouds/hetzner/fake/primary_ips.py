@@ -50,7 +50,9 @@ def create_primary_ip(call: Call) -> Answer:
     server = _assignee(account, said.assignee_id) if said.assignee_id is not None else None
     if server is not None:
         _require_none_of(account, server, said.type)
-    wanted = server.location if server else said.location if said.location is not None else said.datacenter
+    wanted = server.location if server else said.location
+    if wanted is None and account.settings.datacenters:
+        wanted = said.datacenter
     location = location_named(wanted)
     if location is None:
         raise invalid(
@@ -105,8 +107,7 @@ def delete_primary_ip(call: Call) -> Answer:
         raise ApiError("protected", "primary IP deletion is protected")
     if address.server is not None:
         raise ApiError("must_be_unassigned", "the primary IP is still assigned to a resource")
-    call.account.unmeter("primary_ips", address.id)
-    del call.account.holdings.primary_ips[address.id]
+    call.account.forget("primary_ips", address.id)
     return Answer(status=204)
 
 

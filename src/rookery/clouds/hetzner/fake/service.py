@@ -19,6 +19,8 @@ from rookery.clouds.hetzner.fake.clock import Clock, MachineClock, TurnedClock
 from rookery.clouds.hetzner.fake.effects import EFFECTS
 from rookery.clouds.hetzner.fake.errors import ApiError, invalid
 from rookery.clouds.hetzner.fake.faults import Fault, Faults
+from rookery.clouds.hetzner.fake.hands import Hands
+from rookery.clouds.hetzner.fake.machines import Machines
 from rookery.clouds.hetzner.fake.routes import Row
 from rookery.clouds.hetzner.fake.settings import Settings
 from rookery.clouds.hetzner.fake.things import Holdings
@@ -89,7 +91,8 @@ class Allowance:
 class FakeHetzner:
     """Hetzner's cloud with one account, in memory. All of it may be used from several threads.
 
-    `keep` is called with what the account has after each request that may have changed it.
+    `keep` is called with what the account has after each request that may have changed it. `machines` are
+    what stands behind it, nothing unless told.
     """
 
     def __init__(
@@ -100,12 +103,14 @@ class FakeHetzner:
         clock: Clock | None = None,
         holdings: Holdings | None = None,
         keep: Keep | None = None,
+        machines: Machines | None = None,
     ) -> None:
         self._settings = settings or Settings()
         self._clock = clock or MachineClock()
         self._catalogue = Catalogue(prices)
         self._keep = keep
         self.lock = threading.RLock()
+        self._hands = Hands(machines, self.lock) if machines is not None else None
         self.renew(holdings=holdings)
 
     def renew(self, settings: Settings | None = None, *, holdings: Holdings | None = None) -> None:
@@ -113,7 +118,12 @@ class FakeHetzner:
         with self.lock:
             self._settings = settings or self._settings
             self.account = Account(
-                self._settings, self._catalogue, self._clock, effects=EFFECTS, holdings=holdings
+                self._settings,
+                self._catalogue,
+                self._clock,
+                effects=EFFECTS,
+                holdings=holdings,
+                hands=self._hands,
             )
             self.faults = Faults()
             self.calls: list[Seen] = []
@@ -123,6 +133,11 @@ class FakeHetzner:
     def currency(self) -> str:
         """What the bill is in."""
         return self._catalogue.currency
+
+    def close(self) -> None:
+        """Wait for what is under way behind the account."""
+        if self._hands is not None:
+            self._hands.close()
 
     # What tests and the control page ask.
 

@@ -242,7 +242,7 @@ class Holdings:
 
     ahead: float = 0.0
     last_id: int = 1000
-    last_address: int = 0
+    last_address: int = 1
     servers: dict[int, Server] = field(default_factory=dict)
     volumes: dict[int, Volume] = field(default_factory=dict)
     networks: dict[int, Network] = field(default_factory=dict)

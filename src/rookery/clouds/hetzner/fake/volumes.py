@@ -81,8 +81,7 @@ def delete_volume(call: Call) -> Answer:
     account.require_free([("volume", volume.id)])
     if volume.server is not None:
         raise ApiError("service_error", "volume is still attached to a server")
-    account.unmeter("volumes", volume.id)
-    del account.holdings.volumes[volume.id]
+    account.forget("volumes", volume.id)
     return Answer(status=204)
 
 
