@@ -125,3 +125,22 @@ def _reasons(reports: list[pytest.TestReport]) -> Iterator[str]:
         found = report.longrepr
         text = found[2] if isinstance(found, tuple) else str(found)
         yield text.removeprefix("Skipped: ")
+
+
+@pytest.fixture(scope="session")
+def _aws_server() -> Iterator[Any]:
+    # What AWS is stood in for by takes seconds to load, which other tests need not wait for.
+    from tests.kit.strict_aws import strict_aws
+
+    with strict_aws() as world:
+        yield world
+
+
+@pytest.fixture
+def aws(_aws_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An empty account at the stand-in for AWS, which was never wrong by itself."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-a-test")
+    _aws_server.reset()
+    yield _aws_server
+    assert _aws_server.broken == []

@@ -66,6 +66,9 @@ class Traits:
     system runs there, and does where the spec does not say. `bootstraps` are the ways to a cluster,
     `pod_network` is who connects pods unless the spec says. `priced` ones are in the price book.
 
+    `balancer_outside` says whether the cloud's load balancer before the API servers is reached from outside
+    too, and not in the servers' network alone.
+
     `spread` is how many servers a placement group has at most, which keeps them on different machines; 0
     where there is none. `keeps_keys` says whether an account keeps the public keys of who may log in.
 
@@ -82,6 +85,7 @@ class Traits:
     drive_path: str = ""
     gives_addresses: bool = True
     controller: bool = False
+    balancer_outside: bool = True
     native: bool = False
     bootstraps: tuple[str, ...] = ("kubeadm", "kubeone", "none")
     pod_network: Literal["cilium", "bridge"] = "cilium"
@@ -103,8 +107,10 @@ class Traits:
 # network_mtu (9001 within a VPC, 1500 out of it). Google: cloud.google.com/vpc/docs, subnets (the first two
 # and the last two; /29 at least) and mtu (1460 unless the network was made with another, 8896 at most).
 # Elsewhere: the network's own address, a way out, broadcast. Users are those of fresh Ubuntu servers.
-# Placement groups: docs.hetzner.com, placement-groups (10 servers), AWS, placement-strategies (spread: 7
-# running instances in a zone), Google's instances/define-instance-placement (8 domains).
+# Load balancers: of AWS' only internal ones have an address that one chooses (elasticloadbalancing/latest/
+# APIReference, SubnetMapping). Placement groups: docs.hetzner.com, placement-groups (10 servers), AWS,
+# placement-strategies (spread: 7 running instances in a zone), Google's instances/define-instance-placement
+# (8 domains).
 PROVIDERS: Mapping[Provider, Traits] = {
     "lab": Traits(
         title="Lab",
@@ -134,6 +140,7 @@ PROVIDERS: Mapping[Provider, Traits] = {
         balancer="cloud",
         network=ProviderNetwork(kept_first=4, largest=16, smallest=28, carries_pods=False),
         login="ubuntu",
+        balancer_outside=False,
         priced=True,
         spread=7,
         environment=("AWS_*",),

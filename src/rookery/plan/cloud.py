@@ -131,11 +131,12 @@ def _shown(resource: Resource) -> str:
 
 
 def _openings(design: Design) -> tuple[Opening, ...]:
-    api = Opening(port=API_PORT, why="the API server, which has no load balancer before it")
+    api = Opening(port=API_PORT, why="the API server, which has no load balancer before it from outside")
+    direct = design.load_balancer is None or not design.traits.balancer_outside
     return (
         Opening(port=_SSH, why="playbooks and people, by key only"),
         Opening(port=0, why="what says that a packet was too large, and ping"),
-        *([api] if design.load_balancer is None else []),
+        *([api] if direct else []),
     )
 
 

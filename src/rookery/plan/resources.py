@@ -137,7 +137,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancerWish:
-    """A load balancer with a public address, and with `address` in the network."""
+    """A load balancer with `address` in the network, and where the cloud has such, with a public one too."""
 
     address: str
     network: str

@@ -33,6 +33,18 @@ def _hetzner(place: str) -> Cloud:
     return HetznerCloud(Account(find_access(os.environ, Path.home())), place=place)
 
 
+def _aws(place: str) -> Cloud:
+    from rookery.clouds.aws.api import AwsApi, require_credentials
+    from rookery.clouds.aws.cloud import AwsCloud
+
+    require_credentials()
+    return AwsCloud(
+        AwsApi(place),
+        machines=lambda: [one.name for one in region_of("aws").machines],
+        zone=os.environ.get("ROOKERY_AWS_ZONE", ""),
+    )
+
+
 def _gcp(place: str) -> Cloud:
     from rookery.clouds.gcp.access import find_access
     from rookery.clouds.gcp.account import Account
@@ -44,7 +56,7 @@ def _gcp(place: str) -> Cloud:
 _PAID = (Kind.SERVER, Kind.VOLUME, Kind.BALANCER)  # an address comes with a server
 
 # A row for each cloud that servers are made on: from a place of it, and who one is by the environment.
-CONNECTIONS: Mapping[PricedCloud, Callable[[str], Cloud]] = {"hetzner": _hetzner, "gcp": _gcp}
+CONNECTIONS: Mapping[PricedCloud, Callable[[str], Cloud]] = {"hetzner": _hetzner, "aws": _aws, "gcp": _gcp}
 
 
 def connect(provider: PricedCloud) -> Cloud:

@@ -274,7 +274,8 @@ class CloudServers:
     def _api(self, there: Mapping[str, Made]) -> dict[str, str]:
         """Return where this machine reaches the API: nobody outside is in the servers' network."""
         first = f"{SERVER}:{self._design.admin_host.name}"
-        made = there.get(BALANCER if self._design.load_balancer is not None else first)
+        before = self._design.load_balancer is not None and self._design.traits.balancer_outside
+        made = there.get(BALANCER if before else first)
         return {"api_url": f"https://{made.public}:{API_PORT}"} if made is not None else {}
 
     def exec_argv(self, host: str, argv: Sequence[str], *, terminal: bool = False) -> list[str]:
