@@ -5,6 +5,7 @@ deleted, an instance is made twice with one client token), and what takes minute
 nothing is, so that a teardown in the wrong order, a second creation and a wait that is missing are seen.
 """
 
-from tests.kit.strict_aws.world import REGION, World, strict_aws
+from tests.kit.strict_aws.serving import strict_aws
+from tests.kit.strict_aws.world import REGION, World
 
 __all__ = ["REGION", "World", "strict_aws"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -147,3 +149,11 @@ def passes(filters: Mapping[str, Iterable[str]], tags: Mapping[str, str], **valu
         if not set(seen) & set(wanted):
             return False
     return True
+
+
+def cut(environ: dict[str, Any]) -> None:
+    """Close the connection without an answer."""
+    connection: socket.socket = environ["werkzeug.socket"]
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionError("cut on demand")

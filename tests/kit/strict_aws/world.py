@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import re
-import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.kit.strict_aws.asked import Answer, Asked, RefusalError, read, refused, said
+from tests.kit.strict_aws.asked import Answer, Asked, RefusalError, cut, read, refused, said
 from tests.kit.strict_aws.placement import PlacementGroups
 from tests.kit.strict_aws.refusals import CHECKS, instance
 
@@ -129,7 +128,7 @@ class World:
             self.log.append(asked.action)
             fault = self.fault(asked) if self.fault is not None else ""
             if fault == "drop":
-                _cut(environ)
+                cut(environ)
             try:
                 answer = self._answer(asked, environ, fault)
             except RefusalError as refusal:
@@ -138,7 +137,7 @@ class World:
                 self.broken.append(f"{asked.action}: {error!r}\n{traceback.format_exc()}")
                 answer = refused(asked, RefusalError("InternalError", repr(error), 500))
             if fault == "lose":
-                _cut(environ)
+                cut(environ)
         start(answer.status, [("Content-Type", answer.type)])
         return [answer.body.encode()]
 
@@ -377,68 +376,3 @@ class World:
         finally:
             ec2.volumes.update(volumes)
             ec2.reservations.update(reservations)
-
-
-def _cut(environ: dict[str, Any]) -> None:
-    """Close the connection without an answer."""
-    connection: socket.socket = environ["werkzeug.socket"]
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
-    raise ConnectionError("cut on demand")
-
-
-@contextlib.contextmanager
-def _patched(world: World) -> Iterator[None]:
-    """Let moto's things have the states that they go through."""
-    from moto.ec2.models.elastic_block_store import Volume
-    from moto.elbv2.models import FakeLoadBalancer, FakeTargetGroup
-
-    status, health, activate = Volume.status, FakeTargetGroup.health_for, FakeLoadBalancer.activate
-
-    def volume_status(self: Any) -> str:
-        shown: str = getattr(self, "strict", "") or status.fget(self)  # type: ignore[attr-defined]
-        return shown
-
-    def health_for(self: Any, target: Any, backend: Any) -> Any:
-        found = health(self, target, backend)
-        if found.status == "healthy" and world.registered.get(self.arn, 0) > world.now:
-            found.status, found.reason = "initial", "Elb.RegistrationInProgress"
-        return found
-
-    Volume.status = property(volume_status)  # type: ignore[method-assign, assignment]
-    FakeTargetGroup.health_for = health_for  # type: ignore[method-assign, assignment]
-    # moto has one active as soon as it was looked at.
-    FakeLoadBalancer.activate = lambda self: None  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        FakeLoadBalancer.activate = activate  # type: ignore[method-assign]
-        Volume.status, FakeTargetGroup.health_for = status, health  # type: ignore[method-assign]
-
-
-@contextlib.contextmanager
-def strict_aws() -> Iterator[World]:
-    """Yield the server, which listens on loopback."""
-    from moto.moto_server.werkzeug_app import (
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
-    from werkzeug.serving import make_server
-
-    class Quiet(MotoRequestHandler):
-        def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  werkzeug's own name
-            del type, message, args
-
-    world = World(app=DomainDispatcherApplication(create_backend_app))
-    server = make_server("127.0.0.1", 0, world, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    world.url = f"http://127.0.0.1:{server.server_port}"
-    with _patched(world):
-        thread.start()
-        try:
-            yield world
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
