@@ -184,7 +184,8 @@ def test_a_system_of_another_machine_is_taken_down_by_its_name(served: Served, h
 
 
 def test_one_gets_into_no_account_without_a_token(home: Path) -> None:
-    assert failure(run(leases)).what == "no account of hetzner is to be got into from here"
+    known = ", ".join(clouds.CONNECTIONS)
+    assert failure(run(leases)).what == f"no account of {known} is to be got into from here"
 
 
 def test_the_hours_that_were_begun_are_paid() -> None:

@@ -166,7 +166,8 @@ def all_leases(moment: dt.datetime, provider: str = "") -> tuple[Lease, ...]:
     if not accounts:
         raise NotPossibleError(
             f"no account of {', '.join(CONNECTIONS)} is to be got into from here",
-            hint="For Hetzner set HCLOUD_TOKEN, or make a context with `hcloud context create NAME`.",
+            hint="For Hetzner set HCLOUD_TOKEN, or make a context with `hcloud context create NAME`. For"
+            " Google set GOOGLE_CLOUD_PROJECT, after `gcloud auth application-default login`.",
         )
     return tuple(lease for provider, cloud in accounts for lease in leases(provider, cloud, moment))
 

@@ -197,5 +197,10 @@ def _labelled(made: Made) -> list[tuple[str, Json]]:
     thing: Any = made.seen
     if isinstance(thing, Balancer):
         return [(name, dict(one)) for name in ("forwardingRules", "addresses") for one in thing.of(name)]
-    services = {Kind.SERVER: "instances", Kind.VOLUME: "disks", Kind.ADDRESS: "addresses"}
+    if made.kind is Kind.SERVER:
+        # With a server goes the disk that it starts from, which no design speaks of.
+        disks = [one for one in thing.get("disks", ()) if one.get("boot")]
+        starts = [("disks", {"name": last(one["source"]), "zone": thing["zone"]}) for one in disks]
+        return [("instances", thing), *starts]
+    services = {Kind.VOLUME: "disks", Kind.ADDRESS: "addresses"}
     return [(services[made.kind], thing)] if made.kind in services else []

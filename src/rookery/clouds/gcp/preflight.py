@@ -73,6 +73,11 @@ def look_before(
     ]
     notes: list[str] = []
     problems += look.rights(notes)
+    if any(isinstance(one.wish, ServerWish) for one in resources):
+        notes.append(
+            "the tree installs no controller of Google's: `up` waits for the Gateway's address in vain"
+            " (`public gateway: Programmed`) unless one is installed meanwhile; what comes before that stands"
+        )
     targets = sum(one.kind == "target" for one in resources)
     if targets > 1:
         notes.append(

@@ -293,17 +293,8 @@ def _servers(lists: Lists) -> Iterator[Made]:
 
 
 def _volumes(lists: Lists) -> Iterator[Made]:
-    """Yield the volumes, without the disks that servers start from and take with them."""
-    yield from (volume_made(one) for one in lists.get("disks", ()) if not starts_server(one, lists))
-
-
-def starts_server(disk: Json, lists: Lists) -> bool:
-    """Whether a server that is there starts from this disk."""
-    return any(
-        path_in(part.get("source")) == path_in(disk.get("selfLink")) and part.get("boot")
-        for server in lists.get("instances", ())
-        for part in server.get("disks", ())
-    )
+    """Yield the volumes, the disks that servers start from among them: they are paid for as well."""
+    yield from (volume_made(one) for one in lists.get("disks", ()))
 
 
 def _plain(lists: Lists) -> Iterator[Made]:
