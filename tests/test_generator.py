@@ -25,7 +25,8 @@ def job(site: Site, folder: Path, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "version": 1, "system": "x", "description": "", "began": "2026-01-02T03:04:05+00:00",
-        "record": "record.json", "folder": str(folder), "ca": "", "seconds": 4.0, "settings": {}, "off": {},
+        "record": "record.json", "history": "", "folder": str(folder), "ca": "", "seconds": 4.0,
+        "settings": {}, "off": {},
         "viewers": viewers, "database": None, "cluster": None,
         "objects": {"rate": 60, "url": site.url, "bucket": "load", "budget": BUDGET},
         **changes,

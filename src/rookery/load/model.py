@@ -31,7 +31,8 @@ class Wishes:
     """What a user asked for; None is the default where the design can do it, and off where it cannot.
 
     `viewers` at a time, `transactions` and object operations (`churn`) in a second, `space` in bytes that
-    the objects may take, `seconds` until it ends by itself (None: it runs until it is stopped).
+    the objects may take, `seconds` until it ends by itself (None: it runs until it is stopped). With a
+    `history`, each operation is noted, some 80 bytes.
     """
 
     viewers: int | None = None
@@ -39,6 +40,7 @@ class Wishes:
     churn: float | None = None
     space: int = GB
     seconds: float | None = None
+    history: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +77,15 @@ class ObjectJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One run. `run` is an identifier of its own, `began` an ISO time, `record` the name of its file."""
+    """One run. `run` is an identifier of its own, `began` an ISO time, `record` the name of its file;
+    `history` that of the file with each operation, empty where none is kept."""
 
     system: str
     description: str
     run: str
     began: str
     record: str
+    history: str
     seconds: float | None
     viewers: ViewerJob | None
     database: DatabaseJob | None
@@ -103,12 +107,14 @@ def build_job(design: Design, wishes: Wishes, *, run: str, began: str) -> Job:
             details=tuple(f"{kind}: {why}" for kind, why in off),
             hint="Ask for viewers, transactions or churn, or add apps to the spec.",
         )
+    stem = "".join(c for c in began.partition("+")[0] if c not in "-:") + "Z"
     return Job(
         system=design.name,
         description=design.description,
         run=run,
         began=began,
-        record="".join(c for c in began.partition("+")[0] if c not in "-:") + "Z.json",
+        record=f"{stem}.json",
+        history=f"{stem}.history" if wishes.history else "",
         seconds=wishes.seconds,
         viewers=viewers,
         database=database,
@@ -190,11 +196,11 @@ def _objects(places: Targets, wishes: Wishes, off: list[tuple[str, str]]) -> Obj
     return ObjectJob(rate=rate, url=places.s3, budget=wishes.space)
 
 
-def render_job(job: Job, *, cluster: Mapping[str, str]) -> str:
+def render_job(job: Job, *, cluster: Mapping[str, Any]) -> str:
     """Return the job as the generator reads it. Secrets are in a file of their own.
 
-    `cluster` is how it sees how full the drives are: `conf` and `user` for librados, or the `file` in which
-    somebody else writes what he sees.
+    `cluster` is how it sees how full the drives are: the `file` in which another program writes what it sees,
+    and `eyes`, the command that starts that beside it where nobody else does.
     """
     data = {
         "version": VERSION,
@@ -202,6 +208,7 @@ def render_job(job: Job, *, cluster: Mapping[str, str]) -> str:
         "description": job.description,
         "began": job.began,
         "record": job.record,
+        "history": job.history,
         "folder": FOLDER,
         "secrets": SECRETS_FILE,
         "ca": CA_FILE,
@@ -281,6 +288,7 @@ class Figures:
     books: str
     fullest: float | None
     nearfull: float | None
+    history: str = ""
 
     @property
     def running(self) -> bool:
@@ -328,6 +336,7 @@ def _figures(data: dict[str, Any]) -> Figures:
         books=str(books.get("outcome", "")),
         fullest=fullness.get("fullest"),
         nearfull=fullness.get("nearfull"),
+        history=data.get("history") or "",
     )
 
 

@@ -153,6 +153,8 @@ class Run:
         seen = self.figures()
         if seen is not None:
             self._carrier.look(seen.record)
+            if seen.history:
+                self._carrier.look(seen.history)
         self._carrier.remove()
         seen = self.figures()
         if seen is not None and seen.state == "lost":

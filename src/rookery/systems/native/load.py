@@ -33,7 +33,8 @@ NAME = "load"
 _NUMBER = 3  # in the public network: after the network itself, the gateway and the load balancer
 _PROGRAM = "opt/load"
 _JOB = "etc/rookery/load.json"
-_CLUSTER = {"conf": "/etc/ceph/ceph.conf", "user": USER}
+_SEEN = "/run/cluster.json"
+_CLUSTER = {"file": _SEEN, "eyes": ["python3", f"/{_PROGRAM}/eyes.py", "/etc/ceph", USER, _SEEN]}
 _MEMORY, _CPUS = GIB, 2
 
 
@@ -116,12 +117,14 @@ class LoadContainer:
             ),
         )
         yield from packaged(files("rookery.load") / "guest" / "generator", f"{_PROGRAM}/generator")
+        eyes = (files("rookery.load") / "guest" / "eyes.py").read_text(encoding="utf-8")
+        yield File.text(f"{_PROGRAM}/eyes.py", eyes)
         yield File.text(_JOB, render_job(job, cluster=_CLUSTER), mode=0o600)
         yield File.text(f"etc/rookery/{SECRETS_FILE}", secrets, mode=0o600)
         yield File.text(CA_FILE.lstrip("/"), identity["ca.crt"])
         yield File.text("etc/ceph/ceph.conf", render_ceph_conf(self.lab.design, fsid=identity["fsid"]))
         key = render_keyring([(f"client.{USER}", identity[f"cephx.client.{USER}"], ())])
-        yield File.text(f"etc/ceph/ceph.client.{USER}.keyring", key, mode=0o600)
+        yield File.text("etc/ceph/keyring", key, mode=0o600)
 
 
 def load_cable(design: Design, paths: LabPaths) -> Cable:

@@ -61,7 +61,9 @@ class Book:
         return {
             **{
                 name: job[name]
-                for name in ("version", "system", "description", "began", "record", "settings", "off")
+                for name in (
+                    *("version", "system", "description", "began", "record", "history", "settings", "off"),
+                )
             },
             "ended": self._ended or None,
             "why": self._why or None,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_LIMIT = "5"  # seconds for an answer of the monitors or the manager
+_FIRST = 6.0  # seconds for the first look of whoever looks for us
 _STALE = 15.0  # seconds after which what another saw counts as nothing
 _FULL_CHECKS = frozenset(
     ("OSD_NEARFULL", "OSD_BACKFILLFULL", "OSD_FULL", "POOL_NEARFULL", "POOL_BACKFILLFULL", "POOL_FULL")
@@ -48,23 +48,47 @@ def judge(dump: dict[str, Any], health: dict[str, Any], usage: dict[str, Any] | 
 
 
 class Cluster:
-    """The cluster as a user sees it that may look and no more, directly or through another's eyes."""
+    """The cluster through the eyes of another program, which has librados: that of a client whose cluster
+    breaks may crash, and a generator would be gone with it.
 
-    def __init__(self, settings: dict[str, str]) -> None:
-        self._source = Reports(settings["file"]) if "file" in settings else _Connection(settings)
+    `file` in the settings is what it writes; `eyes`, where they are there, the command that starts it beside
+    the generator, again where it ended.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._reports = Reports(settings["file"])
+        self._eyes: list[str] = settings.get("eyes", [])
+        self._process: asyncio.subprocess.Process | None = None
         self.seen_at = time.monotonic()
         self.seen: Fullness | None = None
         self.error = ""
 
     async def look(self) -> Fullness | None:
         """Look now; None where nothing is to be seen, `error` says why then."""
+        await self._open_eyes()
         try:
-            self.seen = await asyncio.to_thread(self._source.look)
-        except Exception as error:  # noqa: BLE001 - librados raises many; whatever it is, nothing was seen
+            self.seen = self._reports.look()
+        except (OSError, ValueError, KeyError, TypeError) as error:
             self.error = f"{type(error).__name__}: {error}"[:160]
             return None
         self.seen_at, self.error = time.monotonic(), ""
         return self.seen
+
+    async def close(self) -> None:
+        """End whoever looks for us."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _open_eyes(self) -> None:
+        """Start whoever looks for us where nobody does, and give the first look a moment."""
+        if not self._eyes or (self._process is not None and self._process.returncode is None):
+            return
+        first = self._process is None
+        self._process = await asyncio.create_subprocess_exec(*self._eyes, stdin=asyncio.subprocess.DEVNULL)
+        deadline = time.monotonic() + _FIRST
+        while first and not self._reports.there and time.monotonic() < deadline:  # noqa: ASYNC110 - a file's
+            await asyncio.sleep(0.1)
 
 
 class Reports:
@@ -74,6 +98,10 @@ class Reports:
     def __init__(self, file: str) -> None:
         self._file = Path(file)
 
+    @property
+    def there(self) -> bool:
+        return self._file.exists()
+
     def look(self) -> Fullness:
         report = json.loads(self._file.read_text(encoding="utf-8"))
         age = time.time() - report["at"]
@@ -82,40 +110,3 @@ class Reports:
         if report.get("error"):
             raise OSError(report["error"])
         return judge(report["dump"], report["health"], report["usage"])
-
-
-class _Connection:
-    """A connection to the cluster by librados."""
-
-    def __init__(self, settings: dict[str, str]) -> None:
-        self._settings = settings
-        self._connection: Any = None
-
-    def look(self) -> Fullness:
-        connection = self._connected()
-        dump = _ask(connection.mon_command, "osd dump")
-        health = _ask(connection.mon_command, "health")
-        try:
-            usage = _ask(connection.mgr_command, "osd df")
-        except Exception:  # noqa: BLE001 - no manager is active for a while: the monitors know enough
-            usage = None
-        return judge(dump, health, usage)
-
-    def _connected(self) -> Any:
-        if self._connection is None:
-            import rados
-
-            connection = rados.Rados(conffile=self._settings["conf"], name=f"client.{self._settings['user']}")
-            for option in ("rados_mon_op_timeout", "rados_osd_op_timeout", "client_mount_timeout"):
-                connection.conf_set(option, _LIMIT)
-            connection.connect(timeout=int(_LIMIT))
-            self._connection = connection
-        return self._connection
-
-
-def _ask(command: Any, prefix: str) -> dict[str, Any]:
-    code, out, status = command(json.dumps({"prefix": prefix, "format": "json"}), b"", timeout=int(_LIMIT))
-    if code:
-        raise OSError(-code, status)
-    answer: dict[str, Any] = json.loads(out)
-    return answer

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any
 
 from .histogram import Histogram
@@ -19,10 +20,15 @@ _MOST_POINTS = 720
 PERCENTILES = (50, 95, 99)
 
 
-class Meter:
-    """One kind of load."""
+def _unheard(_took: float | None, _error: str) -> None:
+    """Hear of operations that nobody keeps."""
 
-    def __init__(self) -> None:
+
+class Meter:
+    """One kind of load. `hear` is told of each operation: how long it took, or by which words it failed."""
+
+    def __init__(self, hear: Callable[[float | None, str], None] = _unheard) -> None:
+        self._hear = hear
         self.count = self.errors = self.late = self.bytes = self.stalls = 0
         self.texts: Counter[str] = Counter()
         self._times = Histogram()
@@ -36,12 +42,14 @@ class Meter:
         self.count += 1
         self.bytes += size
         self._part.add(taken)
+        self._hear(taken, "")
         if began is not None and began - due > LATE:
             self.late += 1
 
     def failed(self, text: str) -> None:
         """Count an event that failed, by the words that say how."""
         self.errors += 1
+        self._hear(None, text)
         known = text in self.texts or len(self.texts) < _MOST_TEXTS
         self.texts[text if known else "others"] += 1
 

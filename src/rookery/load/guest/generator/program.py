@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from . import bank, objects, viewers
 from .book import Book
 from .cluster import Cluster
 from .ending import EndedError, Ending
+from .history import History
 from .meters import Meter
 from .sigv4 import Keys
 from .web import tls_context
@@ -41,7 +43,8 @@ class Run:
             *(bank.KINDS if job["database"] else ()),
             *(objects.KINDS if job["objects"] else ()),
         ]
-        self.meters = {kind: Meter() for kind in chosen}
+        self.history = History(Path(job["folder"]) / job["history"] if job["history"] else None)
+        self.meters = {kind: Meter(partial(self.history.add, kind)) for kind in chosen}
         self.book = Book(job, self.meters)
         context = tls_context(job["ca"]) if job["ca"] else None
         self.viewers = self.bank = self.objects = None
@@ -73,7 +76,10 @@ class Run:
         self.book.state = "removing what it made"
         await self._tidy()
         await _end([reporter], 0)
+        if self.cluster is not None:
+            await self.cluster.close()
         self.book.facts = self._facts()
+        self.history.flush()
         self.book.close(self.ending.why)
 
     async def _until_ended(self) -> None:
@@ -101,6 +107,7 @@ class Run:
             if number % self.book.interval == 0:
                 self.book.part()
             self.book.second()
+            self.history.flush()
 
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {}
