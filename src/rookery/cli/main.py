@@ -21,6 +21,7 @@ from rookery.cli.designing import init, patterns, plan, schema
 from rookery.cli.diff import diff, drift
 from rookery.cli.drawing import diagram
 from rookery.cli.drill import drill
+from rookery.cli.experiment import experiment
 from rookery.cli.image import image
 from rookery.cli.journaling import journal
 from rookery.cli.launching import read_launch
@@ -51,6 +52,7 @@ _FOR_OTHERS = frozenset(
         "backup",
         "restore",
         "drill",
+        "experiment",
         "down",
         "plan",
         "image",
@@ -113,9 +115,11 @@ def completion(kind: str) -> None:
     click.echo(found(cli, {}, "rookery", "_ROOKERY_COMPLETE").source())
 
 
-_RUNNING = (up, status, drift, verify, open_service, shell, load, backup, restore, drill, down, leases)
+_RUNNING = (up, status, drift, verify, open_service, shell)
+_PROVING = (load, experiment, backup, restore, drill)
+_ENDING = (down, leases, journal)
 _DESIGNING = (plan, diff, diagram, render, image, mirror, patterns, init, schema, cost, prices, cloud)
-for command in (*_RUNNING, journal, *_DESIGNING, completion, test):
+for command in (*_RUNNING, *_PROVING, *_ENDING, *_DESIGNING, completion, test):
     cli.add_command(command)
 
 

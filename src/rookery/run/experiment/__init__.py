@@ -1,0 +1,1 @@
+"""Experiments on a running system: conducted, watched, and kept as they go."""
