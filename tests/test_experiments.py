@@ -72,6 +72,12 @@ def test_the_library_is_what_it_says_it_is(name: str, design: Design) -> None:
     jsonschema.validate(json.loads(json.dumps(_yaml(read_text(name)))), build_experiment_schema())
 
 
+def test_what_was_found_is_written_beside_the_library() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "experiments.md").read_text(encoding="utf-8")
+    found = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
+    assert found == set(experiment_names())
+
+
 def _yaml(text: str) -> object:
     import yaml
 

@@ -1,4 +1,4 @@
-"""Commands about experiments: list, show, check, run, report, heal."""
+"""Commands about experiments: list, show, check, run, report, compare, heal."""
 
 from __future__ import annotations
 
@@ -186,6 +186,36 @@ def experiment_report(*, run: str, system: str | None, page: Path | None, output
         _write(page, found)
     _show(found, output)
     return found.verdict.exit_code
+
+
+@experiment.command("compare")
+@click.argument("first")
+@click.argument("second")
+@system_option
+@click.option(
+    "--window",
+    type=click.Choice(["before", "during", "after", "whole"]),
+    default="during",
+    show_default=True,
+    help="The part of both runs.",
+)
+@output_option
+def experiment_compare(*, first: str, second: str, system: str | None, window: str, output: str) -> int:
+    """Compare two runs, by their ids: what differs by more than the noise within each.
+
+    Where nothing does, it says so: no difference shown is no proof that there is none.
+    """
+    from rookery.cli.experiment_tables import comparison_view
+    from rookery.run.answers import to_json
+    from rookery.run.experiment.compare import compare
+    from rookery.run.experiment.experiment import find_found
+    from rookery.run.systems import opened
+
+    with opened(system) as running:
+        runs = [find_found(running.system, run).record for run in (first, second)]
+    found = compare(runs[0], runs[1], window)
+    click.echo(to_json(found)) if output == "json" else _print(comparison_view(found))
+    return ExitCode.DONE
 
 
 @experiment.command("heal")

@@ -10,13 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from rookery.design.faults import KINDS
-from rookery.experiments.measures import OF_OPERATIONS, OF_THE_WHOLE, OPERATIONS
+from rookery.experiments.measures import OF_OPERATIONS, OF_THE_WHOLE, OPERATIONS, Unit, written
 from rookery.experiments.targets import TARGETS
 from rookery.experiments.verdict import Outcome
 
 if TYPE_CHECKING:
     from rookery.experiments.model import Experiment
     from rookery.experiments.outline import Outline
+    from rookery.run.experiment.compare import Comparison, Difference
     from rookery.run.experiment.experiment import Found
 
 _STYLES = {Outcome.HELD: "green", Outcome.VIOLATED: "bold red", Outcome.NOT_OBSERVED: "yellow"}
@@ -138,6 +139,34 @@ def found_data(found: Found) -> dict[str, Any]:
         "events": record.events,
         "books": record.books,
     }
+
+
+def comparison_view(found: Comparison) -> RenderableType:
+    """Return what differs between two runs, and what does not."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("operation", "figure"):
+        table.add_column(title, no_wrap=True)
+    for title in (found.first, found.second):
+        table.add_column(title, justify="right")
+    table.add_column("difference, 95 %")
+    for one in found.differences:
+        table.add_row(one.kind, one.figure, *_figures(one), _difference(one))
+    notes = [f"{kind}: {why}" for kind, why in found.left_out]
+    notes += [f"not alike: {one}" for one in found.unlike]
+    return Group(Text(f"{found.window} the faults" if found.window != "whole" else "the whole runs"), Text(),
+                 table, *(Text(note, style="yellow") for note in notes))  # fmt: skip
+
+
+def _figures(one: Difference) -> tuple[str, str]:
+    if one.figure == "rate":
+        return f"{one.first:.1f}/s", f"{one.second:.1f}/s"
+    return written(Unit.SECONDS, one.first), written(Unit.SECONDS, one.second)
+
+
+def _difference(one: Difference) -> Text:
+    if not one.shown:
+        return Text("no difference shown", style="dim")
+    return Text(f"{one.low:+.0%} to {one.high:+.0%}")
 
 
 def measures_view() -> RenderableType:
