@@ -7,6 +7,7 @@ import-diff` brings it back by hand. On the volume the snapshots stay that the n
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import block_restore
@@ -16,6 +17,8 @@ from .block_stream import receive, send
 from .errors import BackupError
 from .kind import Part, Problem, Work, now
 from .store import Store
+
+_AT_ONCE = 2  # volumes; while one waits for its last part to be stored, the other one is read
 
 
 class Block:
@@ -37,17 +40,18 @@ class Block:
         Of the cluster's snapshots two stay: this one, and the last whole set's, from which the next one goes
         on where this set does not become whole.
         """
-        images: dict[str, Any] = {}
-        moved = 0
         with opened_pool(work.told) as pool:
             pool.drop_snaps(keep=(label, last["snapshot"] if last else label))
-            for image in mark["images"]:
+
+            def keep(image: str) -> dict[str, Any]:
                 work.report(f"block: {image}")
-                images[image] = _keep(work, pool, image, label, last)
-                moved += images[image]["links"][-1]["stored"]
+                return _keep(work, pool, image, label, last)
+
+            with ThreadPoolExecutor(_AT_ONCE) as threads:
+                images = dict(zip(mark["images"], threads.map(keep, mark["images"]), strict=True))
         return {
             "moment": mark["moment"],
-            "moved": moved,
+            "moved": sum(image["links"][-1]["stored"] for image in images.values()),
             "whole": sum(content(image["links"]) for image in images.values()),
             "snapshot": label,
             "images": images,

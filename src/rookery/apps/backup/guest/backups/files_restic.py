@@ -36,6 +36,7 @@ _PATIENCE = 120.0  # seconds in which nothing but failures comes
 _LINES = 6
 _GONE = "no such file or directory"
 _TIMES = 4  # that what was brought back may have gone again
+_CONNECTIONS = 10
 
 Message = dict[str, Any]
 """A line of restic's output, as JSON."""
@@ -133,7 +134,7 @@ class Repository:
         self._refused = ""
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
-                child("restic", "--json", *argv),
+                child("restic", "--json", "-o", f"s3.connections={_CONNECTIONS}", *argv),
                 cwd=cwd,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

@@ -30,6 +30,7 @@ ORIGIN = "source-etag"
 gets another one at each place that it is copied to."""
 
 _PART = 16 << 20
+_PARTS = 5  # of an object that are on their way at once
 _CHUNK = 1 << 20
 _GONE = ("NoSuchKey", "404", "NotFound")
 # What an answer of S3 means to who reads it here.
@@ -62,7 +63,7 @@ def connect(place: Place) -> Any:
         connect_timeout=5,
         read_timeout=60,
         retries={"total_max_attempts": 4, "mode": "standard"},
-        max_pool_connections=16,
+        max_pool_connections=24,
         # Newer checksums are computed by default and not understood by every Ceph; MD5 and TLS remain.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -138,11 +139,15 @@ class Store:
         return digest
 
     def put_stream(self, key: str, stream: IO[bytes], *, metadata: Mapping[str, str]) -> None:
-        """Write what a stream gives, in parts, of which ten are in memory at most.
+        """Write what a stream gives, in parts, of which six are in memory at most.
 
         Who knows the digest beforehand gives it as metadata; nobody can add it afterwards.
         """
-        transfer = TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=4)
+        transfer = TransferConfig(
+            multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=_PARTS
+        )
+        # boto3 has no argument for it, and keeps ten by default, however few are on their way.
+        transfer.max_in_memory_upload_chunks = _PARTS + 1
         extra = {"Metadata": dict(metadata)}
         send = self.client.upload_fileobj
         self._ask("write to", lambda: send(stream, self.bucket, key, ExtraArgs=extra, Config=transfer))

@@ -1,0 +1,382 @@
+"""Backups and restores of each kind against the same tools by hand; what changes cost; what users notice.
+
+How: the default lab with `backup: {}`. A drill comes first, as on a system of that day. Then each kind gets
+as many bytes, of which half does not compress, and is backed up and restored
+
+- by ours: the program that the schedule starts, from its start to its end, with the lock, the set's record
+  and the digests that it keeps;
+- by the floor: what a skilled person types with the same tools (`backup_floor.py` has every command).
+
+Fair, because both run on the same server, send the same data with the same compression to the same bucket by
+the same keys, and flush as much; they take turns, each first in every other round, and start from nothing:
+what is kept is hidden before each. What both restore is compared with what was written. Starting the command
+`rookery` on the operator's machine is in neither: the schedule does without.
+
+Volumes are all that are backed up: the bench's and those of the database's instances. The system's own backup
+is left out: maps of some hundred kilobytes, which have no changes.
+
+Then all kinds have data, a set is taken, 1 % of each kind is changed, and another set is taken: its bytes and
+its seconds are held against those of the first. The same once more, from nothing, while the default load
+runs; the median is that of the load's points, five seconds each, from due to done.
+
+Run as root: PYTHONPATH=src python bench/backup.py [--size 500MB] [--rounds 2] [--only PART] [--json]
+    [--record]
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness import FailedError, Row
+from rookery.apps.backup.places import DRILL, FOLDER
+from rookery.cli.load import parse_space
+from rookery.run.workspace import open_running
+from rookery.systems.native.backups import LabCarrier
+from rookery.systems.native.system import NativeSystem
+
+KINDS = ("block", "files", "objects", "database")
+# The database's volumes are among those that are backed up, so its data comes last.
+EARLY, LATE = KINDS[:3], KINDS[3:]
+PARTS = ("drill", "versus", "sets", "load")
+SPEC = f"{harness.SPEC}backup: {{}}\n"
+RATIO, BYTES, TIME, LATENCY, DRILL_LIMIT = 0.9, 0.03, 0.2, 1.25, 180.0
+DRILL_SIZE = "200MB"
+SETTLE, QUIET = 20.0, 45.0  # seconds of load before it counts, and of load without a backup
+SCRATCH = {"ours": "/var/lib/rookery/scratch/database", "floor": "/var/lib/rookery/scratch/floor"}
+_GUESTS = ("backup_guest.py", "backup_floor.py")
+_PHASE = re.compile(r"^(\w+): (?:the moment|copying)$")
+
+
+class Guest:
+    """The server that takes backups, with the bench's own programs on it."""
+
+    def __init__(self, system: NativeSystem, size: int) -> None:
+        self._system, self._size = system, size
+        self.host = LabCarrier(lab=system.lab).host()
+        self.agents = [h.name for h in system.design.hosts if any(i.app == "backup" for i in h.instances)]
+        keys = system.s3_credentials(DRILL)
+        self.keys = {"access": keys.user, "secret": keys.password}
+        for host in self.agents:
+            for name in _GUESTS:
+                text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+                (system.lab.paths.server(host).root / "srv" / name).write_text(text, encoding="utf-8")
+
+    def ask(self, verb: str, *, host: str = "", **request: Any) -> Any:
+        """Have the guest do one thing, and return its answer."""
+        program = ("env", f"PYTHONPATH=/{FOLDER}", "python3", "/srv/backup_guest.py", verb)
+        argv = self._system.lab.exec_argv(host or self.host, program)
+        told = {"size": self._size, "credentials": self.keys, **request}
+        done = subprocess.run(
+            argv, input=json.dumps(told), capture_output=True, text=True, check=False, encoding="utf-8"
+        )
+        if done.returncode:
+            raise FailedError(
+                f"{verb} {request.get('kinds', request.get('kind', ''))}: {done.stderr[-2000:]}"
+            )
+        return json.loads(done.stdout)
+
+    def ours(self, command: str, request: dict[str, Any]) -> Timed:
+        """Run a command of ours, and return what it answers and took."""
+        argv = ("python3", "-m", "backups", command)
+        timed = Timed(**self.ask("timed", argv=argv, stdin=json.dumps(request)))
+        said = json.loads(timed.lines[-1][1]) if timed.lines else {}
+        if timed.code or "error" in said:
+            raise FailedError(f"`backups {command}` failed: {said}")
+        timed.answer = said["result"]
+        if command == "now" and timed.answer["failed"]:
+            raise FailedError(f"a set failed: {timed.answer['failed']}")
+        return timed
+
+    def floor(self, verb: str, kind: str, number: str) -> Timed:
+        """Have it done by hand."""
+        argv = ("python3", "/srv/backup_floor.py", verb, kind, number, *self.keys.values())
+        timed = Timed(**self.ask("timed", argv=argv))
+        if timed.code:
+            raise FailedError(f"the floor's {verb} of {kind} failed: {timed.lines}")
+        return timed
+
+
+@dataclass(slots=True, kw_only=True)
+class Timed:
+    """A command that ended: seconds, seconds of CPU in its server, its lines with their times, its answer."""
+
+    code: int
+    seconds: float
+    cpu: float
+    lines: list[tuple[float, str]]
+    answer: Any = None
+
+    def by_kind(self) -> dict[str, float]:
+        """Return the seconds that a set took for each kind: its moment, and its copies."""
+        told = [(at, _PHASE.match(json.loads(line).get("at", ""))) for at, line in self.lines]
+        phases = [(at, found[1]) for at, found in told if found is not None]
+        ends = [*(at for at, _ in phases[1:]), self.lines[-1][0]]
+        taken: dict[str, float] = {}
+        for (began, kind), end in zip(phases, ends, strict=True):
+            taken[kind] = taken.get(kind, 0.0) + end - began
+        return taken
+
+
+def note(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S', time.gmtime())} {text}", file=sys.stderr, flush=True)
+
+
+# Against the tools by hand
+
+
+@dataclass(slots=True, kw_only=True)
+class Turns:
+    """The seconds of one kind, by side, of backups and of restores."""
+
+    backup: dict[str, list[float]] = field(default_factory=lambda: {"ours": [], "floor": []})
+    restore: dict[str, list[float]] = field(default_factory=lambda: {"ours": [], "floor": []})
+
+
+def ours_turn(guest: Guest, kind: str) -> tuple[float, float]:
+    """Return the seconds of a backup from nothing and of its restore beside what is there."""
+    guest.ask("reset", kinds=[kind])
+    kept = guest.ours("now", {"kinds": [kind]})
+    label = kept.answer["label"]
+    wish = {"kind": kind, "path": DRILL if kind == "objects" else "", "label": label, "at": ""}
+    request = {**wish, "to": "scratch", "credentials": {DRILL: guest.keys}}
+    back = guest.ours("restore", request)
+    where = {
+        "database": SCRATCH["ours"],
+        "objects": f"restored-{DRILL}-{label}",
+        "files": f"/restored-{label}/bench",
+        "block": f"restored-bench-{label}",
+    }
+    compare(guest, kind, where[kind])
+    forget(guest, kind, where[kind], "restored-", SCRATCH["ours"])
+    return kept.seconds, back.seconds
+
+
+def floor_turn(guest: Guest, kind: str, number: str) -> tuple[float, float]:
+    """The same by hand."""
+    guest.floor("prepare", kind, number)
+    kept, back = guest.floor("backup", kind, number), guest.floor("restore", kind, number)
+    where = {
+        "database": SCRATCH["floor"],
+        "objects": f"floor-{DRILL}-{number}",
+        "files": f"/floor-{number}/bench",
+        "block": "floor-bench",
+    }
+    compare(guest, kind, where[kind])
+    forget(guest, kind, where[kind], "floor-", SCRATCH["floor"])
+    guest.floor("forget", kind, number)
+    return kept.seconds, back.seconds
+
+
+def compare(guest: Guest, kind: str, where: str) -> None:
+    wrong = guest.ask("look", kind=kind, where=where, version=0)
+    if wrong:
+        raise FailedError(f"{kind}: {wrong} items that came back to {where} are not what was written")
+
+
+def forget(guest: Guest, kind: str, where: str, images: str, instance: str) -> None:
+    more: dict[str, dict[str, Any]] = {
+        "database": {"instances": [instance]},
+        "objects": {"buckets": [where]},
+        "files": {"trees": [where.removesuffix("/bench")]},
+        "block": {"images": [images]},
+    }
+    guest.ask("forget", **more[kind])
+
+
+def versus(guest: Guest, kinds: Sequence[str], rounds: int) -> list[Row]:
+    turns = {kind: Turns() for kind in kinds}
+    for number in range(rounds):
+        for kind in kinds:
+            for side in ("ours", "floor") if number % 2 == 0 else ("floor", "ours"):
+                name = f"{time.strftime('%H%M%S', time.gmtime())}-{number}"
+                taken = ours_turn(guest, kind) if side == "ours" else floor_turn(guest, kind, name)
+                note(f"{kind}, {side}: backup {taken[0]:.2f} s, restore {taken[1]:.2f} s")
+                turns[kind].backup[side].append(taken[0])
+                turns[kind].restore[side].append(taken[1])
+    return [row for kind in kinds for row in ratios(kind, turns[kind])]
+
+
+def ratios(kind: str, turns: Turns) -> list[Row]:
+    found = []
+    for what, taken in (("backup", turns.backup), ("restore", turns.restore)):
+        ours, floor = statistics.median(taken["ours"]), statistics.median(taken["floor"])
+        name = f"{kind}: {what}, speed against by hand"
+        found.append(Row(name=name, value=floor / ours, unit="", limit=RATIO, at_least=True))
+        found.append(Row(name=f"{kind}: {what}", value=ours, unit="s"))
+        found.append(Row(name=f"{kind}: {what} by hand", value=floor, unit="s"))
+    return found
+
+
+# Sets after a change
+
+
+def sets(guest: Guest) -> list[Row]:
+    guest.ask("reset", kinds=list(KINDS))
+    full = guest.ours("now", {"kinds": []})
+    guest.ask("change", kinds=list(KINDS), version=1)
+    next_one = guest.ours("now", {"kinds": []})
+    note(f"a full set {full.seconds:.1f} s {full.by_kind()}, the next {next_one.by_kind()}")
+    for one in (full, next_one):
+        if one.answer["state"] != "whole":
+            raise FailedError(f"a set is {one.answer['state']}: {one.answer['failed']}")
+    found = [
+        Row(name="a full set of all kinds", value=full.seconds, unit="s"),
+        Row(name="a set after 1 % of changes", value=next_one.seconds, unit="s"),
+    ]
+    for kind in KINDS:
+        moved = [one.answer["parts"][kind]["moved"] for one in (full, next_one)]
+        taken = [one.by_kind()[kind] for one in (full, next_one)]
+        name = f"{kind}: a set after 1 % of changes,"
+        found += [
+            Row(name=f"{name} bytes against a full one's", value=moved[1] / moved[0], unit="", limit=BYTES),
+            Row(name=f"{name} time against a full one's", value=taken[1] / taken[0], unit="", limit=TIME),
+            Row(name=f"{kind}: of a full set", value=taken[0], unit="s"),
+            Row(name=f"{kind}: of a full set, moved", value=moved[0] / 1e6, unit="MB"),
+        ]
+    return found
+
+
+# What users notice
+
+
+def load(*words: str) -> harness.Done:
+    return harness.require(harness.rookery("load", *words, limit=180.0))
+
+
+def under_load(guest: Guest, name: str) -> list[Row]:
+    """A full set while the default load runs."""
+    guest.ask("reset", kinds=list(KINDS))
+
+    def seconds() -> float:
+        return float(json.loads(load("status", "--system", name, "--output", "json").out)["seconds"])
+
+    with tempfile.TemporaryDirectory(prefix="rookery-bench-") as folder:
+        record = Path(folder) / "load.json"
+        load("start", "--system", name)
+        try:
+            time.sleep(SETTLE)
+            marks = [seconds()]
+            time.sleep(QUIET)
+            marks.append(seconds())
+            made = guest.ours("now", {"kinds": []})
+            marks.append(seconds())
+            time.sleep(QUIET)
+            marks.append(seconds())
+        finally:
+            load("stop", "--system", name, "--record", str(record))
+        series = json.loads(record.read_text(encoding="utf-8"))["series"]
+    return latencies(series, marks, made.seconds)
+
+
+def latencies(series: dict[str, Any], marks: Sequence[float], taken: float) -> list[Row]:
+    count, errors, median = (series["columns"].index(name) for name in ("count", "errors", "p50"))
+
+    def points(first: float, last: float) -> list[list[float]]:
+        every = series["interval"]
+        known = series["kinds"]["transactions"][int(first / every) + 1 : int(last / every)]
+        return [point for point in known if point[count]]
+
+    before, during, after = (points(*pair) for pair in itertools.pairwise(marks))
+    without = statistics.median([point[median] for point in (*before, *after)])
+    beside = statistics.median([point[median] for point in during])
+    note(
+        f"p50 before {[p[median] for p in before]}, during {[p[median] for p in during]},"
+        f" after {[p[median] for p in after]}"
+    )
+    name = "transactions under the default load"
+    return [
+        Row(
+            name=f"{name}: median beside a full set against without",
+            value=beside / without,
+            unit="",
+            limit=LATENCY,
+        ),
+        Row(name=f"{name}: median without", value=without, unit="ms"),
+        Row(name=f"{name}: median beside a full set", value=beside, unit="ms"),
+        Row(name=f"{name}: failed beside it", value=sum(point[errors] for point in during), unit="", limit=0),
+        Row(name=f"{name}: done beside it", value=sum(point[count] for point in during), unit=""),
+        Row(name="a full set of all kinds beside the default load", value=taken, unit="s"),
+    ]
+
+
+# The drill
+
+
+def drill(name: str) -> list[Row]:
+    words = ("--system", name, "--yes", "--no-journal", "--output", "json", "--size", DRILL_SIZE)
+    done = harness.require(harness.rookery("drill", *words, limit=900.0))
+    told = json.loads(done.out)
+    note(
+        f"drill: {[(e['what'], e['seconds']) for e in told['drill']['events']]},"
+        f" RTO {[(k['kind'], k['rto']) for k in told['drill']['kinds']]}"
+    )
+    return [
+        Row(name=f"drill of {DRILL_SIZE} a kind", value=done.seconds, unit="s", limit=DRILL_LIMIT),
+        Row(name="drill: what is back differs", value=told["verdict"] != "same", unit="", limit=0),
+        Row(name="drill: recovery of all kinds, one after the other", value=told["drill"]["rto"], unit="s"),
+    ]
+
+
+def measure(options: argparse.Namespace) -> list[Row]:
+    parts = options.only or PARTS
+    with ExitStack() as stack:
+        name = options.system or harness.NAME
+        if not options.system:
+            harness.require_image()
+            spec = stack.enter_context(harness.spec_file(SPEC))
+            stack.enter_context(harness.lab_gone_after())
+            harness.up(spec)
+        system = NativeSystem(open_running(name).design)
+        stack.callback(system.close)
+        guest = Guest(system, parse_space(options.size))
+        for host in guest.agents:
+            guest.ask("agents", host=host, go=False)
+            stack.callback(guest.ask, "agents", host=host, go=True)
+        rows = drill(name) if "drill" in parts else []
+        stack.callback(guest.ask, "clear")
+        return rows + _with_data(guest, name, parts, options)
+
+
+def _with_data(guest: Guest, name: str, parts: Sequence[str], options: argparse.Namespace) -> list[Row]:
+    rows = []
+    kinds = options.kind or KINDS
+    for some in (EARLY, LATE):
+        here = [kind for kind in some if kind in kinds]
+        if here and set(parts) & {"versus", "sets", "load"}:
+            guest.ask("fill", kinds=here)
+            note(f"filled {', '.join(here)}")
+            rows += versus(guest, here, options.rounds) if "versus" in parts else []
+    rows += sets(guest) if "sets" in parts else []
+    rows += under_load(guest, name) if "load" in parts else []
+    return rows
+
+
+def main() -> int:
+    """Print the figures; return 1 where a limit is passed."""
+    parser = harness.arguments(__doc__)
+    parser.add_argument("--size", default="500MB", help="bytes of each kind")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--only", action="append", choices=PARTS, help="a part; may be repeated")
+    parser.add_argument("--kind", action="append", choices=KINDS, help="a kind for `versus`")
+    parser.add_argument("--system", help="a lab that is up, instead of one of its own")
+    options = parser.parse_args()
+    harness.prepare()
+    return harness.conclude(lambda: measure(options), options, __file__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
