@@ -195,13 +195,18 @@ def _keys(s3: Any, bucket: str, prefix: str) -> list[str]:
     return [item["Key"] for page in pages for item in page.get("Contents", ())]
 
 
+def _top(number: str) -> str:
+    """Return where copies lie: below what who owns the bucket may read of it."""
+    return f"objects/{DRILL}/floor-{number}/"
+
+
 def backup_objects(number: str) -> None:
-    s3, top = client(), f"floor/objects-{number}/"
+    s3, top = client(), _top(number)
     _copy_all(s3, ((DRILL, key, top + key) for key in _keys(s3, DRILL, "")), BUCKET)
 
 
 def restore_objects(number: str) -> None:
-    owner, top, target = client(sys.argv[4:6]), f"floor/objects-{number}/", f"floor-{DRILL}-{number}"
+    owner, top, target = client(sys.argv[4:6]), _top(number), f"floor-{DRILL}-{number}"
     owner.create_bucket(Bucket=target)
     keys = _keys(client(), BUCKET, top)
     _copy_all(owner, ((BUCKET, key, key.removeprefix(top)) for key in keys), target)
@@ -211,15 +216,24 @@ def restore_objects(number: str) -> None:
 
 
 class Mounted:
-    """The root of CephFS at /run/floor."""
+    """The root of CephFS at /run/floor. Its client is waited for: what was written is stored only then."""
 
     def __enter__(self) -> Path:
         MOUNT.mkdir(exist_ok=True)
-        run("ceph-fuse", "--id", USER, "--client_fs", CONFIG["files"]["fileSystem"], "-r", "/", str(MOUNT))
+        argv = ("ceph-fuse", "-f", "--id", USER, "--client_fs", CONFIG["files"]["fileSystem"], "-r", "/")
+        self._client = subprocess.Popen(
+            (*argv, str(MOUNT)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        limit = time.monotonic() + STARTS
+        while not os.path.ismount(MOUNT):
+            if self._client.poll() is not None or time.monotonic() > limit:
+                sys.exit("ceph-fuse does not mount")
+            time.sleep(0.05)
         return MOUNT
 
     def __exit__(self, *_: object) -> None:
         run("umount", str(MOUNT))
+        self._client.wait()
 
 
 def restic(number: str, *argv: str, cwd: Path | None = None) -> None:

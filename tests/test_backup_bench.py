@@ -19,7 +19,11 @@ def test_a_sets_time_is_told_by_kind() -> None:
     ]
     lines = [(at, json.dumps({"at": words})) for at, words in said]
     timed = backup.Timed(
-        code=0, seconds=15.2, cpu=1.0, lines=[*lines, (15.0, json.dumps({"result": {"state": "whole"}}))]
+        code=0,
+        seconds=15.2,
+        cpu=1.0,
+        said="",
+        lines=[*lines, (15.0, json.dumps({"result": {"state": "whole"}}))],
     )
     assert timed.by_kind() == {"database": pytest.approx(10.5), "files": pytest.approx(4.0)}
 

@@ -149,17 +149,17 @@ class FakeStore:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
-    def put_stream(self, key: str, stream: IO[bytes], *, metadata: dict[str, str]) -> None:
+    def put_stream(self, key: str, stream: IO[bytes], *, metadata: dict[str, str], most: int) -> None:
         assert metadata == {}
+        assert most > 0
         content = io.BytesIO()
         while piece := stream.read(1 << 16):
             content.write(piece)
         self.objects[key] = content.getvalue()
 
-    def fetch(self, key: str, target: IO[bytes]) -> int:
-        for start in range(0, len(self.objects[key]), 1000):
+    def fetch_parts(self, key: str, size: int, target: IO[bytes]) -> None:
+        for start in range(0, size, 1000):
             target.write(self.objects[key][start : start + 1000])
-        return len(self.objects[key])
 
     def __str__(self) -> str:
         return "bucket b at s3"
@@ -171,7 +171,7 @@ needs_zstd = pytest.mark.skipif(shutil.which("zstd") is None, reason="needs Debi
 @pytest.fixture
 def sent() -> tuple[Any, dict[str, Any]]:
     store: Any = FakeStore()
-    return store, block_stream.send(store, "k", [EXPORTED[:50], EXPORTED[50:]])
+    return store, block_stream.send(store, "k", [EXPORTED[:50], EXPORTED[50:]], most=8 << 20)
 
 
 @needs_zstd
@@ -199,7 +199,7 @@ def test_nothing_is_stored_of_what_cannot_be_read() -> None:
 
     store: Any = FakeStore()
     with pytest.raises(BackupError, match="the volume cannot be read"):
-        block_stream.send(store, "k", pieces())
+        block_stream.send(store, "k", pieces(), most=8 << 20)
     assert store.objects == {}
 
 

@@ -4,6 +4,7 @@ JSON."""
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +20,9 @@ from .told import Told, read_told
 
 Request = dict[str, Any]
 
+# Who serves on this server goes first while a set is taken. A restore is waited for, and takes what it gets.
+_NICE = 10
+
 # What is kept between sets, too: its kind looks for a moment itself. All others go back to a set.
 _ANY_MOMENT = ("database", "objects")
 
@@ -27,6 +31,7 @@ def _now(work: Work, request: Request) -> Any:
     """Take a set of the kinds that are asked for, by default of all."""
     wanted = request.get("kinds") or work.told.kinds
     outside.require_fetched(work)
+    os.nice(_NICE)
     with alone(work.told, "taking a set"):
         return sets.take(work, wanted)
 

@@ -99,7 +99,8 @@ def _keep(work: Work, pool: Pool, image: str, label: str, last: Part | None) -> 
     identities = {name: moment.identity for name, moment in moments.items()}
     chain = base_of(last, image, identities, stored(work.store, image))
     start = chain[-1]["to"] if chain else ""
-    link = send(work.store, new_key(image, label), read_difference(pool, image, start, label))
+    most = moments[label].size
+    link = send(work.store, new_key(image, label), read_difference(pool, image, start, label), most=most)
     return {
         "snapshot": label,
         "identity": moments[label].identity,

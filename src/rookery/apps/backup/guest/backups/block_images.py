@@ -26,7 +26,7 @@ from .told import Told
 
 GROUP = "backup"
 _PIECE = 4 << 20  # bytes that are read at once
-_READERS = 8
+_READERS = 10
 _LIMIT = "60"  # seconds; an operation without an answer by then fails
 # What a volume can be made with; the others follow from what happens to it.
 _FEATURES = (

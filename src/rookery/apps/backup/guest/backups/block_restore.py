@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from .block_chain import Link, links_of
@@ -24,6 +26,7 @@ from .store import Store
 from .tools import child
 
 _RESERVE = 64 << 20  # bytes that shall be left in the pool
+_AT_ONCE = 2  # volumes
 _END = 600.0  # seconds; an import that has all it gets ends by then
 
 
@@ -45,7 +48,9 @@ def restore(work: Work, part: Part, wish: dict[str, Any]) -> dict[str, Any]:
     with opened_pool(work.told) as pool:
         _require_free(pool, images, part["snapshot"], is_in_place=is_in_place)
         _require_room(pool, part, images)
-        brought = [_bring(work, pool, part, image, is_in_place=is_in_place) for image in images]
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            bring = partial(_bring, work, pool, part, is_in_place=is_in_place)
+            brought = list(threads.map(bring, images))
     aside = "".join(f"; {_aside(pool.name, one['aside'])}" for one in brought if one["aside"])
     places = ", ".join(f"{pool.name}/{one['image']}" for one in brought)
     return {"says": f"{places}, as of {part['moment']}{aside}", "set": part["snapshot"], "images": brought}

@@ -17,19 +17,20 @@ from .store import Store
 from .tools import child
 
 # The lightest level: the next ones take longer than what they save takes on its way.
-_COMPRESS = ("zstd", "-1", "--quiet", "--stdout")
+_COMPRESS = ("zstd", "-1", "-T0", "--quiet", "--stdout")
 _DECOMPRESS = ("zstd", "--decompress", "--quiet", "--stdout")
 _CHUNK = 1 << 20
 PIPE = 1 << 20  # bytes that a pipe holds: as many as an unprivileged user's may
 
 
-def send(store: Store, key: str, pieces: Iterable[bytes]) -> Link:
-    """Put a difference into the store, and return it as a link: what it says, its bytes and its digests.
+def send(store: Store, key: str, pieces: Iterable[bytes], *, most: int) -> Link:
+    """Put a difference into the store, of a volume of `most` bytes, and return it as a link: what it says,
+    its bytes and its digests.
 
     Nothing is in the store where it fails: an upload is ended by what makes it whole.
     """
     with _Compressor(pieces) as source:
-        store.put_stream(key, cast("IO[bytes]", source), metadata={})
+        store.put_stream(key, cast("IO[bytes]", source), metadata={}, most=most)
     scan = source.scan
     return {
         "key": key,
@@ -161,7 +162,7 @@ class _Fetching(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._store.fetch(self._link["key"], cast("IO[bytes]", self._sink))
+            self._store.fetch_parts(self._link["key"], self._link["stored"], cast("IO[bytes]", self._sink))
         except BackupError as error:
             self._failure = error
         finally:

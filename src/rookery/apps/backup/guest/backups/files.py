@@ -76,7 +76,8 @@ class Files:
         path = os.path.normpath("/" + wish["path"].strip("/"))
         is_in_place = wish["to"] == "in-place"
         repository = Repository(work)
-        _require_there(repository, part, path)
+        if path != "/":
+            _require_there(repository, part, path)
         source = f"{part['snapshot']}:{PurePosixPath(path).parent}"
         options = options_of(path, is_in_place=is_in_place)
         with mounted(work.told) as root:

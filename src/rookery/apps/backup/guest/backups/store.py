@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,12 +27,19 @@ from .told import Place
 DIGEST = "sha256"
 """The name of the metadata with the SHA-256 of an object's content, in hexadecimal digits."""
 
+<<<<<<< HEAD
 ORIGIN = "source-etag"
 """The name of the metadata with the ETag that an object had where it was put first: one that is put in parts
 gets another one at each place that it is copied to."""
 
 _PART = 16 << 20
 _PARTS = 5  # of an object that are on their way at once
+=======
+_PART = 8 << 20  # bytes, and more of what would have too many parts otherwise
+_LONGEST_PART = 32 << 20
+_MOST_PARTS = 9000  # of an object: S3 takes 10,000
+_PARTS = 8  # of an object that are on their way at once, in as much memory
+>>>>>>> 8a8abd2 (Backups: several parts, volumes and copies are on their way at once; who serves goes first)
 _CHUNK = 1 << 20
 _GONE = ("NoSuchKey", "404", "NotFound")
 # What an answer of S3 means to who reads it here.
@@ -135,19 +144,21 @@ class Store:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
-            self.put_stream(key, file, metadata={**(metadata or {}), DIGEST: digest})
+            told = {**(metadata or {}), DIGEST: digest}
+            self.put_stream(key, file, metadata=told, most=path.stat().st_size)
         return digest
 
-    def put_stream(self, key: str, stream: IO[bytes], *, metadata: Mapping[str, str]) -> None:
-        """Write what a stream gives, in parts, of which six are in memory at most.
+    def put_stream(self, key: str, stream: IO[bytes], *, metadata: Mapping[str, str], most: int = 0) -> None:
+        """Write what a stream gives, in parts, of which some are in memory; `most` are the bytes that it has
+        at most, where that is known.
 
         Who knows the digest beforehand gives it as metadata; nobody can add it afterwards.
         """
-        transfer = TransferConfig(
-            multipart_threshold=_PART, multipart_chunksize=_PART, max_concurrency=_PARTS
-        )
-        # boto3 has no argument for it, and keeps ten by default, however few are on their way.
-        transfer.max_in_memory_upload_chunks = _PARTS + 1
+        part = min(max(_PART, -(-most // _MOST_PARTS)), _LONGEST_PART)
+        parts = _PARTS * _PART // part
+        transfer = TransferConfig(multipart_threshold=part, multipart_chunksize=part, max_concurrency=parts)
+        # boto3 has no argument for it, and keeps ten in memory, however long they are.
+        transfer.max_in_memory_upload_chunks = parts + 1
         extra = {"Metadata": dict(metadata)}
         send = self.client.upload_fileobj
         self._ask("write to", lambda: send(stream, self.bucket, key, ExtraArgs=extra, Config=transfer))
@@ -157,6 +168,25 @@ class Store:
         digest, size, metadata = self._read(key, version, target.write)
         self._require_same(key, digest, metadata)
         return size
+
+    def fetch_parts(self, key: str, size: int, target: IO[bytes]) -> None:
+        """Write the content of an object whose bytes are known to a file, fetching several parts at once: one
+        gateway's one answer waits for one disk at a time. Whoever reads it tells whether it is what was put.
+        """
+
+        def part(start: int) -> bytes:
+            asked = {"Bucket": self.bucket, "Key": key, "Range": f"bytes={start}-{start + _PART - 1}"}
+            found = self._ask(f"read {key} of", lambda: self.client.get_object(**asked))
+            return self.read(key, found["Body"], _PART)
+
+        with ThreadPoolExecutor(_PARTS) as threads:
+            coming: deque[Future[bytes]] = deque()
+            for start in range(0, size, _PART):
+                coming.append(threads.submit(part, start))
+                if len(coming) == _PARTS:
+                    target.write(coming.popleft().result())
+            while coming:
+                target.write(coming.popleft().result())
 
     def digest_of(self, key: str, *, version: str = "") -> tuple[str, int]:
         """Read an object and return the SHA-256 and the bytes of its content."""
