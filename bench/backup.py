@@ -19,12 +19,12 @@ Then all kinds have data, a set is taken, 1 % of each kind is changed, what was 
 is taken: its bytes and its seconds are held against those of the first. Bytes of the database are those of
 the base backup and of the log since; the table was vacuumed before, as it is after a while.
 
-A lab with everything is next: the drill, as on a system of that day; then data as before, and a set from
-nothing while the default load runs. The median is that of the load's points, five seconds each, of times
+A lab with everything is next: the drill, as on a system of that day; then 200 MB of each kind, and a set
+from nothing while the default load runs. The median is that of the load's points, five seconds each, of times
 from due to done.
 
-Run as root: PYTHONPATH=src python bench/backup.py [--size 500MB] [--rounds 2] [--only PART] [--json]
-    [--record]
+Run as root: PYTHONPATH=src python bench/backup.py [--size 500MB] [--rounds 2] [--only PART]
+    [--json] [--record]
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -45,11 +43,11 @@ from pathlib import Path
 from typing import Any
 
 import harness
+from backup_server import Guest, note
 from harness import FailedError, Row
-from rookery.apps.backup.places import DRILL, FOLDER
+from rookery.apps.backup.places import DRILL
 from rookery.cli.load import parse_space
 from rookery.run.workspace import open_running
-from rookery.systems.native.backups import LabCarrier
 from rookery.systems.native.system import NativeSystem
 
 KINDS = ("block", "files", "objects", "database")
@@ -62,85 +60,8 @@ SPEC = f"{harness.SPEC}backup: {{}}\n"
 STILL_SPEC = f"{SPEC}apps: {{streaming: {{channel: false}}}}\n"
 RATIO, BYTES, TIME, LATENCY, DRILL_LIMIT = 0.9, 0.03, 0.2, 1.25, 180.0
 DRILL_SIZE = "200MB"
-SETTLE, QUIET = 20.0, 45.0  # seconds of load before it counts, and of load without a backup
+SETTLE, QUIET = 20.0, 40.0  # seconds of load before it counts, and of load without a backup
 SCRATCH = {"ours": "/var/lib/rookery/scratch/database", "floor": "/var/lib/rookery/scratch/floor"}
-_GUESTS = ("backup_guest.py", "backup_floor.py")
-_PHASE = re.compile(r"^(\w+): (?:the moment|copying)$")
-
-
-class Guest:
-    """The server that takes backups, with the bench's own programs on it."""
-
-    def __init__(self, system: NativeSystem, size: int) -> None:
-        self._system, self._size = system, size
-        self.host = LabCarrier(lab=system.lab).host()
-        self.agents = [h.name for h in system.design.hosts if any(i.app == "backup" for i in h.instances)]
-        keys = system.s3_credentials(DRILL)
-        self.keys = {"access": keys.user, "secret": keys.password}
-        for host in self.agents:
-            for name in _GUESTS:
-                text = (Path(__file__).parent / name).read_text(encoding="utf-8")
-                (system.lab.paths.server(host).root / "srv" / name).write_text(text, encoding="utf-8")
-
-    def ask(self, verb: str, *, host: str = "", **request: Any) -> Any:
-        """Have the guest do one thing, and return its answer."""
-        program = ("env", f"PYTHONPATH=/{FOLDER}", "python3", "/srv/backup_guest.py", verb)
-        argv = self._system.lab.exec_argv(host or self.host, program)
-        told = {"size": self._size, "credentials": self.keys, **request}
-        done = subprocess.run(
-            argv, input=json.dumps(told), capture_output=True, text=True, check=False, encoding="utf-8"
-        )
-        if done.returncode:
-            raise FailedError(
-                f"{verb} {request.get('kinds', request.get('kind', ''))}: {done.stderr[-2000:]}"
-            )
-        return json.loads(done.stdout)
-
-    def ours(self, command: str, request: dict[str, Any]) -> Timed:
-        """Run a command of ours, and return what it answers and took."""
-        argv = ("python3", "-m", "backups", command)
-        timed = Timed(**self.ask("timed", argv=argv, stdin=json.dumps(request)))
-        said = json.loads(timed.lines[-1][1]) if timed.lines else {}
-        if timed.code or "error" in said:
-            raise FailedError(f"`backups {command}` failed: {said}")
-        timed.answer = said["result"]
-        if command == "now" and timed.answer["failed"]:
-            raise FailedError(f"a set failed: {timed.answer['failed']}")
-        return timed
-
-    def floor(self, verb: str, kind: str, number: str) -> Timed:
-        """Have it done by hand."""
-        argv = ("python3", "/srv/backup_floor.py", verb, kind, number, *self.keys.values())
-        timed = Timed(**self.ask("timed", argv=argv))
-        if timed.code:
-            raise FailedError(f"the floor's {verb} of {kind} failed: {timed.said}")
-        return timed
-
-
-@dataclass(slots=True, kw_only=True)
-class Timed:
-    """A command that ended: seconds, seconds of CPU in its server, its lines with their times, its answer."""
-
-    code: int
-    seconds: float
-    cpu: float
-    lines: list[tuple[float, str]]
-    said: str
-    answer: Any = None
-
-    def by_kind(self) -> dict[str, float]:
-        """Return the seconds that a set took for each kind: its moment, and its copies."""
-        told = [(at, _PHASE.match(json.loads(line).get("at", ""))) for at, line in self.lines]
-        phases = [(at, found[1]) for at, found in told if found is not None]
-        ends = [*(at for at, _ in phases[1:]), self.lines[-1][0]]
-        taken: dict[str, float] = {}
-        for (began, kind), end in zip(phases, ends, strict=True):
-            taken[kind] = taken.get(kind, 0.0) + end - began
-        return taken
-
-
-def note(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S', time.gmtime())} {text}", file=sys.stderr, flush=True)
 
 
 # Against the tools by hand
@@ -205,9 +126,13 @@ def forget(guest: Guest, kind: str, where: str, images: str, instance: str) -> N
     guest.ask("forget", **more[kind])
 
 
-def versus(guest: Guest, kinds: Sequence[str], rounds: int) -> list[Row]:
+def versus(guest: Guest, kinds: Sequence[str], rounds: int, until: float) -> list[Row]:
+    """Take turns; after `until`, by the monotonic clock, no further round begins."""
     turns = {kind: Turns() for kind in kinds}
     for number in range(rounds):
+        if number and time.monotonic() > until:
+            note(f"no time is left for another round of {', '.join(kinds)}")
+            break
         for kind in kinds:
             for side in ("ours", "floor") if number % 2 == 0 else ("floor", "ours"):
                 name = f"{time.strftime('%H%M%S', time.gmtime())}-{number}"
@@ -344,24 +269,31 @@ def drill(name: str) -> list[Row]:
 def measure(options: argparse.Namespace) -> list[Row]:
     """Measure the parts that are asked for: on two labs, one after the other, as none has drives for all."""
     rows = []
-    for spec, some in ((STILL_SPEC, STILL), (SPEC, LIVELY)):
+    for spec, some, size in ((STILL_SPEC, STILL, options.size), (SPEC, LIVELY, options.load_size)):
         parts = [part for part in some if part in (options.only or PARTS)]
-        with ExitStack() as stack:
-            if parts:
-                rows += _on_a_lab(stack, spec, parts, options)
+        if parts:
+            with ExitStack() as stack:
+                rows += _on_a_lab(stack, _opened(stack, spec, options.system), size, parts, options)
     return rows
 
 
-def _on_a_lab(stack: ExitStack, spec: str, parts: Sequence[str], options: argparse.Namespace) -> list[Row]:
-    name = options.system or harness.NAME
-    if not options.system:
+def _opened(stack: ExitStack, spec: str, system: str) -> NativeSystem:
+    """Return the lab of that name, one of our own where none is named."""
+    if not system:
         harness.require_image()
         path = stack.enter_context(harness.spec_file(spec))
         stack.enter_context(harness.lab_gone_after())
         harness.up(path)
-    system = NativeSystem(open_running(name).design)
-    stack.callback(system.close)
-    guest = Guest(system, parse_space(options.size))
+    found = NativeSystem(open_running(system or harness.NAME).design)
+    stack.callback(found.close)
+    return found
+
+
+def _on_a_lab(
+    stack: ExitStack, system: NativeSystem, size: str, parts: Sequence[str], options: argparse.Namespace
+) -> list[Row]:
+    guest, name = Guest(system, parse_space(size)), system.design.name
+    until = time.monotonic() + options.patience
     for host in guest.agents:
         guest.ask("agents", host=host, go=False)
         if options.system:
@@ -369,15 +301,15 @@ def _on_a_lab(stack: ExitStack, spec: str, parts: Sequence[str], options: argpar
     rows = drill(name) if "drill" in parts else []
     if options.system:
         stack.callback(guest.ask, "clear")
-    kinds = options.kind or KINDS
     for some in (EARLY, LATE):
-        here = [kind for kind in some if kind in kinds]
+        here = [kind for kind in some if kind in (options.kind or KINDS)]
         if here and set(parts) != {"drill"}:
             guest.ask("fill", kinds=here)
             note(f"filled {', '.join(here)}")
-            rows += versus(guest, here, options.rounds) if "versus" in parts else []
+            rows += versus(guest, here, options.rounds, until) if "versus" in parts else []
     rows += sets(guest) if "sets" in parts else []
     rows += under_load(guest, name) if "load" in parts else []
+    note("so far:\n" + harness.table(rows))
     return rows
 
 
@@ -385,7 +317,9 @@ def main() -> int:
     """Print the figures; return 1 where a limit is passed."""
     parser = harness.arguments(__doc__)
     parser.add_argument("--size", default="500MB", help="bytes of each kind")
+    parser.add_argument("--load-size", default="200MB", help="bytes of each kind beside the load")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--patience", type=float, default=3600.0, help="seconds after which no round begins")
     parser.add_argument("--only", action="append", choices=PARTS, help="a part; may be repeated")
     parser.add_argument("--kind", action="append", choices=KINDS, help="a kind for `versus`")
     parser.add_argument("--system", help="a lab that is up, instead of one of its own")

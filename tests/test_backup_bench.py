@@ -18,7 +18,7 @@ def test_a_sets_time_is_told_by_kind() -> None:
         (12.0, "files: copying"),
     ]
     lines = [(at, json.dumps({"at": words})) for at, words in said]
-    timed = backup.Timed(
+    timed = backup_server.Timed(
         code=0,
         seconds=15.2,
         cpu=1.0,

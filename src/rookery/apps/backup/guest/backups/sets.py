@@ -45,7 +45,7 @@ def take(work: Work, wanted: Iterable[str]) -> Set:
         "parts": {},
         "failed": {},
     }
-    before = _latest_whole(read_sets(work))
+    before = _latest_whole(work)
     work.store.put_json(_key(label), made)
     marks = {}
     for kind in kinds:
@@ -90,15 +90,9 @@ def _copied(work: Work, made: Set) -> Set:
 
 
 def read_sets(work: Work) -> list[Set]:
-    """Return all sets, the oldest first. What lies there and is none is left out."""
-    found = []
-    for entry in work.store.list(_FOLDER):
-        label = entry.key.removeprefix(_FOLDER).removesuffix(".json")
-        if is_label(label):
-            known = work.store.get_json(entry.key)
-            if known is not None:
-                found.append(known)
-    return sorted(found, key=lambda one: str(one["label"]))
+    """Return all sets, the oldest first."""
+    found = (work.store.get_json(_key(label)) for label in _labels(work))
+    return [one for one in found if one is not None]
 
 
 def find(work: Work, label: str, kind: str, at: str = "") -> Set:
@@ -178,9 +172,19 @@ def _state(work: Work, made: Set) -> str:
     return "whole" if set(work.told.kinds) <= set(made["parts"]) else "partial"
 
 
-def _latest_whole(sets: Iterable[Set]) -> Set | None:
-    whole = [one for one in sets if one["state"] == "whole"]
-    return whole[-1] if whole else None
+def _latest_whole(work: Work) -> Set | None:
+    """Return the latest set that has all kinds. Of the others none is read: there may be many."""
+    for label in reversed(_labels(work)):
+        known: Set | None = work.store.get_json(_key(label))
+        if known is not None and known["state"] == "whole":
+            return known
+    return None
+
+
+def _labels(work: Work) -> list[str]:
+    """Return the labels of all sets, the oldest first. What lies there and is none is left out."""
+    names = (entry.key.removeprefix(_FOLDER).removesuffix(".json") for entry in work.store.list(_FOLDER))
+    return sorted(name for name in names if is_label(name))
 
 
 def _over(work: Work, sets: list[Set]) -> set[str]:

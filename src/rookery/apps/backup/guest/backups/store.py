@@ -27,19 +27,14 @@ from .told import Place
 DIGEST = "sha256"
 """The name of the metadata with the SHA-256 of an object's content, in hexadecimal digits."""
 
-<<<<<<< HEAD
 ORIGIN = "source-etag"
 """The name of the metadata with the ETag that an object had where it was put first: one that is put in parts
 gets another one at each place that it is copied to."""
 
-_PART = 16 << 20
-_PARTS = 5  # of an object that are on their way at once
-=======
 _PART = 8 << 20  # bytes, and more of what would have too many parts otherwise
 _LONGEST_PART = 32 << 20
 _MOST_PARTS = 9000  # of an object: S3 takes 10,000
 _PARTS = 8  # of an object that are on their way at once, in as much memory
->>>>>>> 8a8abd2 (Backups: several parts, volumes and copies are on their way at once; who serves goes first)
 _CHUNK = 1 << 20
 _GONE = ("NoSuchKey", "404", "NotFound")
 # What an answer of S3 means to who reads it here.
