@@ -307,6 +307,7 @@ def _on_a_lab(
             guest.ask("fill", kinds=here)
             note(f"filled {', '.join(here)}")
             rows += versus(guest, here, options.rounds, until) if "versus" in parts else []
+            note("so far:\n" + harness.table(rows))
     rows += sets(guest) if "sets" in parts else []
     rows += under_load(guest, name) if "load" in parts else []
     note("so far:\n" + harness.table(rows))

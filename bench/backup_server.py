@@ -1,4 +1,4 @@
-"""The server of a lab that takes backups, for the measurement of them: what is run there, and what it took."""
+"""The server of a lab that takes backups, for the measurement of them: what runs there, and what it took."""
 
 from __future__ import annotations
 

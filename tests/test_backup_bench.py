@@ -7,6 +7,7 @@ import json
 import pytest
 
 import backup
+import backup_server
 
 
 def test_a_sets_time_is_told_by_kind() -> None:
