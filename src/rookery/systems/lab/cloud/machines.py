@@ -27,6 +27,7 @@ from rookery.systems.lab.cloud.root import ensure_server_root
 from rookery.systems.lab.cloud.seed import INIT, RULES, disk_name, disk_rules, server_files
 from rookery.systems.lab.drives import ensure_drive
 from rookery.systems.lab.leftovers import find_leftovers, take_down
+from rookery.systems.lab.nodes.machines import OWN_FOLDERS
 from rookery.systems.lab.paths import LabPaths, ServerPaths
 from rookery.systems.lab.power import cut_power
 from rookery.systems.lab.preflight import require_device, require_lab
@@ -95,6 +96,7 @@ class LabMachines:
             self._runc.delete(self._name(machine.id))
             _unmount(place)
             remove_tree(place.upper)
+            remove_tree(place.folder / "own")
             lay_root(place, server_files(machine), image=self._image)
 
     def start(self, machine: Machine) -> None:
@@ -104,9 +106,11 @@ class LabMachines:
                 return
             devices = {number: device.path for number, device in kept.disks.items()}
             lay_root(place, (File.text(RULES, disk_rules(devices)),), image=self._image)
-            network.renew_namespace(
-                self._namespace(machine.id), self._cables(machine.id, machine.address, kept)
-            )
+            own = tuple((f"/{one}", place.folder / "own" / one) for one in OWN_FOLDERS)
+            for _, folder in own:
+                folder.mkdir(parents=True, exist_ok=True)
+            cables = self._cables(machine.id, machine.address, kept)
+            network.renew_namespace(self._namespace(machine.id), cables)
             container = Container(
                 id=name,
                 hostname=machine.name,
@@ -116,7 +120,7 @@ class LabMachines:
                 cgroup=self._paths.cgroup(str(machine.id)),
                 memory=machine.memory,
                 cpus=machine.cpus,
-                binds=(),
+                binds=tuple((inside, str(folder)) for inside, folder in own),
                 fuse=Path("/dev/fuse").exists(),
             )
             config = machine_config(container, kept.disks.values())

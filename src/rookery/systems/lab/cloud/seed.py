@@ -7,7 +7,7 @@ from importlib.resources import files as package_files
 
 from rookery.clouds.hetzner.fake.machines import Machine
 from rookery.files import File
-from rookery.units import KIB
+from rookery.systems.lab.nodes.machines import proc_files
 
 INIT = "/usr/lib/rookery/init"
 _GUEST = package_files("rookery.systems.lab.nodes") / "guest"
@@ -36,8 +36,6 @@ def server_files(machine: Machine) -> tuple[File, ...]:
         "local-hostname": machine.name,
         "public-keys": list(machine.keys),
     }
-    size = machine.memory // KIB
-    memory = {"MemTotal": size, "MemFree": size, "MemAvailable": size, "SwapTotal": 0, "SwapFree": 0}
     return (
         File.text("etc/hostname", f"{machine.name}\n"),
         File.text("etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {machine.name}\n"),
@@ -46,11 +44,7 @@ def server_files(machine: Machine) -> tuple[File, ...]:
         File.text(f"{_SEED}/meta-data", f"{json.dumps(meta)}\n"),
         File.text(f"{_SEED}/user-data", machine.user_data or "#cloud-config\n{}\n", mode=0o600),
         File.text(INIT.lstrip("/"), (_GUEST / "init").read_text(encoding="utf-8"), mode=0o755),
-        File.text(
-            "usr/lib/rookery/proc/meminfo",
-            "".join(f"{name + ':':<16}{kib:>8} kB\n" for name, kib in memory.items()),
-        ),
-        File.text("usr/lib/rookery/proc/swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"),
+        *proc_files(machine.memory),
     )
 
 

@@ -37,12 +37,15 @@ _NAMES = "etc/hosts"
 _MODULES = "/usr/lib/modules"
 _WAKE_LIMIT = 120.0  # seconds; seven servers start at once on whatever machine there is
 _SSH, _STATUS = 22, 9000
-# No overlay may lie on an overlay, so what containers stand on is a folder of the machine itself; so is what
-# is written all the time, and kubelet's folder, below which volumes are mounted.
-_OWN = (
+OWN_FOLDERS = (
     *("var/lib/containers", "var/lib/crio", "var/lib/etcd", "var/lib/kubelet", "var/lib/rook"),
     *("var/log/crio", "var/log/pods"),
 )
+"""Folders of a server that are the machine's own.
+
+No overlay may lie on an overlay, so what containers stand on is a folder of the machine itself; so is what is
+written all the time, and kubelet's folder, below which volumes are mounted.
+"""
 # What kubelet sets for a whole machine, and what it expects to read there; nobody's machine is changed for a
 # lab. From Kubernetes' pkg/util/sysctl.
 _KERNEL = {
@@ -83,7 +86,7 @@ def start_machine(
         drives[drive.name] = loop.ensure_attached(place.drives / drive.name)
     laid = machine_files(design, host, parts.keys, drives)
     lay_root(place, laid, image=parts.image)
-    for name in _OWN:
+    for name in OWN_FOLDERS:
         (place.folder / "own" / name).mkdir(parents=True, exist_ok=True)
     # A server that lost power has lost its packet filter, its routes, and its pods' interfaces as well.
     network.renew_namespace(paths.namespace(host.name), host_cables(design, paths, host))
@@ -134,7 +137,7 @@ def machine_files(design: Design, host: Host, keys: Keys, drives: dict[str, Bloc
         File.text("etc/ssh/ssh_host_ed25519_key.pub", keys.public(host.name)),
         File.text("etc/udev/rules.d/60-lab-drives.rules", rules),
         File.text(_INIT.lstrip("/"), (_GUEST / "init").read_text(encoding="utf-8"), mode=0o755),
-        *_proc_files(host),
+        *proc_files(host.memory),
     ]
     if not limits_can_be_raised():
         found.append(
@@ -143,9 +146,10 @@ def machine_files(design: Design, host: Host, keys: Keys, drives: dict[str, Bloc
     return tuple(found)
 
 
-def _proc_files(host: Host) -> tuple[File, ...]:
-    """Return what a server finds in /proc in place of its machine's: memory, no swap, kubelet's wishes."""
-    size = host.memory // KIB
+def proc_files(memory_size: int) -> tuple[File, ...]:
+    """Return what a server finds in /proc in place of its machine's: its memory in bytes, no swap, and what
+    kubelet wishes."""
+    size = memory_size // KIB
     memory = {"MemTotal": size, "MemFree": size, "MemAvailable": size, "SwapTotal": 0, "SwapFree": 0}
     texts = {
         "meminfo": "".join(f"{name + ':':<16}{kib:>8} kB\n" for name, kib in memory.items()),
@@ -158,7 +162,7 @@ def _proc_files(host: Host) -> tuple[File, ...]:
 def _container(design: Design, host: Host, paths: LabPaths, parts: ServerParts) -> Container:
     place = paths.server(host.name)
     balancer = _is_balancer(host)
-    own = tuple((f"/{name}", str(place.folder / "own" / name)) for name in _OWN)
+    own = tuple((f"/{name}", str(place.folder / "own" / name)) for name in OWN_FOLDERS)
     shared = ((MIRROR_PATH, str(parts.mirror)), (IMAGES_PATH, str(parts.store)), *_modules())
     balancing = ("/usr/sbin/haproxy", "-W", "-f", "/etc/haproxy/haproxy.cfg")
     return Container(
