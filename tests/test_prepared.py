@@ -27,23 +27,12 @@ from rookery.systems.kubernetes.items import _LOOKS_AT_ONCE
 from rookery.systems.kubernetes.system import KubernetesSystem
 from tests.kit.cluster_objects import node, quiet
 from tests.kit.fake_cluster import FakeHelm, FakeKubectl
+from tests.kit.steps import Listener
 
 SPEC = "apiVersion: rookery/v1\npattern: production-minimum\nname: once\n"
 # What decision 0051 has figures of.
 ON_A_CLUSTER = "provider: existing\nkubernetes: {bootstrap: none}\nbackup: null\n"
 ELSEWHERE = "provider: existing\nkubernetes: {bootstrap: kubeone}\n"
-
-
-class Silent:
-    """Hears what happens to steps, and forgets it."""
-
-    def started(self, step: Step) -> None: ...
-
-    def said(self, step: Step, text: str) -> None: ...
-
-    def finished(self, step: Step, seconds: float) -> None: ...
-
-    def failed(self, step: Step, error: BaseException) -> None: ...
 
 
 class Standing:
@@ -115,7 +104,7 @@ def standing(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin
 
 def run(found: Workspace) -> Arrival:
     with prepared.prepared(found) as ready:
-        return ready.run(Silent())
+        return ready.run(Listener())
 
 
 # --- An upgrade
@@ -189,7 +178,7 @@ def test_what_is_shown_is_what_is_done(machine: Path, standing: Standing) -> Non
     with prepared.prepared(opened(machine)) as ready:
         assert [step.id for step in ready.steps] == [BOOTSTRAP]
         assert standing.asked == ["observe"]
-        arrival = ready.run(Silent())
+        arrival = ready.run(Listener())
     assert standing.asked == ["observe", f"apply {BOOTSTRAP}", "close"]
     assert [timing.step.id for timing in arrival.timings] == [BOOTSTRAP]
     assert 0 <= arrival.verify_seconds <= arrival.seconds
@@ -211,7 +200,7 @@ def test_nobody_else_works_on_it_from_the_look_to_the_end(machine: Path, standin
     standing.observe = observe  # type: ignore[method-assign]
     with prepared.prepared(found) as ready:
         others()
-        ready.run(Silent())
+        ready.run(Listener())
         others()
     with hold("once"), pytest.raises(NotPossibleError, match="another command works on once"):
         run(found)
@@ -381,7 +370,7 @@ def test_a_second_up_on_a_cluster_asks_for_each_thing_once(
         assert [step.id for step in ready.steps] == [content_id("cdn")]
         one_look = list(kubectl.asked)
         monkeypatch.setattr(ready.system, "apply", lambda _step, _report: None)
-        ready.run(Silent())
+        ready.run(Listener())
     assert kubectl.asked == one_look
     items = [one.item for one in cluster._placed]
     verbs = Counter(words[0] for words in kubectl.asked)
