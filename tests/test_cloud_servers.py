@@ -283,3 +283,11 @@ def test_what_the_cloud_refuses_for_good_is_not_asked_again() -> None:
     with pytest.raises(CloudError, match="the limit of servers"):
         patiently("server a", call, Clock().patience(600), quiet)
     assert len(calls) == 1
+
+
+def test_who_only_looks_makes_no_key(tmp_path: Path) -> None:
+    account, design = Account(), cloud_design()
+    servers = servers_of(design, MemoryCloud(account), tmp_path / "none")
+    assert len(servers.steps()) > len(tuple(servers.facts())) == 0
+    assert servers.removal(noted=tmp_path / "x").leftovers() == ()
+    assert not (tmp_path / "none").exists()

@@ -79,3 +79,24 @@ def test_what_is_done_elsewhere_waits_all_at_once_and_keeps_nothing_here_waiting
         meeting.wait()
 
     assert len(apply_steps((*away, step("here")), meet, Listener(), at_once=1)) == 5
+
+
+def test_an_interrupt_ends_what_is_only_waited_for() -> None:
+    began = threading.Event()
+
+    class Interrupted(Listener):
+        def started(self, step: Step) -> None:
+            super().started(step)
+            began.set()
+
+    def wait_long(_step: Step, report: Callable[[str], None]) -> None:
+        wait_for("a server", lambda: Look[bool](seen="nothing"), limit=60, report=report)
+
+    def interrupt() -> RookeryError | None:
+        assert began.wait(10)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        apply_steps((step("a"),), wait_long, Interrupted(), hindrance=interrupt)
+    # Whoever waits next waits as usual.
+    assert wait_for("b", lambda: Look(seen="there", value=True), limit=1, report=lambda _: None)

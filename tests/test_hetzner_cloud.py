@@ -125,6 +125,11 @@ def test_what_the_cluster_s_controllers_made_is_found_and_goes(tmp_path: Path) -
         api.done("POST", "/volumes", name="pvc-1", size=10, server=worker, labels=csi)
         api.done("POST", "/volumes", name="photos", size=10, server=worker)
         api.done("POST", "/volumes", name="pvc-2", size=10, labels=csi, **place)
+        # One that lost its server to somebody's own: it is detached first.
+        mine = api.server("mine")["id"]
+        volume = there["volume:storage-k-vdb"].id
+        api.done("POST", f"/volumes/{volume}/actions/detach")
+        api.done("POST", f"/volumes/{volume}/actions/attach", server=mine)
         removal = removal_of(servers, design, cloud_at(served))
         found = {one.name for one in removal.leftovers()}
         assert {"a3f0", "pvc-1"} <= found
@@ -133,6 +138,7 @@ def test_what_the_cluster_s_controllers_made_is_found_and_goes(tmp_path: Path) -
         assert removal.leftovers() == ()
         # Somebody's own data stays, and what nobody can tell whose it is.
         assert api.names("/volumes") == ["photos", "pvc-2"]
+        assert api.names("/servers") == ["mine"]
         assert api.names("/load_balancers") == []
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
@@ -51,6 +52,7 @@ def apply_steps(
     At most `at_once` run side by side, but for those that are done elsewhere: they only wait, all of them at
     once. The first failure stops new steps from starting; those under way are waited for, then it is raised.
     `hindrance` is asked every second: what it returns ends all waits of the steps under way, and is raised.
+    So does an interrupt.
     """
     origin = time.monotonic()
     timings: list[Timing] = []
@@ -69,8 +71,10 @@ def apply_steps(
 
     away = max(1, sum(step.elsewhere for step in steps))
     with (
+        _waits_as_usual_afterwards(),
         ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="step") as here,
         ThreadPoolExecutor(max_workers=away, thread_name_prefix="away") as elsewhere,
+        _interrupt_ends_waits(),
     ):
         while waiting or running:
             ready = [step for step in waiting if done.issuperset(step.needs)] if failure is None else []
@@ -90,7 +94,6 @@ def apply_steps(
                 elif failure is None:
                     failure = (step, error)
                     progress.failed(step, error)
-    waiting_for.give_up(None)
     if failure is not None:
         _raise(*failure)
     if waiting:
@@ -98,6 +101,24 @@ def apply_steps(
             f"the plan has steps that nothing leads to: {', '.join(step.id for step in waiting)}"
         )
     return tuple(timings)
+
+
+@contextlib.contextmanager
+def _waits_as_usual_afterwards() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        waiting_for.give_up(None)
+
+
+@contextlib.contextmanager
+def _interrupt_ends_waits() -> Iterator[None]:
+    """End all waits where the block is left by an interrupt: steps under way are waited for."""
+    try:
+        yield
+    except BaseException:
+        waiting_for.give_up(RookeryError("the command was interrupted"))
+        raise
 
 
 def _hindered(

@@ -12,7 +12,16 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
-from rookery.clouds.cloud import SYSTEM, CloudError, Labels, Made, Preflight, Reporter, There
+from rookery.clouds.cloud import (
+    SYSTEM,
+    BusyError,
+    CloudError,
+    Labels,
+    Made,
+    Preflight,
+    Reporter,
+    There,
+)
 from rookery.clouds.hetzner.account import Account, GoneError
 from rookery.clouds.hetzner.asked import (
     asked_rules,
@@ -121,15 +130,24 @@ class HetznerCloud:
         what = f"{made.kind} {made.name}"
         path = f"/{PATHS[made.kind]}/{made.id}"
         with contextlib.suppress(GoneError):
-            if made.kind is Kind.VOLUME:
-                self._detach(made, what)
-            self._account.finish(self._account.call("DELETE", path, what), what)
+            try:
+                answer = self._account.call("DELETE", path, what)
+            except BusyError:
+                raise
+            except CloudError:
+                # One that is still attached is a `service_error`, as is whatever else went wrong there.
+                if made.kind is not Kind.VOLUME or not self._detach(made, what):
+                    raise
+                answer = self._account.call("DELETE", path, what)
+            self._account.finish(answer, what)
 
-    def _detach(self, made: Made, what: str) -> None:
-        """Detach a volume, unless its server took it off by going."""
+    def _detach(self, made: Made, what: str) -> bool:
+        """Detach a volume, unless its server took it off by going; return whether there was need to."""
         volume = self._account.call("GET", f"/volumes/{made.id}", what)["volume"]
-        if volume.get("server"):
-            self._account.act(f"/volumes/{made.id}/actions/detach", what)
+        if not volume.get("server"):
+            return False
+        self._account.act(f"/volumes/{made.id}/actions/detach", what)
+        return True
 
 
 def _outside(thing: Thing, network: str, there: There) -> str:

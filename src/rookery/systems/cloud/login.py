@@ -37,6 +37,11 @@ class Login:
         """Return the public half of the key, which is made where it is missing."""
         return ensure_key(self.key).strip()
 
+    def known_key(self) -> str:
+        """Return the public half of the key as far as there is one: who only looks makes none."""
+        public = self.key.with_name(f"{self.key.name}.pub")
+        return self.public_key() if public.exists() else ""
+
     @property
     def options(self) -> tuple[str, ...]:
         """The options of ssh beside the key."""

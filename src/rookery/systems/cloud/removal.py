@@ -41,6 +41,7 @@ class CloudRemoval:
     connect: Callable[[], Cloud]
     noted: tuple[Path, ...]
     patience: Patience = field(default_factory=Patience)
+    _seen: set[str] = field(default_factory=set)
 
     def require(self) -> None:
         """Raise TokenError where nothing lets one into the account."""
@@ -61,9 +62,7 @@ class CloudRemoval:
                 return
             self._mark(left, report)
             failures = [error for wave in waves(left) for error in self._remove(wave, report)]
-            if failures and not self._left(report):
-                return
-        if failures:
+        if failures and self._left(report):
             raise _not_gone(self.name, failures)
 
     def forget(self) -> None:
@@ -73,48 +72,64 @@ class CloudRemoval:
     def _left(self, report: Report) -> tuple[Made, ...]:
         cloud = self.connect()
         what = f"what is left of {self.name} at {cloud.title}"
-        return patiently(what, lambda: cloud.left(self.name, self.names), self.patience, report)
+        names = self.names | self._seen
+        left = patiently(what, lambda: cloud.left(self.name, names), self.patience, report)
+        # What goes with its server has nothing of ours but that: afterwards it is known by its name.
+        self._seen.update(one.name for one in left if _goes_with_its_server(one))
+        return left
 
     def _mark(self, left: Iterable[Made], report: Report) -> None:
         """Label what the cluster's controllers made, by which it is found once its servers are gone."""
         cloud = self.connect()
-        for one in left:
-            if one.system or one.kind in _BY_THEMSELVES:
-                continue
-
-            def mark(one: Made = one) -> None:
-                cloud.mark(one, {SYSTEM: self.name})
-
-            patiently(f"{one.kind} {one.name}", mark, self.patience, report)
+        strangers = [
+            one
+            for one in left
+            if not one.system and one.kind not in _BY_THEMSELVES and not _goes_with_its_server(one)
+        ]
+        failures = self._each(strangers, lambda one: cloud.mark(one, {SYSTEM: self.name}), report)
+        if failures:
+            raise failures[0]
 
     def _remove(self, wave: Sequence[Made], report: Report) -> list[RookeryError]:
         """Remove things side by side; return what went wrong, when all others are gone."""
         cloud = self.connect()
+        return self._each(wave, lambda one: cloud.remove(one, report), report)
 
-        def remove(one: Made) -> RookeryError | None:
+    def _each(
+        self, things: Sequence[Made], act: Callable[[Made], None], report: Report
+    ) -> list[RookeryError]:
+        """Do something with things side by side; return what went wrong."""
+
+        def one_by_itself(one: Made) -> RookeryError | None:
             what = f"{one.kind} {one.name}"
             report(what)
             try:
-                patiently(what, lambda: cloud.remove(one, report), self.patience, report)
+                patiently(what, lambda: act(one), self.patience, report)
             except CloudError as error:
                 error.what = f"{what}: {error.what}"
                 return error
             return None
 
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            return [error for error in pool.map(remove, wave) if error is not None]
+            return [error for error in pool.map(one_by_itself, things) if error is not None]
 
 
 def waves(left: Iterable[Made]) -> tuple[tuple[Made, ...], ...]:
     """Return what is removed side by side, in the order in which nothing hangs.
 
-    A load balancer of a controller comes after the servers, on which the controller runs.
+    A load balancer of a controller comes after the servers, on which the controller runs. What goes with its
+    server is not removed; the next look says whether it went.
     """
-    things = [one for one in left if one.kind not in _BY_THEMSELVES]
+    things = [one for one in left if one.kind not in _BY_THEMSELVES and not _goes_with_its_server(one)]
     first = [one for one in things if one.kind in _FIRST and not one.maker]
     last = [one for one in things if one.kind in _LAST]
     between = [one for one in things if one not in first and one not in last]
     return tuple(tuple(wave) for wave in (first, between, last) if wave)
+
+
+def _goes_with_its_server(one: Made) -> bool:
+    """Whether something is an address that a server was made with, and still has."""
+    return one.kind is Kind.ADDRESS and bool(one.on)
 
 
 def _not_gone(name: str, failures: Sequence[RookeryError]) -> CloudError:

@@ -91,14 +91,20 @@ class CloudServers:
 
     @cached_property
     def resources(self) -> tuple[Resource, ...]:
-        """All that the design asks of the account."""
-        return cloud_resources(self._design, machines=self._machines(), public_key=self.login.public_key())
+        """All that the design asks of the account; the key that logs in is made where there is none."""
+        return self._with_key(self.login.public_key())
+
+    def _with_key(self, public_key: str) -> tuple[Resource, ...]:
+        return cloud_resources(self._design, machines=self._machines(), public_key=public_key)
+
+    @property
+    def _looked_for(self) -> tuple[Resource, ...]:
+        """The same for who only looks. Where there is no key yet, one of the account is another machine's."""
+        return self._with_key(self.login.known_key())
 
     @cached_property
-    def _planned(self) -> tuple[Step, ...]:
-        """The steps, which no key is made for."""
-        resources = cloud_resources(self._design, machines=self._machines(), public_key="")
-        return cloud_steps(resources, leased=bool(self._until))
+    def _steps(self) -> tuple[Step, ...]:
+        return cloud_steps(self._looked_for, leased=bool(self._until))
 
     @cached_property
     def _by_id(self) -> Mapping[str, Resource]:
@@ -136,7 +142,7 @@ class CloudServers:
 
     def account(self) -> tuple[Made, ...]:
         """Return all that the account has of the system now, what the cluster's controllers made included."""
-        names = account_names(self._design, self.resources)
+        names = account_names(self._design, self._looked_for)
         found: tuple[Made, ...] = self._asked(
             "what the account has", lambda: self.cloud.left(self._design.name, names)
         )
@@ -145,14 +151,14 @@ class CloudServers:
     def _look(self) -> dict[str, Made]:
         found = self._asked("what the account has", lambda: self.cloud.found(self._design.name))
         known = {(one.kind, one.name): one for one in found}
-        pairs = ((one.id, known.get((one.kind, one.name))) for one in self.resources)
+        pairs = ((one.id, known.get((one.kind, one.name))) for one in self._looked_for)
         return {name: made for name, made in pairs if made is not None}
 
     def _asked(self, what: str, call: Callable[[], Any]) -> Any:
         return patiently(what, call, self._patience, lambda _: None)
 
     def steps(self) -> tuple[Step, ...]:
-        return self._planned
+        return self._steps
 
     def facts(self) -> Iterator[str]:
         done = tuple(self._facts_of_resources())
@@ -163,7 +169,7 @@ class CloudServers:
 
     def _facts_of_resources(self) -> Iterator[str]:
         there = self.there()
-        for one in self.resources:
+        for one in self._looked_for:
             if one.id in there and not self.cloud.lacks(one, there[one.id], there):
                 yield one.id
 
@@ -178,7 +184,7 @@ class CloudServers:
                     yield f"{READY}:{host}"
 
     def makes(self, step: Step) -> bool:
-        return any(one.id == step.id for one in self._planned)
+        return any(one.id == step.id for one in self._steps)
 
     def apply(self, step: Step, report: Report) -> None:
         if step.id == LEASE:
@@ -319,7 +325,7 @@ class CloudServers:
     def removal(self, *, noted: Path) -> Removal:
         return CloudRemoval(
             name=self._design.name,
-            names=account_names(self._design, self.resources),
+            names=account_names(self._design, self._looked_for),
             connect=lambda: self.cloud,
             noted=(noted, self.login.folder),
             patience=self._patience,
