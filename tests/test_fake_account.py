@@ -184,7 +184,7 @@ def nothing_dangles(account: Account) -> None:
     assert len(addresses) == len(set(addresses))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(MOVES)
 def test_whatever_is_asked_nothing_breaks_and_all_of_it_can_be_removed(
     moves: list[tuple[str, int, int, int]],
