@@ -206,13 +206,14 @@ def test_a_request_that_google_would_not_understand_is_seen() -> None:
     found = match("POST", f"/compute/v1/projects/p/zones/{ZONE}/disks")
     assert found is not None
     api, method, path = found
-    body = {"name": "d", "sizeGb": 10, "colour": "red", "labels": {"a": 1}}
+    body = {"name": "d", "sizeGb": 10, "colour": "red", "users": [], "labels": {"a": 1}}
     assert request_problems(api, method, path, {"requestId": ["7"], "speed": ["1"]}, body) == [
         "compute.disks.insert: there is no parameter speed",
         "compute.disks.insert: requestId is no UUID",
         "compute.disks.insert: sizeGb is 10, and not string int64",
         "compute.disks.insert: there is no field colour",
         "compute.disks.insert: labels.a is 1, and not string",
+        "compute.disks.insert: field users is told, and not asked for",
     ]
     assert request_problems(api, method, path, {}, {}) == ["compute.disks.insert: field name is required"]
     assert request_problems(api, method, path, {}, None) == ["compute.disks.insert: lacks its body"]

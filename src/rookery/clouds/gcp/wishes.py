@@ -193,7 +193,7 @@ def balancer_stages(asked: Asked, place: Mapping[str, str]) -> Iterator[list[tup
 
 
 def _before_services(asked: Asked, wish: BalancerWish) -> list[tuple[str, Json]]:
-    network, subnetwork = asked.network(wish.network)
+    network, _ = asked.network(wish.network)
     common = {"name": asked.name, "description": asked.said}
     address = {"addressType": "EXTERNAL", "networkTier": "PREMIUM"}
     lets_in = [{"IPProtocol": "tcp", "ports": _ports(wish)}]
@@ -201,7 +201,7 @@ def _before_services(asked: Asked, wish: BalancerWish) -> list[tuple[str, Json]]
     return [
         ("addresses", {**common, **address}),
         ("regionHealthChecks", {**common, **_health(wish)}),
-        ("instanceGroups", {**common, "network": network, "subnetwork": subnetwork}),
+        ("instanceGroups", {**common, "network": network}),
         ("firewalls", {**common, **rule, "description": f"{asked.said} {OF_BALANCER}"}),
     ]
 
