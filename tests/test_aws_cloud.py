@@ -16,7 +16,7 @@ from rookery.errors import NotPossibleError
 from rookery.plan.cloud import LEASE
 from rookery.plan.resources import Kind, Resource, ServerWish
 from rookery.prices.book import cloud_of
-from rookery.run.clouds import CONNECTIONS, connect
+from rookery.run.clouds import connect
 from rookery.systems.cloud.servers import CloudServers
 from rookery.systems.protocol import Leftover
 from tests.kit.aws_systems import (
@@ -148,13 +148,13 @@ def test_all_that_is_in_the_way_is_said_before_the_first_cent(aws: World, tmp_pa
     servers = small(aws, tmp_path)
     ec2(aws, "create_key_pair", KeyName="demo")
     ec2(aws, "create_placement_group", GroupName="demo-1", Strategy="spread")
-    aws.quotas.update({"L-1216C47A": 3.0, "L-F678F1CE": 1.0})
+    aws.quotas.update({"L-1216C47A": 3.0, "L-F678F1CE": 1.0, "L-69A177A2": 0.0})
     aws.denied = frozenset({"CreateVolume", "RunInstances"})
     before = made_names(aws)
     with pytest.raises(NotPossibleError) as caught:
         servers.require()
     assert str(caught.value) == (
-        "6 things are in the way at AWS, and nothing was made\n"
+        "7 things are in the way at AWS, and nothing was made\n"
         "    the SSH key demo is there, and is not this system's\n"
         "      Give the system another name, or remove it where it was made\n"
         "    the placement group demo-1 is there, and is not this system's\n"
@@ -168,7 +168,10 @@ def test_all_that_is_in_the_way_is_said_before_the_first_cent(aws: World, tmp_pa
         " --quota-code L-1216C47A --desired-value 4`, which may take a day\n"
         "    1 VPCs are needed, and eu-central-1 has 1 of 1 in use\n"
         "      Ask for more: `aws service-quotas request-service-quota-increase --service-code vpc"
-        " --quota-code L-F678F1CE --desired-value 2`, which may take a day"
+        " --quota-code L-F678F1CE --desired-value 2`, which may take a day\n"
+        "    1 network load balancers are needed, and eu-central-1 has 0 of 0 in use\n"
+        "      Ask for more: `aws service-quotas request-service-quota-increase --service-code"
+        " elasticloadbalancing --quota-code L-69A177A2 --desired-value 1`, which may take a day"
     )
     assert made_names(aws) == before
 
@@ -309,9 +312,22 @@ def test_without_credentials_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(TokenError, match="AWS needs credentials"):
         require_credentials()
-    assert "aws" in CONNECTIONS
     with pytest.raises(TokenError, match="AWS needs credentials"):
         connect(cloud_of("aws"))
+
+
+def test_an_account_is_the_environment_s_in_the_price_book_s_region(
+    aws: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+    monkeypatch.setenv("ROOKERY_AWS_ZONE", "eu-central-1b")
+    cloud = connect(cloud_of("aws"))
+    assert (cloud.provider, cloud.title, cloud.place) == ("aws", "AWS", REGION)
+    assert cloud.systems() == ()
+    resources = {one.id: one for one in small(aws, tmp_path).resources}
+    made = cloud.make(resources["volume:storage-k-vdb"], {SYSTEM: "demo"}, {}, quiet)
+    assert made.seen["AvailabilityZone"] == "eu-central-1b"  # type: ignore[index]
 
 
 def test_one_call_is_one_request_and_no_error_has_a_secret(aws: World) -> None:

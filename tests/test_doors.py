@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from rookery.design.model import Design
 from rookery.errors import InputError
 from rookery.files import File
-from rookery.manifest import Manifest
+from rookery.manifest import Manifest, Wait
 from rookery.projections.kubernetes import build_stages, render_kubernetes
+from rookery.projections.kubernetes.gateway import gateway_items
 from tests.kit.designs import design
 from tests.kit.kubernetes_objects import objects_of
 
@@ -119,3 +120,13 @@ def test_without_a_door_the_guide_says_so(network: str) -> None:
     said = "Nothing of this system is reached from outside: it has no site, no S3 and no dashboard.\n"
     assert said in guide
     assert "70-access" not in {stage.name for stage in build_stages(of)}
+
+
+@pytest.mark.parametrize(
+    ("provider", "waits"), [("hetzner", True), ("aws", False), ("gcp", False), ("existing", True)]
+)
+def test_an_address_is_waited_for_where_somebody_gives_one(provider: str, waits: bool) -> None:
+    """Without the cloud's controller the Gateway has none, ever: what comes after it comes all the same."""
+    of = design({"provider": provider, "platform": "kubernetes", "apps": {"cdn": {}}})
+    waited = [one for one in gateway_items(of) if isinstance(one, Wait)]
+    assert [one.kind for one in waited] == (["gateway"] if waits else [])

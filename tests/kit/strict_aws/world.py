@@ -28,6 +28,7 @@ os.environ["MOTO_AMIS_PATH"] = str(Path(__file__).with_name("amis.json"))
 REGION = "eu-central-1"
 UBUNTU = "ami-0a1b2c3d4e5f60718"
 QUOTAS = {"L-1216C47A": 64.0, "L-F678F1CE": 5.0, "L-69A177A2": 50.0, "L-7A658B76": 50.0}
+_DEFAULT_ONLY = ("L-69A177A2",)
 # How many requests each takes: some more than a look or two.
 _INSTANCE, _VOLUME, _ATTACHMENT, _BALANCER, _TARGET, _GROUP, _LINGERS = 3, 2, 2, 4, 4, 1, 4
 # Where AWS has it: "this operation is idempotent" (elasticloadbalancing/latest/APIReference, each action),
@@ -215,8 +216,11 @@ class World:
         return self.groups.answer(asked)
 
     def _quota(self, asked: Asked) -> Answer:
+        """GetServiceQuota (servicequotas/2019-06-24/apireference): 'For some quotas, only the default values
+        are available. If the applied quota value is not available for a quota, the quota is not
+        retrieved.'"""
         code = asked.get("QuotaCode")
-        if code not in self.quotas:
+        if code not in self.quotas or (code in _DEFAULT_ONLY and asked.action == "GetServiceQuota"):
             raise RefusalError("NoSuchResourceException", "The request failed because of an unknown quota.")
         quota = {"QuotaCode": code, "Value": self.quotas[code]}
         return Answer(body=json.dumps({"Quota": quota}), type="application/x-amz-json-1.1")

@@ -128,7 +128,9 @@ def group_asked(name: str, service: Service, vpc: str, tags: list[dict[str, str]
         "TargetType": "instance",
         "HealthCheckProtocol": "HTTPS" if service.check else "TCP",
         "HealthCheckPort": "traffic-port",
+        # The timeout, 10 s unless told otherwise, has to be less than the interval.
         "HealthCheckIntervalSeconds": 10,
+        "HealthCheckTimeoutSeconds": 5,
         "HealthyThresholdCount": 2,
         "UnhealthyThresholdCount": 2,
         **path,

@@ -15,6 +15,7 @@ from rookery.clouds.aws.seen import (
     CONTROLLER,
     address_made,
     balancer_made,
+    batched,
     classic_made,
     cluster_tag,
     filters,
@@ -79,11 +80,12 @@ class _Looker:
         names = self._lists.servers
         if not names:
             return
-        for volume in self._account.each("volumes", filters(**{"attachment.instance-id": list(names)})):
-            if not (link := link_of(volume)).get("DeleteOnTermination") and link:
-                yield _by(volume_made(volume, names))
-        for address in self._account.each("addresses", filters(instance_id=list(names))):
-            yield address_made(address, names)
+        for some in batched(list(names)):
+            for volume in self._account.each("volumes", filters(**{"attachment.instance-id": some})):
+                if (link := link_of(volume)) and not link.get("DeleteOnTermination"):
+                    yield _by(volume_made(volume, names))
+            for address in self._account.each("addresses", filters(instance_id=some)):
+                yield address_made(address, names)
 
     def _balancers(self) -> Iterator[Made]:
         api = self._account.api

@@ -221,19 +221,22 @@ class _Looker:
             )
 
     def _limit(self, quota: _Quota) -> float | None:
-        try:
-            answer = self._account.api.call(
-                "service-quotas",
-                "get_service_quota",
-                f"the quota of {quota.title}",
-                ServiceCode=quota.service,
-                QuotaCode=quota.code,
-            )
-        except (BusyError, UnsureError):
-            raise
-        except (CloudError, TokenError):
-            return None
-        return float(answer["Quota"]["Value"])
+        """Return a limit as it was raised for the account; of some AWS tells only what all accounts have."""
+        for operation in ("get_service_quota", "get_aws_default_service_quota"):
+            try:
+                answer = self._account.api.call(
+                    "service-quotas",
+                    operation,
+                    f"the quota of {quota.title}",
+                    ServiceCode=quota.service,
+                    QuotaCode=quota.code,
+                )
+            except (BusyError, UnsureError):
+                raise
+            except (CloudError, TokenError):
+                continue
+            return float(answer["Quota"]["Value"])
+        return None
 
     def cpus_needed(self) -> float:
         return self._cpus(wish.machine for wish in self._wishes(ServerWish))

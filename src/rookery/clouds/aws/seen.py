@@ -5,7 +5,7 @@ A name is the tag `Name`, which need not be unique; of what AWS itself calls by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ CONTROLLER, CSI = "cloud-provider-aws", "ebs.csi.aws.com"
 _CSI_TAGS = ("CSIVolumeName", "ebs.csi.aws.com/cluster", "kubernetes.io/created-for/pvc/name")
 ALIVE = ("pending", "running", "shutting-down", "stopping", "stopped")
 NLB, CLASSIC = "nlb", "classic"
+_MOST_VALUES = 100
 
 
 def cluster_tag(system: str) -> str:
@@ -36,6 +37,12 @@ def filters(**wanted: str | Iterable[str]) -> list[dict[str, Any]]:
         {"Name": name.replace("_", "-"), "Values": [value] if isinstance(value, str) else list(value)}
         for name, value in wanted.items()
     ]
+
+
+def batched(values: Sequence[str]) -> Iterator[list[str]]:
+    """Yield values in parts that one filter may have (200 of them)."""
+    for start in range(0, len(values), _MOST_VALUES):
+        yield list(values[start : start + _MOST_VALUES])
 
 
 def tagged(system: str) -> list[dict[str, Any]]:

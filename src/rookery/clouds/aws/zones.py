@@ -11,10 +11,8 @@ import threading
 from collections.abc import Callable, Iterable
 
 from rookery.clouds.aws.account import Account
-from rookery.clouds.aws.seen import filters, tagged
+from rookery.clouds.aws.seen import batched, filters, tagged
 from rookery.clouds.cloud import CloudError
-
-_MOST_VALUES = 100  # in one filter; AWS takes 200
 
 
 class Zones:
@@ -64,14 +62,14 @@ class Zones:
             Filters=filters(state="available", zone_type="availability-zone"),
         )
         found: dict[str, set[str]] = {str(one["ZoneName"]): set() for one in answer["AvailabilityZones"]}
-        for start in range(0, len(wanted), _MOST_VALUES):
+        for some in batched(wanted):
             offerings = api.pages(
                 "ec2",
                 "describe_instance_type_offerings",
                 "InstanceTypeOfferings",
                 "the list of machine types",
                 LocationType="availability-zone",
-                Filters=filters(instance_type=wanted[start : start + _MOST_VALUES]),
+                Filters=filters(instance_type=some),
             )
             for one in offerings:
                 if one["Location"] in found:

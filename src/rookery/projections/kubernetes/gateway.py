@@ -46,9 +46,18 @@ def gateway_items(design: Design) -> tuple[Item, ...]:
                 *_grants(away),
             ),
         ),
-        Wait(
-            kind="gateway", name=GATEWAY, condition="condition=Programmed", seconds=600, namespace=NAMESPACE
-        ),
+        *([_address()] if has_address(design) else []),
+    )
+
+
+def has_address(design: Design) -> bool:
+    """Whether somebody gives the Gateway an address: on a cloud its controller, if the tree installs one."""
+    return design.traits.balancer != "cloud" or design.traits.controller
+
+
+def _address() -> Wait:
+    return Wait(
+        kind="gateway", name=GATEWAY, condition="condition=Programmed", seconds=600, namespace=NAMESPACE
     )
 
 
