@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# moto takes a network apart in any order, and makes two instances of one client token: a teardown that hangs on AWS
-# and a creation that is sent twice both pass their tests.
+# moto takes a network apart in any order and makes two of one client token: what hangs or doubles on AWS passes.
 #
 # Versions: moto 5.2.5, boto3 1.44.5 (PyPI).
 # Seen:     while an instance runs, its security group and its subnet are deleted, and so is the VPC with its gateway still
