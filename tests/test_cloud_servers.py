@@ -291,3 +291,10 @@ def test_who_only_looks_makes_no_key(tmp_path: Path) -> None:
     assert len(servers.steps()) > len(tuple(servers.facts())) == 0
     assert servers.removal(noted=tmp_path / "x").leftovers() == ()
     assert not (tmp_path / "none").exists()
+
+
+def test_kubeone_is_refused_before_any_server_costs_money(tmp_path: Path) -> None:
+    account, design = Account(), cloud_design(kubernetes={"bootstrap": "kubeone"})
+    with pytest.raises(NotPossibleError, match="KubeOne is told the servers' addresses in their own network"):
+        servers_of(design, MemoryCloud(account), tmp_path).require()
+    assert account.calls == []

@@ -72,6 +72,7 @@ class CloudServers:
         assert design.kubernetes is not None
         self._design = design
         self._version = design.kubernetes.version
+        self._bootstrap = design.kubernetes.bootstrap
         self._connect = connect
         self._machines = machines
         self._mirror = mirror
@@ -116,6 +117,7 @@ class CloudServers:
 
     def require(self) -> None:
         """Look for all that is in the way of what is still to be made, before the first cent."""
+        _refuse_bootstrap(self._bootstrap)
         done = set(self._facts_of_resources())
         missing = [one for one in self.resources if one.id not in done]
         if not missing:
@@ -329,6 +331,16 @@ class CloudServers:
             connect=lambda: self.cloud,
             noted=(noted, self.login.folder),
             patience=self._patience,
+        )
+
+
+def _refuse_bootstrap(way: str) -> None:
+    """Refuse a way to a cluster that would find no server: before any costs money."""
+    if way == "kubeone":
+        raise NotPossibleError(
+            "KubeOne is told the servers' addresses in their own network, where this machine is not",
+            hint="Leave kubernetes.bootstrap out, for kubeadm; or render the tree, and run KubeOne by hand on"
+            " a machine in that network.",
         )
 
 
