@@ -43,6 +43,7 @@ WITHOUT_BLOCK = """\
 kubernetes: {monitoring: false}
 storage: {block: {enabled: false}}
 apps: {database: null, catalogue: null}
+backup: null
 """
 
 

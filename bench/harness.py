@@ -25,7 +25,7 @@ from rookery.systems.lab.paths import CGROUP_ROOT
 NAME = "bench"
 SPEC = f"apiVersion: rookery/v1\npattern: production-minimum\nname: {NAME}\n"
 # The same servers with the CDN alone: what is compared with a Ceph that has no application beside it.
-BARE_SPEC = f"{SPEC}apps: {{database: null, streaming: null, catalogue: null}}\n"
+BARE_SPEC = f"{SPEC}apps: {{database: null, streaming: null, catalogue: null}}\nbackup: null\n"
 CHECKOUT = Path(__file__).parents[1]
 UP_LIMIT, DOWN_LIMIT = 300.0, 60.0  # seconds; past them something hangs, which is no measurement
 

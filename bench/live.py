@@ -38,7 +38,7 @@ from rookery.systems.native.system import NativeSystem
 AIM = 15.0  # seconds from the lock's PG being active
 PATIENCE = 150.0  # seconds; a channel that stands still for longer does so for good
 SETTLES = 20.0  # seconds that a fault is left alone at least: what follows from it comes later
-SPEC = f"{harness.SPEC}apps: {{database: null, catalogue: null}}\n"
+SPEC = f"{harness.SPEC}apps: {{database: null, catalogue: null}}\nbackup: null\n"
 FAULTS = {"loss": FaultKind.POWER, "hang": FaultKind.HANG}
 _SEQUENCE = re.compile(rb"#EXT-X-MEDIA-SEQUENCE:(\d+)")
 # Each try is a client of its own: no map of an earlier one, no connection that might be silent.

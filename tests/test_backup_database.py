@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ from rookery.apps.backup.guest.backups.database_archive import Archive
 from rookery.apps.backup.guest.backups.database_target import Target, find_target
 from rookery.apps.backup.guest.backups.errors import BackupError
 from rookery.apps.backup.guest.backups.recovery import Recovery
-from tests.kit.database_archive import SIZE, DatabaseStore, answered
+from rookery.apps.backup.guest.backups.told import Told
+from tests.kit.database_archive import DATABASE, SIZE, DatabaseStore, answered
 
 FIRST, SECOND = "20261130T100000", "20261130T120000"
 
@@ -261,7 +264,39 @@ def test_a_restore_without_room_is_refused_before_it_begins(store: DatabaseStore
     assert not recovery.folder.exists()
 
 
-def test_what_was_fetched_early_is_moved_without_asking_the_store(tmp_path: Path) -> None:
+def barman_with(folder: Path, monkeypatch: pytest.MonkeyPatch, options: str) -> None:
+    """Let there be a Barman with these options."""
+    (folder / "barman/clients").mkdir(parents=True)
+    for name in ("barman/__init__.py", "barman/clients/__init__.py"):
+        (folder / name).touch()
+    (folder / "barman/clients/cloud_walrestore.py").write_text(options, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "barman"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_an_older_barman_fetches_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    barman_with(tmp_path / "old", monkeypatch, '"--no-partial"')
+    assert fetch.command("/x/spool").endswith("exec python3 -m backups.fetch %f %p")
+    asked: list[Sequence[str]] = []
+    keys = {"access": "a", "secret": "s"}
+    here = {"endpoint": "https://s3.test", "bucket": "backups", "authority": ""}
+    told = Told(config={"database": DATABASE, "store": here}, keys=keys)
+    monkeypatch.setattr(fetch, "read_told", lambda: told)
+    monkeypatch.setattr(os, "execvp", lambda _, argv: asked.append(argv))
+    monkeypatch.setattr(os, "environ", {})
+    fetch.main("0004", "pg_wal/X")
+    fetch.main("0004", "pg_wal/X", "/x/spool")
+    plain = ["barman-cloud-wal-restore", "--endpoint-url=https://s3.test", "--no-partial"]
+    rest = ["s3://backups/database", "database", "0004", "pg_wal/X"]
+    ahead = ["--parallel=8", "--spool-dir=/x/spool"]
+    assert [list(argv) for argv in asked] == [[*plain, *rest], [*plain, *ahead, *rest]]
+
+
+def test_what_was_fetched_early_is_moved_without_asking_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    barman_with(tmp_path / "new", monkeypatch, '"--no-partial", "--parallel", "--spool-dir"')
     (tmp_path / "spool").mkdir()
     (tmp_path / "spool" / "000000010000000000000004").write_text("a segment", encoding="utf-8")
     command = fetch.command(f"{tmp_path}/spool")

@@ -16,6 +16,8 @@ from rookery.spec.model import Spec
 from rookery.spec.parse import spec_model
 
 NOTHING = Kept()
+AWAY = {"name": "away", "endpoint": "https://s3.example.org", "bucket": "copies"}
+RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 
 def designed(data: dict[str, Any] | None = None, kept: Kept = NOTHING) -> Design:
@@ -93,6 +95,26 @@ def test_more_gateways_go_where_least_is() -> None:
         ),
         ({"hosts": {"workers": {"count": 3}}}, {}, "worker-c: new, 2 CPU, 4 GiB"),
         ({"storage": {"file": {"mds": {"standby": 2}}}}, {}, "storage-n: mds.storage-n new"),
+        ({"backup": {}}, {}, "backup: new"),
+        (
+            {},
+            {"backup": {}},
+            "backup: goes; what is in bucket backups stays, and can be restored once backup is back",
+        ),
+        ({"backup": {"schedules": {"sets": "2h"}}}, {"backup": {}}, "backup.schedules.sets: 6h becomes 2h"),
+        ({"backup": {"lock": None}}, {"backup": {}}, "backup.lock: 1d becomes none"),
+        ({"backup": {"copies": [AWAY]}}, {"backup": {}}, "backup.copies.away: new"),
+        ({"backup": {}}, {"backup": {"copies": [AWAY]}}, "backup.copies.away: goes"),
+        (
+            {"backup": {"copies": [{**AWAY, "bucket": "other"}]}},
+            {"backup": {"copies": [AWAY]}},
+            "backup.copies.away.bucket: copies becomes other",
+        ),
+        (
+            {"backup": {"encryption": {"recipients": [RECIPIENT]}}},
+            {"backup": {}},
+            f"backup.encryption.recipients: none becomes {RECIPIENT}",
+        ),
     ],
 )
 def test_what_a_running_system_can_become(
@@ -156,6 +178,11 @@ def test_what_a_running_system_can_become(
             "apps.database: is placed otherwise: etcd's members are fixed when it starts",
         ),
         ({"apps": {}}, {"apps": {"cdn": {}}}, "apps.cdn: goes: its data would stay behind"),
+        (
+            {"platform": "kubernetes"},
+            {"platform": "kubernetes", "backup": {}},
+            "backup: goes: operators in the cluster would go on with it",
+        ),
         (
             {"network": {"mtu": 9000}},
             {},

@@ -111,10 +111,13 @@ class DatabaseStore:
     def answer(self, argv: Sequence[str], **_: object) -> str:
         """Answer SQL as the primary does; it stands in for `tools.run`."""
         statement = argv[-1].removeprefix("--command=")
-        current = wal.segment_name(self.timeline, 0, SIZE)
+        number = wal.segment_number(self.last, SIZE) if self.last.strip() else 0
+        current = wal.segment_name(self.timeline, number, SIZE)
         answers = {
             "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver": self.last,
             "SELECT pg_walfile_name(pg_current_wal_insert_lsn())": current,
+            "SELECT pg_current_xact_id()": "4711",
+            "SELECT pg_switch_wal()": "0/0",
             f"SELECT pg_read_file('pg_wal/{self.timeline:08X}.history')": self.history,
             "SELECT system_identifier FROM pg_control_system()": str(self.system),
             "SELECT last_archived_wal, last_failed_wal FROM pg_stat_archiver": f"{self.last}\t",

@@ -26,10 +26,8 @@ LABS: Mapping[str, LabRow] = {
     "database": LabRow(
         spec="hosts: {storage: {drives: [{count: 1, size: 20GB}]}}\napps: {database: {volume: 10GB}}\n"
     ),
-    # The default design; tests that change it come last.
+    # The default design, with backups of everything; tests that change it come last.
     "default": LabRow(spec=DEFAULT),
-    # The default design with backups of everything.
-    "backup": LabRow(spec=f"{DEFAULT}backup: {{}}\n"),
     # The default design with the release of Ceph before it.
     "former": LabRow(spec=f'{DEFAULT}storage: {{ceph: "18"}}\n', worker="other labs"),
     # Killed while it comes up, again and again.

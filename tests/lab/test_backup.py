@@ -15,11 +15,10 @@ from rookery.drivers.clients import s3
 from rookery.drivers.clients.postgres import DatabaseError, Door, query
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.system import NativeSystem
-from tests.kit.labs import STRICTEST, Lab, environment, rookery
+from tests.kit.lab_backups import AT_WORK, LEASE_LIMIT, backups
+from tests.kit.labs import STRICTEST, Lab, environment
 
-pytestmark = pytest.mark.on("backup")
-_AT_WORK = "is at work on backups"
-_LEASE_LIMIT = 180.0  # seconds; the agent takes its own sets
+pytestmark = pytest.mark.on("default")
 _LINES = 400  # of a restore's progress
 
 
@@ -31,18 +30,6 @@ def door(system: NativeSystem) -> Iterator[Door]:
     query(door, "CREATE TABLE kept AS SELECT generate_series(1, 100) AS n")
     yield door
     query(door, "DROP TABLE IF EXISTS kept")
-
-
-def backups(lab: Lab, *arguments: str, code: int = 0) -> Any:
-    """Run a command on backups until none of the agent's is in its way; return what it says."""
-    limit = time.monotonic() + _LEASE_LIMIT
-    while True:
-        done = rookery(*arguments, "--system", lab.name, "--output", "json")
-        if _AT_WORK not in done.err or time.monotonic() > limit:
-            break
-        time.sleep(1)
-    assert done.code == code, done.err + done.out
-    return done.data if done.out else done.err
 
 
 def take_set(lab: Lab) -> str:
@@ -157,7 +144,7 @@ def test_verification_sees_the_archive_and_the_lock(lab: Lab) -> None:
 
 def kill_when(lab: Lab, arguments: tuple[str, ...], words: str) -> None:
     """Run a command, and kill it when it says some words."""
-    limit = time.monotonic() + _LEASE_LIMIT
+    limit = time.monotonic() + LEASE_LIMIT
     while True:
         process = subprocess.Popen(
             (sys.executable, "-m", "rookery", *arguments, "--system", lab.name),
@@ -178,7 +165,7 @@ def kill_when(lab: Lab, arguments: tuple[str, ...], words: str) -> None:
         process.stderr.close()
         if words in said[-1]:
             return
-        assert any(_AT_WORK in line for line in said), said[-_LINES:]
+        assert any(AT_WORK in line for line in said), said[-_LINES:]
         assert time.monotonic() < limit
         time.sleep(1)
 

@@ -16,7 +16,7 @@ from rookery.run.workspace import open_running
 from rookery.systems.native.system import NativeSystem
 from tests.kit.labs import Done, Lab, environment, rookery
 
-pytestmark = pytest.mark.on("backup")
+pytestmark = pytest.mark.on("default")
 DRILLED = [kind for kind in KINDS if kind != SYSTEM]
 LOSING = "losing it on purpose"
 LIMIT = 900.0  # seconds

@@ -88,7 +88,7 @@ def test_up_again_finds_nothing_broken_and_is_quick_about_it(lab: Lab) -> None:
     assert done.code == 0, done.err
     # Looking whether these are done is doing them, and the catalogue stands on its database.
     always = {"databases", "started:catalogue", "frontends"}
-    always |= {f"app:{name}" for name in ("database", "streaming", "catalogue", "cdn")}
+    always |= {f"app:{name}" for name in ("database", "streaming", "catalogue", "cdn", "backup")}
     assert {step["step"] for step in done.data["steps"]} == always
 
 

@@ -38,6 +38,14 @@ def test_monitors_were_made_for_the_release(lab: Lab) -> None:
         system.close()
 
 
+def test_a_drill_brings_back_all_that_it_lost(lab: Lab) -> None:
+    """By the tools that Debian has beside that release: another Barman, another restic, another librbd."""
+    done = rookery("drill", "--system", lab.name, "--yes", "--no-journal", "--output", "json")
+    assert done.code == 0, done.err + done.out
+    verdicts = {one["kind"]: one["verdict"] for one in done.data["drill"]["kinds"]}
+    assert verdicts == dict.fromkeys(("database", "objects", "files", "block"), "same")
+
+
 def test_a_spec_that_names_none_keeps_the_release_that_runs(lab: Lab, tmp_path: Path) -> None:
     spec = tmp_path / "demo.yaml"
     spec.write_text(lab.spec.read_text(encoding="utf-8").replace('ceph: "18"', ""), encoding="utf-8")

@@ -20,6 +20,7 @@ from rookery.systems.native import ceph_setup
 from rookery.systems.native.next_release import root_of
 from rookery.systems.native.root import ensure_image, image_root
 from rookery.systems.native.system import NativeSystem
+from tests.kit.lab_backups import backups
 from tests.kit.labs import Lab, kill_up, rookery
 
 pytestmark = pytest.mark.on("former")
@@ -109,6 +110,17 @@ def test_whoever_went_on_may_come_anew_to_every_osd(lab: Lab, system: NativeSyst
     failed = {kind["name"]: kind["error_texts"] for kind in ended["kinds"] if kind["errors"]}
     assert failed == {}
     assert rookery("verify", lab.name).code == 0
+
+
+def test_backups_of_before_can_be_restored_and_chains_go_on(lab: Lab, system: NativeSystem) -> None:
+    before, made = backups(lab, "backup", "list")[-1], backups(lab, "backup", "now")
+    assert made["state"] == "whole"
+    volumes = next(part["detail"]["images"] for part in made["parts"] if part["kind"] == "block")
+    assert {volume["links"][-1]["from"] for volume in volumes.values()} == {before["label"]}
+    for one in (before, made):
+        assert set(map(len, backups(lab, "backup", "check", one["label"]).values())) == {0}
+    backups(lab, "restore", "database", "--at", before["label"])
+    backups(lab, "restore", "database:drop")
 
 
 def test_a_former_release_is_refused(lab: Lab, tmp_path: Path) -> None:

@@ -100,8 +100,9 @@ class OnServers:
     """What an instance is on its server, on the native platform: programs, files, and files with secrets.
 
     `secrets` are those that it needs of its own. `late_files` have secrets that are known once the S3 users
-    are made, and are laid then. `schema` is SQL for its database, which may run again; it
-    gets the index of what other applications made (`index.json` among their content), by their names.
+    are made, and are laid then, at `late_paths` or below one. `schema` is SQL for its database, which may run
+    again; it gets the index of what other applications made (`index.json` among their content), by their
+    names.
 
     `ports` has each port of each component; `protection` says how it speaks over the network.
     """
@@ -111,6 +112,7 @@ class OnServers:
     private_files: Callable[[Design, AppDesign, Host, Instance, Secrets], tuple[File, ...]] | None = None
     secrets: Callable[[Design, AppDesign], tuple[Secret, ...]] | None = None
     late_files: Callable[[Design, Secrets], tuple[File, ...]] | None = None
+    late_paths: tuple[str, ...] = ()
     schema: Callable[[Design, AppDesign, Mapping[str, str]], str] | None = None
     ports: tuple[Port, ...] = ()
     protection: tuple[Protection, ...] = ()

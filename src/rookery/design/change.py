@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rookery.design.model import AppDesign, DaemonKind, Design, Drive, Host, Role
 from rookery.design.stored import Pool
@@ -206,12 +207,28 @@ def _apps(before: Design, after: Design, obstacles: Obstacles) -> Iterator[Chang
     old = {app.name: app for app in before.apps}
     new = {app.name: app for app in after.apps}
     for name in sorted(old.keys() - new.keys()):
-        yield Change(subject=f"apps.{name}", what="goes", obstacle="its data would stay behind")
+        yield _gone(old[name], after)
     for name, app in new.items():
         if name not in old:
-            yield Change(subject=f"apps.{name}", what="new")
+            yield Change(subject=_path(app), what="new")
         else:
             yield from _app(old[name], app, obstacles.get(name, _none))
+
+
+def _path(app: AppDesign) -> str:
+    """Return where the spec has it: what backs the others up stands beside them."""
+    return app.name if app.keeping is not None else f"apps.{app.name}"
+
+
+def _gone(app: AppDesign, after: Design) -> Change:
+    if app.keeping is None:
+        return Change(subject=_path(app), what="goes", obstacle="its data would stay behind")
+    if after.platform == "kubernetes":
+        return Change(
+            subject=_path(app), what="goes", obstacle="operators in the cluster would go on with it"
+        )
+    what = f"goes; what is in bucket {app.keeping.bucket} stays, and can be restored once backup is back"
+    return Change(subject=_path(app), what=what)
 
 
 def _none(_before: AppDesign, _after: AppDesign) -> str:
@@ -219,14 +236,12 @@ def _none(_before: AppDesign, _after: AppDesign) -> str:
 
 
 def _app(before: AppDesign, after: AppDesign, obstacle: Obstacle) -> Iterator[Change]:
-    subject = f"apps.{after.name}"
+    subject = _path(after)
     old, new = (app.settings.model_dump() for app in (before, after))
     why = obstacle(before, after)
-    differing = [key for key in new if old.get(key) != new[key]]
-    for key in differing:
-        yield Change(
-            subject=f"{subject}.{key}", what=f"{_said(old.get(key))} becomes {_said(new[key])}", obstacle=why
-        )
+    differing = list(_settings(subject, old, new))
+    for path, what in differing:
+        yield Change(subject=path, what=what, obstacle=why)
     if why and not differing:
         yield Change(subject=subject, what="is placed otherwise", obstacle=why)
     sizes = {volume.name: volume.size for volume in before.volumes}
@@ -238,7 +253,30 @@ def _app(before: AppDesign, after: AppDesign, obstacle: Obstacle) -> Iterator[Ch
         yield Change(subject=subject, what=f"volume {name} goes", obstacle="its data would go with it")
 
 
-def _said(value: object) -> str:
+def _settings(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the path of each setting that differs, and how; a list of what has names is looked at by them."""
+    for key in {**old, **new}:
+        place, was, now = f"{path}.{key}", _by_name(old.get(key)), _by_name(new.get(key))
+        if was == now:
+            continue
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            yield from _settings(place, was, now)
+        elif isinstance(old.get(key), Mapping) or isinstance(new.get(key), Mapping):
+            yield place, "new" if key in new else "goes"
+        else:
+            yield place, f"{_said(was, place)} becomes {_said(now, place)}"
+
+
+def _by_name(value: object) -> object:
+    if isinstance(value, tuple) and all(isinstance(one, Mapping) and "name" in one for one in value):
+        return {one["name"]: one for one in value}
+    return value
+
+
+def _said(value: object, path: str) -> str:
     if value is None:
-        return "by itself"
+        # Applications choose what nobody says; of backups, what is not said is not.
+        return "by itself" if path.startswith("apps.") else "none"
+    if isinstance(value, tuple | Mapping):
+        return ", ".join(map(str, value)) or "none"
     return format_size(value) if isinstance(value, int) and value >= GB // 1000 else str(value)

@@ -19,6 +19,7 @@ from rookery.errors import InputError, NotPossibleError, RookeryError
 from rookery.plan.kubernetes import BOOTSTRAP
 from rookery.plan.step import Step, plan_rest
 from rookery.prices.book import cloud_of
+from rookery.run.backup_end import ENDING, end_backups, ends_backups
 from rookery.run.clouds import standing
 from rookery.run.copy_keys import keep_copy_keys, read_copy_keys
 from rookery.run.engine import Apply, Progress, Timing, apply_steps
@@ -86,20 +87,28 @@ class Prepared:
         """
         self.refuse()
         keys = read_copy_keys(self.system, os.environ)
+        ended = self._end_backups(progress)
         running = "" if self.upgrade is None else self.workspace.kept.ceph
         note_system(self.workspace, mirror=self.mirror, mirror_url=self.mirror_url, running=running)
         keep_copy_keys(self.system, keys)
         if self.upgrade is None:
-            timings = self._apply(self.steps, self.system.apply, progress)
+            timings = (*ended, *self._apply(self.steps, self.system.apply, progress))
         else:
-            timings = self._move(self.upgrade, progress)
+            timings = (*ended, *self._move(self.upgrade, progress))
         lay_identity(self.system)
         looking = time.monotonic()
         results = verify(self.system, mark=new_mark())
-        ended = time.monotonic()
+        over = time.monotonic()
         return Arrival(
-            timings=timings, results=results, verify_seconds=ended - looking, seconds=ended - self.began
+            timings=timings, results=results, verify_seconds=over - looking, seconds=over - self.began
         )
+
+    def _end_backups(self, progress: Progress) -> tuple[Timing, ...]:
+        """End the backups that the running system takes and its spec has no longer."""
+        if not ends_backups(self.workspace):
+            return ()
+        name = self.design.name
+        return self._apply((ENDING,), lambda _step, report: end_backups(name, report), progress)
 
     def _move(self, upgrade: Upgrade, progress: Progress) -> tuple[Timing, ...]:
         """Carry an upgrade out. That it is done is noted at its end: until then the same command goes on."""

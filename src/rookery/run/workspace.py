@@ -86,8 +86,9 @@ def _read_spec(target: str | None, *, judged: bool = True) -> tuple[Spec, str]:
         base = path.parent.absolute()
         judge = (lambda data: folder_problems(data, base)) if judged else (lambda _data: ())
         spec, source = load_spec(path, settings=SETTINGS, judge=judge), str(path)
-    located = {name: APPS[name].located(settings, base) for name, settings in spec.apps.chosen()}
-    return spec.model_copy(update={"apps": spec.apps.model_copy(update=located)}), source
+    located = {name: APPS[name].located(settings, base) for name, settings in spec.chosen()}
+    backup = located.pop("backup", None)
+    return spec.model_copy(update={"apps": spec.apps.model_copy(update=located), "backup": backup}), source
 
 
 def running_names() -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from rookery.apps.backup.config import render_config, settings_of
 from rookery.apps.backup.places import (
     AGE,
     CONFIG,
+    COPY_AUTHORITIES,
     COPY_KEYS,
     FOLDER,
     HELD,
@@ -86,4 +87,10 @@ def _copies(copies: Sequence[Copy], known: Secrets) -> tuple[File, ...]:
     return (File.text(COPY_KEYS, json.dumps(keys) + "\n", mode=0o400), *authorities)
 
 
-ON_SERVERS = OnServers(programs=server_programs, files=server_files, secrets=secrets, late_files=late_files)
+ON_SERVERS = OnServers(
+    programs=server_programs,
+    files=server_files,
+    secrets=secrets,
+    late_files=late_files,
+    late_paths=(SECRETS, COPY_KEYS, COPY_AUTHORITIES),
+)

@@ -43,7 +43,7 @@ DRILL = "drill"
 
 FOLDER = "usr/lib/rookery/backup"
 CONFIG, SECRETS = "etc/rookery/backup.json", "etc/rookery/backup-keys.json"
-COPY_KEYS = "etc/rookery/backup-copies.json"
+COPY_KEYS, COPY_AUTHORITIES = "etc/rookery/backup-copies.json", "etc/rookery/backup-copies"
 WAY_OUT_PORT = 7486
 """On the lab, where this machine lets the servers through to the places of copies, and nowhere else."""
 
@@ -59,7 +59,7 @@ def lock_pool(block_pools: Sequence[str], system: FileSystem | None) -> str:
 
 def copy_authority(name: str) -> str:
     """Return the file with the certificate of who signs a copy's TLS."""
-    return f"etc/rookery/backup-copies/{name}.crt"
+    return f"{COPY_AUTHORITIES}/{name}.crt"
 
 
 def copy_secret(name: str, part: str) -> str:

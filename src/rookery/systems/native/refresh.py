@@ -6,9 +6,11 @@ again from the same note.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rookery.apps.table import APPS
 from rookery.design.model import DaemonKind, Design, Drive, Host
 from rookery.drivers.containers.supervisor import Supervisor
 from rookery.drivers.machine.attach import attach_file
@@ -59,6 +61,7 @@ def refresh_server(
     write_files(place.root, (file for file in files if file.path in changed), users=users)
     for path in before.keys() - after.keys():
         (place.root / path).unlink(missing_ok=True)
+    _remove_late_files(host, place.root)
     wait_awake(host.name, pid, report)  # whoever started it may have been killed before it was
     supervisor = Supervisor(pid)
     started = set(supervisor.adopt())
@@ -75,6 +78,20 @@ def refresh_server(
     if _CEPH_CONF in changed:
         _set_memory(host, supervisor, execute)
     note_laid(place, after)
+
+
+def _remove_late_files(host: Host, root: Path) -> None:
+    """Remove what is secret of applications that have no instance on a host any more."""
+    there = {instance.app for instance in host.instances}
+    for app in APPS.values():
+        if app.on_servers is None or app.name in there:
+            continue
+        for path in app.on_servers.late_paths:
+            late = root / path
+            if late.is_dir():
+                shutil.rmtree(late)
+            else:
+                late.unlink(missing_ok=True)
 
 
 def kept_running(design: Design, host: Host) -> frozenset[str]:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import checked, drill, outside, schedule, sets
+from . import checked, drill, leaving, outside, schedule, sets
 from .errors import BackupError
 from .kind import Work
-from .kinds import KINDS
+from .kinds import ENDS, KINDS
 from .lease import alone
 from .store import Store
 from .telling import answer, refuse, say
@@ -22,6 +23,7 @@ Request = dict[str, Any]
 
 # Who serves on this server goes first while a set is taken. A restore is waited for, and takes what it gets.
 _NICE = 10
+_PATIENCE, _LOOK = 600.0, 2.0  # seconds to wait for a set that is being taken, and between looks
 
 # What is kept between sets, too: its kind looks for a moment itself. All others go back to a set.
 _ANY_MOMENT = ("database", "objects")
@@ -85,6 +87,20 @@ def _drill(work: Work, request: Request) -> Any:
     return drill.act(work, request)
 
 
+def _leave(work: Work, _: Request) -> Any:
+    """Let go of the system's storage: backups are switched off. A set that is being taken is waited for."""
+    limit = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with alone(work.told, "letting go of the system"):
+                return leaving.leave(work, ENDS)
+        except BackupError as error:
+            if error.kind != "not-possible" or time.monotonic() > limit:
+                raise
+            work.report(error.what)
+        time.sleep(_LOOK)
+
+
 _COMMANDS: Mapping[str, Callable[[Work, Request], Any]] = {
     "now": _now,
     "list": _list,
@@ -93,6 +109,7 @@ _COMMANDS: Mapping[str, Callable[[Work, Request], Any]] = {
     "prune": _prune,
     "restore": _restore,
     "fetch": _fetch,
+    "leave": _leave,
     "drill": _drill,
 }
 

@@ -81,6 +81,13 @@ class Block:
         return block_restore.restore(work, part, wish)
 
 
+def end(work: Work) -> None:
+    """Remove all snapshots: one that stays holds what is overwritten for ever."""
+    with opened_pool(work.told) as pool:
+        pool.gather(())
+        pool.drop_snaps(keep=())
+
+
 def stored(store: Store, image: str = "") -> dict[str, int]:
     """Return the bytes of each difference that is stored, by its key: of one volume, of all by default."""
     folder = f"{FOLDER}{image}/" if image else FOLDER

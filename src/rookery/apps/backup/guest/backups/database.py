@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from . import barman, database_check, database_restore, wal
-from .database_archive import Archive, Base
+from . import barman, database_check, database_pauses, database_restore, wal
+from .database_archive import Archive, Base, lead
+from .errors import BackupError
 from .kind import Part, Problem, Work, now
 from .primary import Primary
 from .store import Entry
@@ -29,11 +30,13 @@ class Database:
         """Write a restore point.
 
         Where no base backup from before it would do, one is made first, however long that takes: made
-        afterwards, the restore point would have to be a later one, and the set no moment of all kinds.
+        afterwards, the restore point would have to be a later one, and the set no moment of all kinds. One
+        from which the log has a gap does not do: backups were off in between, or something is lost.
         """
         primary, archive = Primary(work), Archive(work)
         made = ""
-        if _fitting(work, primary, archive) is None:
+        base = _fitting(work, primary, archive)
+        if base is None or not _leads_here(primary, archive, base):
             work.report("database: a base backup")
             _make_base(work, label)
             made = label
@@ -107,6 +110,20 @@ class Database:
         return database_restore.restore(work, part, wish)
 
 
+def end(work: Work) -> None:
+    """Store the log until now, and note where it ends: what is written from then on is archived nowhere, and
+    is not missing."""
+    if work.told.keys.get("held"):  # nothing of this one was ever archived
+        return
+    primary = Primary(work)
+    try:
+        last = primary.flush()
+    except BackupError:
+        database_pauses.note(work, primary.archived())
+        raise
+    database_pauses.note(work, last)
+
+
 def _make_base(work: Work, label: str) -> None:
     told, place = work.told.config["database"], work.store.place
     argv = (
@@ -131,6 +148,17 @@ def _fitting(work: Work, primary: Primary, archive: Archive, *, old: bool = Fals
         and (old or time.time() - base.ended.timestamp() < longest)
     ]
     return fitting[-1] if fitting else None
+
+
+def _leads_here(primary: Primary, archive: Archive, base: Base) -> bool:
+    """Tell whether the log leads from a base backup to what was archived last. What a primary archived that
+    just became one is not looked at: it has archived nothing, or what is another timeline's."""
+    last, current = primary.archived(), primary.line()[-1].timeline
+    if not wal.SEGMENT.match(last) or wal.timeline_of(last) != current:
+        return True
+    names = archive.segments()
+    end = wal.segment_number(last, base.segment_size) * base.segment_size
+    return all(name in names for name in lead(archive, names, base, current, end))
 
 
 def _sent(segments: dict[str, Entry], after: str, until: str, base: Base, *, least: int = 0) -> int:

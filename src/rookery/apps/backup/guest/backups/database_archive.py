@@ -53,6 +53,7 @@ class Archive:
 
     def __init__(self, work: Work) -> None:
         told = work.told.config["database"]
+        self.work = work
         self._store = work.store
         self._root = f"{told['prefix']}/{told['server']}/"
 

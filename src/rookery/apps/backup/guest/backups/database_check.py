@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterable
 
-from . import wal
+from . import database_pauses, wal
 from .database_archive import Archive, Base, lead
 from .errors import BackupError
 from .kind import Part, Problem, Work
@@ -84,7 +84,7 @@ def _until_now(
     """Add to what is wanted the log from the oldest base backup until what the running database archived
     last."""
     primary = Primary(work)
-    last = primary.sql("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver")[0][0][:24]
+    last = primary.archived()
     current, system = primary.line()[-1].timeline, primary.system()
     for base in used:
         if base.system != system or not wal.SEGMENT.match(last) or wal.timeline_of(last) != current:
@@ -97,8 +97,10 @@ def _until_now(
             way = lead(archive, names, base, current, end)
         except BackupError as error:
             return [error.what]
+        pauses, bases = database_pauses.read(work), archive.bases()
         for name in way:
-            wanted.setdefault(name, [])
+            if not (wal.SEGMENT.match(name) and database_pauses.is_within(pauses, bases, name)):
+                wanted.setdefault(name, [])
         break
     return []
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import wal
+from . import database_pauses, wal
 from .database_archive import Archive, Base
 from .errors import BackupError
 from .kind import Part
@@ -82,8 +82,23 @@ def _by_time(archive: Archive, bases: Sequence[Base], at: dt.datetime, timeline:
         raise BackupError(
             f"the database cannot be restored as of {_text(at)}", hint=window(bases), kind="input"
         )
+    _require_archived(archive, bases, fitting[-1], at)
     settings = {"recovery_target_time": at.isoformat(sep=" "), "recovery_target_timeline": str(chosen)}
     return Target(base=fitting[-1], settings=settings, says=_text(at))
+
+
+def _require_archived(archive: Archive, bases: Sequence[Base], base: Base, at: dt.datetime) -> None:
+    """Refuse a time in which backups were off: the log of it was never archived."""
+    for pause in database_pauses.read(archive.work):
+        if base.ended <= pause.began < at:
+            later = [one.ended for one in bases if one.ended > pause.began]
+            until = f"until {_text(min(later))}" if later else "and there is no base backup since"
+            raise BackupError(
+                f"the database cannot be restored as of {_text(at)}: backups were off from"
+                f" {_text(pause.began)} on, {until}",
+                hint=window(bases),
+                kind="input",
+            )
 
 
 def _timeline_at(archive: Archive, names: dict[str, Entry], at: dt.datetime, current: int, size: int) -> int:

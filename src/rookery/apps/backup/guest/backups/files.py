@@ -97,6 +97,12 @@ class Files:
         }
 
 
+def end(work: Work) -> None:
+    """Remove all snapshots: one that stays holds what is removed for ever."""
+    with mounted(work.told) as root:
+        files_snapshots.drop(root, keep=())
+
+
 def _require_there(repository: Repository, part: Part, path: str) -> None:
     if not repository.list(part["snapshot"], path):
         raise BackupError(f"set {part['set']} has no {path}", hint="`/` is all of it.", kind="input")

@@ -54,13 +54,18 @@ class Primary:
         rows = self.sql(f"SELECT pg_read_file('pg_wal/{wal.history_name(timeline)}')")
         return wal.parse_history(timeline, "\n".join("\t".join(row) for row in rows))
 
-    def flush(self) -> None:
-        """See that all that is committed by now is in the store. A commit of its own is the last: recovery to
-        a time ends at the first one after it only."""
+    def flush(self) -> str:
+        """See that all that is committed by now is in the store, and return the last segment of it. A commit
+        of its own is the last: recovery to a time ends at the first one after it only."""
         self.sql("SELECT pg_current_xact_id()")
         segment = self.sql("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")[0][0]
         self.sql("SELECT pg_switch_wal()")
         self.await_archived(segment)
+        return segment
+
+    def archived(self) -> str:
+        """Return the segment that was archived last, as it says itself; empty where none was."""
+        return self.sql("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver")[0][0][:24]
 
     def await_archived(self, segment: str) -> None:
         """Wait until a segment is in the store; raises BackupError where it does not come."""
