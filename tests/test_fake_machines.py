@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ import pytest
 from rookery.clouds.hetzner.fake.machines import Card, Disk, Machine, Sending
 from rookery.clouds.hetzner.fake.serve import serving
 from rookery.run.prices import shipped_book
+from rookery.run.workspace import running_names
 from rookery.systems.lab.cloud.balancer import balancer_config, require_services
+from rookery.systems.lab.cloud.machines import CloudPaths
 from rookery.systems.lab.cloud.seed import disk_rules, server_files
+from rookery.systems.lab.paths import NAMESPACE_PREFIX
 from tests.kit.fake_hetzner import AT_ONCE, PUBLIC_KEY, Api, HeldHetzner
 from tests.kit.waiting import until
 
@@ -256,3 +260,13 @@ def test_volumes_have_the_names_that_hetzner_gives_them() -> None:
     assert disk_rules({1005: "/dev/loop3"}) == (
         'KERNEL=="loop3", SYMLINK+="disk/by-id/scsi-0HC_Volume_1005"\n'
     )
+
+
+def test_commands_take_a_stand_ins_servers_for_no_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROOKERY_HOME", str(tmp_path))
+    paths = CloudPaths(name="cloud-hetzner")
+    paths.folder.mkdir(parents=True)
+    assert "cloud-hetzner" not in running_names()
+    assert not paths.namespace("1001").startswith(NAMESPACE_PREFIX)

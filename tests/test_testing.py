@@ -68,7 +68,7 @@ def test_one_worker_has_most_labs_and_another_the_rest() -> None:
     named = {name: workers.pop() for name, workers in found.items()}
     # These start servers without Ceph, and are no more in the way of a lab than other tests.
     assert {name for name, worker in named.items() if not worker} == {
-        *("test_bootstrap", "test_cluster_servers", "test_image")
+        *("test_bootstrap", "test_cloud_servers", "test_cluster_servers", "test_image")
     }
     assert {name for name, worker in named.items() if worker == "other labs"} == {
         *("test_kill", "test_other_designs", "test_releases", "test_upgrade")

@@ -1,6 +1,6 @@
 """The servers of a stand-in on this machine: containers with systemd, sshd and cloud-init, on own bridges.
 
-All that it makes has the names of a lab called `NAME`, and is found and removed by them.
+All that it makes has `NAME` in its name, and is found and removed by that.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from rookery.drivers.machine.network import Bridge, Cable
 from rookery.drivers.machine.process import run
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.files import File
+from rookery.systems.home import home, runtime_folder
 from rookery.systems.lab.cloud.balancer import ask_health, balancer_config, require_services
 from rookery.systems.lab.cloud.root import ensure_server_root
 from rookery.systems.lab.cloud.seed import INIT, RULES, disk_name, disk_rules, server_files
@@ -45,6 +46,23 @@ _WAKE_LIMIT = 180.0  # seconds; seven servers start at once on whatever machine 
 _BALANCER_MEMORY = 256 * MIB
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudPaths(LabPaths):
+    """The places and names of a stand-in's servers: not among labs, which are systems."""
+
+    @property
+    def folder(self) -> Path:
+        return home() / "clouds" / self.name
+
+    @property
+    def runc_state(self) -> Path:
+        return runtime_folder() / "clouds" / self.name
+
+    @property
+    def namespace_prefix(self) -> str:
+        return f"rookery-cloud.{self.name}."
+
+
 @dataclass(slots=True)
 class _Kept:
     """What one server or load balancer was given, and the lock under which that changes."""
@@ -59,7 +77,7 @@ class LabMachines:
 
     def __init__(self, report: Report, *, name: str = NAME) -> None:
         self._report = report
-        self._paths = LabPaths(name=name)
+        self._paths = CloudPaths(name=name)
         self._runc = Runc(self._paths.runc_state)
         self._lock = threading.Lock()
         self._kept: dict[int, _Kept] = {}
