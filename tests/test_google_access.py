@@ -137,6 +137,20 @@ def test_all_that_is_in_the_way_is_said_at_once() -> None:
     assert project.things == before
 
 
+def test_servers_that_were_made_from_another_machine_let_nobody_else_in(tmp_path: Path) -> None:
+    project, design = Project(), google_design(hosts=SMALL)
+    bring_up(google_servers(design, project, tmp_path / "here"))
+    elsewhere = google_servers(design, project, tmp_path / "elsewhere")
+    with pytest.raises(NotPossibleError) as caught:
+        elsewhere.require()
+    names = ", ".join(f"demo-{one}" for one in ("cp-1", "storage-k", "storage-l", "storage-m", "worker-a"))
+    assert caught.value.details[0] == f"{names}: made from another machine, whose key alone logs in there"
+    with pytest.raises(CloudError, match="was made from another machine"):
+        bring_up(elsewhere)
+    assert counted(project)["instances"] == 5
+    google_servers(design, project, tmp_path / "here").require()
+
+
 def test_a_type_that_the_zone_lacks_is_said_with_the_zone_that_has_it() -> None:
     project, design = Project(), google_design()
     servers = CloudServers(

@@ -21,23 +21,17 @@ from rookery.clouds.cloud import (
     Reporter,
     There,
 )
-from rookery.clouds.gcp import seen, wishes
+from rookery.clouds.gcp import seen
 from rookery.clouds.gcp.account import ONE, Account
+from rookery.clouds.gcp.lacking import lacks
 from rookery.clouds.gcp.left import left_of
-from rookery.clouds.gcp.making import Maker, in_group, rules_of
+from rookery.clouds.gcp.making import Maker, in_group
 from rookery.clouds.gcp.preflight import look_before
 from rookery.clouds.gcp.removal import remove
 from rookery.clouds.gcp.seen import Balancer, label, labels_of, last, place_of
 from rookery.plan.resources import (
-    AttachmentWish,
-    BalancerWish,
-    FirewallWish,
     Kind,
-    NetworkWish,
     Resource,
-    ServerWish,
-    TargetWish,
-    VolumeWish,
 )
 from rookery.providers import Provider
 
@@ -137,35 +131,10 @@ class GoogleCloud:
         del there
         return ()  # the tree installs no controller of Google's
 
-    # --- What is still to be done
+    # --- Making, changing and removing
 
     def lacks(self, resource: Resource, made: Made, there: There) -> str:
-        wish, thing = resource.wish, made.seen
-        if isinstance(wish, ServerWish):
-            return "" if made.state == "RUNNING" else made.state.lower() or "being made"
-        if isinstance(wish, VolumeWish):
-            return "" if made.state == "READY" else made.state.lower() or "being made"
-        if isinstance(wish, NetworkWish):
-            assert isinstance(thing, Mapping)
-            return "" if wishes.subnetwork_of(thing) else "without its subnetwork"
-        if isinstance(wish, FirewallWish):
-            assert isinstance(thing, Mapping)
-            return (
-                ""
-                if rules_of(thing) == rules_of({"allowed": wishes.allowed(wish.openings)})
-                else "has other rules"
-            )
-        if isinstance(wish, BalancerWish):
-            assert isinstance(thing, Balancer)
-            missing = [
-                f"{what} {name}" for what, name in wishes.parts_of(resource.name) if not thing.has(what, name)
-            ]
-            return f"without {missing[0]}" if missing else ""
-        needed = there.get(wish.server if isinstance(wish, AttachmentWish) else getattr(wish, "balancer", ""))
-        is_between = isinstance(wish, AttachmentWish | TargetWish)
-        return "elsewhere" if is_between and (needed is None or needed.name != made.on) else ""
-
-    # --- Making, changing and removing
+        return lacks(resource, made, there)
 
     def make(self, resource: Resource, labels: Labels, there: There, report: Reporter) -> Made:
         del report  # what takes long at Google is one operation, and that says nothing on its way

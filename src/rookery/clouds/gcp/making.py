@@ -102,8 +102,14 @@ class Maker:
         return seen.plain_made(Kind.GROUP, thing)
 
     def _server(self, asked: Asked) -> Made:
-        zone = self._zone()
+        wish, zone = asked.wish, self._zone()
+        assert isinstance(wish, ServerWish)
         thing = self._ensure("instances", wishes.server_body(asked, zone), asked.labels, zone=zone)
+        if not seen.knows_key(thing, wish.public_key):
+            raise CloudError(
+                f"{asked.name} was made from another machine, whose key alone logs in there",
+                hint="Go on from that machine, or take the system down from here and make it anew.",
+            )
         if thing.get("status") in _STOPPED:
             self._account.change("instances", "start", zone=zone, instance=asked.name)
             thing = self._account.get("instances", zone=zone, instance=asked.name)

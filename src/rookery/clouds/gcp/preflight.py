@@ -14,7 +14,7 @@ from rookery.clouds.cloud import SYSTEM, BusyError, CloudError, Preflight, Probl
 from rookery.clouds.gcp import wishes
 from rookery.clouds.gcp.account import Account
 from rookery.clouds.gcp.refusals import GoneError
-from rookery.clouds.gcp.seen import Lists, label, last
+from rookery.clouds.gcp.seen import Lists, knows_key, label, last
 from rookery.plan.resources import BalancerWish, NetworkWish, Resource, ServerWish, VolumeWish
 
 Json = Mapping[str, Any]
@@ -66,6 +66,7 @@ def look_before(
     look = _Look(account, resources, place=place, zone=zone)
     problems = [
         *_taken(lists, system, resources),
+        *_other_key(lists, system, resources),
         *_mtu(resources),
         *look.types(),
         *look.quotas(),
@@ -95,6 +96,18 @@ def _taken(lists: Lists, system: str, resources: Sequence[Resource]) -> Iterator
                 if one.get("name") == resource.name and label(one, SYSTEM) != system:
                     what = f"{resource.name}, one of the project's {collection}, is not this system's"
                     yield Problem(what=what, hint="Give the system another name")
+
+
+def _other_key(lists: Lists, system: str, resources: Sequence[Resource]) -> Iterator[Problem]:
+    """Yield that the system's servers let somebody else in, where they do."""
+    keys = {one.name: one.wish.public_key for one in resources if isinstance(one.wish, ServerWish)}
+    own = (one for one in lists.get("instances", ()) if label(one, SYSTEM) == system and one["name"] in keys)
+    others = sorted(str(one["name"]) for one in own if not knows_key(one, keys[str(one["name"])]))
+    if others:
+        yield Problem(
+            what=f"{', '.join(others)}: made from another machine, whose key alone logs in there",
+            hint="Go on from that machine, or take the system down from here and make it anew",
+        )
 
 
 def _mtu(resources: Sequence[Resource]) -> Iterator[Problem]:

@@ -35,6 +35,9 @@ BALANCER_PARTS = (
 )
 """What a load balancer is made of beside rules of the firewall, in the order in which it may be removed."""
 
+SSH_KEYS = "ssh-keys"
+"""The item of a server's metadata that says who may log in: a user, and a key."""
+
 OF_BALANCER = "of=balancer"
 """Stands in the description of a rule of the firewall that is a load balancer's."""
 
@@ -151,6 +154,13 @@ def server_made(thing: Json) -> Made:
         state=str(thing.get("status", "")),
         node_id=f"gce://{''.join(project)}/{place.get('zone', '')}/{name}",
     )
+
+
+def knows_key(server: Json, public_key: str) -> bool:
+    """Whether a server was made with this key of who may log in, as its metadata says."""
+    items = server.get("metadata", {}).get("items", ())
+    known = next((str(one.get("value", "")) for one in items if one.get("key") == SSH_KEYS), "")
+    return known.partition(":")[2].split()[:2] == public_key.split()[:2]
 
 
 def volume_made(thing: Json) -> Made:

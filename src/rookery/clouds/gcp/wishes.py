@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rookery.clouds.cloud import Labels, There
-from rookery.clouds.gcp.seen import INSIDE, OF_BALANCER, description_of, labels_of, path_in
+from rookery.clouds.gcp.seen import INSIDE, OF_BALANCER, SSH_KEYS, description_of, labels_of, path_in
 from rookery.plan.resources import (
     BalancerWish,
     FirewallWish,
@@ -128,7 +128,7 @@ def server_body(asked: Asked, zone: str) -> Json:
     network, subnetwork = asked.network(wish.network)
     metadata = {
         "user-data": wish.user_data,
-        "ssh-keys": f"{_LOGIN}:{wish.public_key}",
+        SSH_KEYS: f"{_LOGIN}:{wish.public_key}",
         "block-project-ssh-keys": "TRUE",
         "enable-oslogin": "FALSE",
     }
