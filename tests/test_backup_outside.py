@@ -78,6 +78,20 @@ def test_everything_is_copied_once_and_sets_come_last(pair: Pair) -> None:
     assert sorted(pair.there.puts) == ["demo/database/wals/1", "demo/database/wals/2"]
 
 
+@pytest.mark.parametrize("size", [1, 3 * PART])
+def test_an_object_keeps_what_it_is_given_with_there_and_back(pair: Pair, size: int) -> None:
+    """A page without its type and a film that may be kept for no time are not what was backed up."""
+    given = {"ContentType": "text/html", "CacheControl": "max-age=60", "Metadata": {"title": "one"}}
+    pair.here.put_object(Bucket="backups", Key="objects/site/page", Body=b"x" * size, **given)
+    assert pair.copy() == {"vault": "whole"}
+    del pair.here.buckets["backups"]["objects/site/page"]
+    copies.copy(Side(store=Store(THERE, pair.there), prefix="demo/"), Side(store=pair.store), lambda _: None)
+    head = pair.here.head_object(Bucket="backups", Key="objects/site/page")
+    assert (head["ContentType"], head["CacheControl"]) == ("text/html", "max-age=60")
+    assert head["Metadata"]["title"] == "one"
+    assert ("source-etag" in head["Metadata"]) == (size > PART)
+
+
 def test_a_copy_that_was_cut_short_has_no_set_and_goes_on(pair: Pair) -> None:
     pair.there.refused["UploadPart"] = "QuotaExceeded"
     words = pair.copy()["vault"]

@@ -7,7 +7,7 @@ import hashlib
 import io
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from botocore.exceptions import ClientError
@@ -24,6 +24,17 @@ class Stored:
     written: dt.datetime = field(default_factory=lambda: dt.datetime.fromtimestamp(time.time(), tz=dt.UTC))
 
 
+HEADERS = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Expires",
+)
+"""What a service gives back with an object as it was given with it."""
+
+
 class MemoryS3:
     """The client of one service; `refused` says with which code an operation is refused, by its name."""
 
@@ -33,7 +44,7 @@ class MemoryS3:
         self.lock: Mapping[str, Any] | None = None
         self.puts: list[str] = []
         self._uploads: dict[str, dict[int, bytes]] = {}
-        self._metadata: dict[str, Mapping[str, str]] = {}
+        self._given: dict[str, dict[str, Any]] = {}
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any, **more: Any) -> dict[str, Any]:  # noqa: N803
         there = self._objects("PutObject", Bucket)
@@ -101,7 +112,7 @@ class MemoryS3:
     def create_multipart_upload(self, *, Bucket: str, Key: str, **more: Any) -> dict[str, Any]:  # noqa: N803
         self._objects("CreateMultipartUpload", Bucket)
         name = f"upload-{len(self._uploads)}"
-        self._uploads[name], self._metadata[name] = {}, more.get("Metadata", {})
+        self._uploads[name], self._given[name] = {}, dict(more)
         return {"UploadId": name, "Key": Key, **more}
 
     def upload_part(
@@ -121,7 +132,8 @@ class MemoryS3:
 
     def complete_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str, **_: Any) -> None:  # noqa: N803
         parts = [content for _, content in sorted(self._uploads.pop(UploadId).items())]
-        self.buckets[Bucket][Key] = multipart(parts, self._metadata[UploadId])
+        given = self._given[UploadId]
+        self.buckets[Bucket][Key] = replace(multipart(parts, given.pop("Metadata", {})), more=given)
         self.puts.append(Key)
 
     def abort_multipart_upload(self, *, Bucket: str, Key: str, UploadId: str) -> None:  # noqa: N803
@@ -147,7 +159,9 @@ class MemoryS3:
         return there[key]
 
     def _head(self, found: Stored) -> dict[str, Any]:
+        given = {name: value for name, value in found.more.items() if name in HEADERS}
         return {
+            **given,
             "ContentLength": len(found.content),
             "ETag": f'"{found.etag}"',
             "Metadata": dict(found.metadata),

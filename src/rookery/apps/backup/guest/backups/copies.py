@@ -22,7 +22,7 @@ from typing import Any
 
 from . import checked
 from .errors import BackupError
-from .store import DIGEST, ORIGIN, Entry, Store
+from .store import DIGEST, HEADERS, ORIGIN, Entry, Store
 from .telling import Report
 from .told import Told
 
@@ -148,7 +148,8 @@ def _copy_one(source: Side, target: Side, entry: Entry, retained: Mapping[str, A
     if entry.size > _PART or not _WHOLE.match(entry.etag):
         metadata.setdefault(ORIGIN, entry.etag)
     seen = _Seen(entry, metadata, source.store)
-    named = {"Key": f"{target.prefix}{_key(source, entry)}", "Metadata": metadata, **retained}
+    given = {name: found[name] for name in HEADERS if found.get(name)}
+    named = {"Key": f"{target.prefix}{_key(source, entry)}", "Metadata": metadata, **given, **retained}
     with contextlib.closing(found["Body"]) as body:
         contents = iter(lambda: source.store.read(entry.key, body, _PART), b"")
         first = next(contents, b"")

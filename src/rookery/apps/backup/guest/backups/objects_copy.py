@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .errors import BackupError
-from .store import ORIGIN, ask
+from .store import HEADERS, ORIGIN, ask
 
 MOST = 5 << 30
 """Bytes that one request copies at most."""
@@ -22,10 +22,6 @@ MOST = 5 << 30
 _PART = 1 << 30
 _CHUNK = 1 << 20
 _AT_ONCE = 16  # a copy waits for disks, most of its time; more at once than this makes it no faster
-_HEADERS = (
-    *("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType"),
-    *("Expires", "Metadata"),
-)
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -62,7 +58,7 @@ def copy(client: Any, source: Source, bucket: str, key: str, *, what: str, most:
 def headers(client: Any, source: Source, what: str) -> dict[str, Any]:
     """Return the headers and the metadata of an object, as they are put; raises BackupError."""
     head = ask(what, lambda: client.head_object(**source.named()))
-    found = {name: head[name] for name in _HEADERS if head.get(name)}
+    found = {name: head[name] for name in (*HEADERS, "Metadata") if head.get(name)}
     # What the store notes of its own is no part of what was put there.
     own = {name: value for name, value in found.pop("Metadata", {}).items() if name != ORIGIN}
     return {**found, "Metadata": own} if own else found

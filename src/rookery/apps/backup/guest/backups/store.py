@@ -31,6 +31,12 @@ ORIGIN = "source-etag"
 """The name of the metadata with the ETag that an object had where it was put first: one that is put in parts
 gets another one at each place that it is copied to."""
 
+HEADERS = (
+    *("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType"),
+    "Expires",
+)
+"""What an object is given with beside its metadata: it is as much a part of it."""
+
 _PART = 8 << 20  # bytes, and more of what would have too many parts otherwise
 _LONGEST_PART = 32 << 20
 _MOST_PARTS = 9000  # of an object: S3 takes 10,000
@@ -40,6 +46,7 @@ _GONE = ("NoSuchKey", "404", "NotFound")
 # What an answer of S3 means to who reads it here.
 _MEANT = {
     "AccessDenied": "it refuses these keys (403)",
+    "UserSuspended": "it refuses these keys, whose user is suspended (403)",
     "QuotaExceeded": "its quota is used up (403)",
     "InsufficientCapacity": "it is full (507)",
     "NoSuchBucket": "there is no such bucket",
