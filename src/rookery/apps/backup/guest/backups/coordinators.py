@@ -12,6 +12,8 @@ from .tools import run
 # What Patroni comes with to etcd, on every host of the database.
 _FOLDER = Path("/etc/rookery/etcd")
 _LIMIT = 60.0  # seconds
+# Itself: on a coordinator's own host a script of its name adds that member to all that one asks.
+_PROGRAM = "/usr/bin/etcdctl"
 
 
 def snapshot(members: Sequence[str]) -> bytes:
@@ -22,7 +24,7 @@ def snapshot(members: Sequence[str]) -> bytes:
     for member in members:
         with tempfile.TemporaryDirectory(prefix="backup-etcd-") as folder:
             path = Path(folder) / "snapshot.db"
-            argv = ("etcdctl", f"--endpoints=https://{member}", *options, "snapshot", "save", str(path))
+            argv = (_PROGRAM, f"--endpoints=https://{member}", *options, "snapshot", "save", str(path))
             try:
                 run(argv, what=f"a snapshot of etcd at {member}", limit=_LIMIT)
             except BackupError as error:
