@@ -76,6 +76,9 @@ def test_every_object_of_every_bucket_counts_but_the_drills_own() -> None:
     service.put_object(Bucket="site", Key="a", Body=b"other")
     then = drill_census.count(work("media", "site", client=service), ["objects"])["objects"]["things"]
     assert {name for name in first if then[name] != first[name]} == {"site/a"}
+    service.put_object(Bucket="site", Key="b/c", Body=b"site b/c", CacheControl="max-age=60")
+    given = drill_census.count(work("media", "site", client=service), ["objects"])["objects"]["things"]
+    assert given["site/b/c"] == f"{first['site/b/c']}, CacheControl: max-age=60"
 
 
 def test_a_kind_that_cannot_be_seen_keeps_no_other_from_being_counted(

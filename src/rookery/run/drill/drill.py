@@ -69,7 +69,7 @@ class _Drill:
         self.id = new_id(began)
         self.began = iso(began)
         self._system = system
-        self._kinds = tuple(kinds)
+        self._kinds, self._wishes = tuple(kinds), wishes
         self._report = report
         self._shape = build_shape(self.id, wishes.size)
         self._inside = Inside(system, self._shape, report)
@@ -85,6 +85,7 @@ class _Drill:
                 inside=self._inside,
                 shape=self._shape,
                 kinds=self._kinds,
+                of_all=not self._wishes.kinds,
                 times=self._times,
                 report=self._report,
                 note=lambda at: record.note(at=at),

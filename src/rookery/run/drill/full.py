@@ -71,6 +71,7 @@ def begin_full(system: System, size: int, elsewhere: Elsewhere, note: Note, repo
                     inside=inside,
                     shape=shape,
                     kinds=kinds,
+                    of_all=True,
                     times=times,
                     report=report,
                     note=lambda at: record.note(at=at),
@@ -189,7 +190,8 @@ class _Full:
 
     def _restore(self, system: System) -> DrillOutcome:
         """Bring every kind back that is not back yet, compare, and remove what the drill made."""
-        kinds = tuple(self._ledger)
+        every = drilled_kinds(system.design, Wishes(kinds=(), size=0))
+        kinds = tuple(kind for kind in every if kind in self._ledger)
         inside = Inside(system, self._shape, self._report)
         made = find_set(system, self._told["set"])
         ways = Ways(
@@ -232,7 +234,7 @@ class _Full:
             lost_at=round(self._lost_at, 3),
             rto=round(rto, 3),
             kinds=tuple(
-                judge(kind, lines, made, lost, back[kind], before=before) for kind, lines in ledger.items()
+                judge(kind, ledger[kind], made, lost, one, before=before) for kind, one in back.items()
             ),
             events=tuple(self._times.events),
             unfit=fits_not(ledger, back),

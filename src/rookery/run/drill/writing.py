@@ -65,12 +65,14 @@ def build_shape(drill: str, size: int) -> Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """What a drill writes by, and to which kinds; `note` hears what it is at."""
+    """What a drill writes by, and to which kinds; whether its set is `of_all` that the system has, or of
+    these kinds; `note` hears what it is at."""
 
     system: System
     inside: Inside
     shape: Shape
     kinds: Sequence[str]
+    of_all: bool
     times: Times
     report: Report
     note: Callable[[str], None]
@@ -85,8 +87,9 @@ def write_and_keep(by: Writing) -> tuple[BackupSet, Ledger]:
     writer = by.inside.write_steadily(by.kinds, first=by.shape.count + 1, size=STEADY_SIZE)
     try:
         time.sleep(_BEFORE)
-        with by.times.event("a set of all kinds, while writing goes on"):
-            made = Patience(by.report).do(lambda: take_set(by.system, (), by.report))
+        wanted = () if by.of_all else by.kinds
+        with by.times.event(f"a set of {'all' if by.of_all else 'these'} kinds, while writing goes on"):
+            made = Patience(by.report).do(lambda: take_set(by.system, wanted, by.report))
         with by.times.event("writing goes on after the set"):
             time.sleep(_AFTER)
     finally:

@@ -16,7 +16,7 @@ from typing import Any
 from .drill_entries import DRILL
 from .errors import BackupError
 from .kind import Work
-from .store import Store
+from .store import HEADERS, ORIGIN, Store
 from .tools import run
 
 _AT_ONCE = 4
@@ -72,7 +72,7 @@ def _sql(told: Mapping[str, Any], database: str, statements: str) -> str:
 
 
 def _objects(work: Work) -> Census:
-    """Return the SHA-256 of each object of the buckets that are backed up."""
+    """Return the SHA-256 of each object of the buckets that are backed up, and what it is given with."""
     found: Census = {}
     for bucket in work.told.config["objects"]["buckets"]:
         if bucket != DRILL:
@@ -83,8 +83,12 @@ def _objects(work: Work) -> Census:
 
 def _bucket(store: Store) -> Census:
     def digest(key: str) -> str:
-        # One may go between the list and the look.
-        return "" if store.head(key) is None else store.digest_of(key)[0]
+        head = store.head(key)
+        if head is None:  # it went since it was listed
+            return ""
+        given = [f"{name}: {head[name]}" for name in HEADERS if head.get(name)]
+        own = [f"{name}: {value}" for name, value in sorted(head["Metadata"].items()) if name != ORIGIN]
+        return ", ".join((store.digest_of(key)[0], *given, *own))
 
     keys = [entry.key for entry in store.list()]
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
