@@ -48,9 +48,9 @@ class Guest:
             )
         return json.loads(done.stdout)
 
-    def ours(self, command: str, request: dict[str, Any]) -> Timed:
-        """Run a command of ours, and return what it answers and took."""
-        argv = ("python3", "-m", "backups", command)
+    def ours(self, command: str, request: dict[str, Any], *, gently: bool = False) -> Timed:
+        """Run a command of ours, `gently` as the schedule does; return what it answers and took."""
+        argv = ("python3", "-m", "backups.gently" if gently else "backups", command)
         timed = Timed(**self.ask("timed", argv=argv, stdin=json.dumps(request)))
         said = json.loads(timed.lines[-1][1]) if timed.lines else {}
         if timed.code or "error" in said:

@@ -18,6 +18,7 @@ import rados
 
 from .cluster import connected
 from .errors import BackupError
+from .gently import WAITED_FOR
 from .told import Told
 
 _FILE = Path("/run/rookery-backup.lock")
@@ -35,6 +36,7 @@ def alone(told: Told, doing: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            WAITED_FOR.touch()
             file.seek(0)
             raise _busy(told.config["host"], file.read().strip()) from None
         file.truncate(0)

@@ -20,6 +20,7 @@ from .errors import BackupError
 from .kind import Work
 from .store import Store
 from .told import Told, read_told
+from .tools import child
 
 _FIRST = 300.0  # seconds after its start before the first set: a system that comes up has other things to do
 _LOOK = 60.0  # seconds between looks whether it is this host's turn, and at what is due
@@ -82,7 +83,7 @@ def _look(work: Work) -> float:
 
 def _is_done(command: str) -> bool:
     """Carry a command out in a process of its own: what it took of memory goes with it."""
-    argv = (sys.executable, "-m", "backups", command)
+    argv = child(sys.executable, "-m", "backups.gently", command)
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=_WORK_LIMIT, check=False)
     return done.returncode == 0
 
