@@ -1,4 +1,4 @@
-"""What the schedule starts: it leaves the system to who uses it, ends with the schedule, hurries when awaited."""
+"""What the schedule starts: it leaves the system to who uses it, ends with it, and hurries when awaited."""
 
 from __future__ import annotations
 

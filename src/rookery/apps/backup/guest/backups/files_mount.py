@@ -36,7 +36,8 @@ def mounted(told: Told) -> Iterator[Path]:
     _PATH.mkdir(parents=True, exist_ok=True)
     _SOCKET.parent.mkdir(parents=True, exist_ok=True)
     _SOCKET.unlink(missing_ok=True)
-    subprocess.run((_SHARE_CLIENT, "end", _NAME, user), stdout=subprocess.DEVNULL, check=False)
+    if _NOTE.exists():
+        subprocess.run((_SHARE_CLIENT, "end", _NAME, user), stdout=subprocess.DEVNULL, check=False)
     argv = child(
         *("ceph-fuse", "-f", "--id", user, "--client_fs", told.config["files"]["fileSystem"]),
         *("-r", "/", str(_PATH), f"--admin-socket={_SOCKET}"),
