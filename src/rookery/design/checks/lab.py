@@ -30,6 +30,9 @@ RESIDENT_CONTROL_PLANE = 600 * MIB
 # films, music and pages are some 25 MiB.
 _DISK_DRIVE, _DISK_MON, _DISK_SERVER = 16 * MIB, 60 * MIB, 12 * MIB
 _DISK_VOLUME, _DISK_BUCKETS = 200 * MIB, 25 * MIB
+# The first set of backups, some minutes after `up`: 95 MB of objects with two databases' volumes, as told by
+# `rookery backup list`. Each further one adds what changed.
+_DISK_SET, _DISK_SET_VOLUME = 30 * MIB, 32 * MIB
 # The image, 1.4 GiB, and the packages that are unpacked into it.
 _DISK_IMAGE = 2 * GIB
 # Room that Ceph needs to work in: its monitors stop where little is left.
@@ -43,7 +46,10 @@ def expected_disk(design: Design) -> int:
     overhead = {pool.name: pool.overhead for pool in design.pools}
     volumes = sum(_DISK_VOLUME * overhead[one.data_pool or one.pool] for one in design.volumes)
     store = design.object_store
-    objects = _DISK_BUCKETS * overhead[store.data_pool] if store is not None and design.buckets else 0
+    objects = 0.0
+    if store is not None and design.buckets:
+        sets = _DISK_SET + _DISK_SET_VOLUME * len(design.volumes) if design.backup is not None else 0
+        objects = (_DISK_BUCKETS + sets) * overhead[store.data_pool]
     return int(drives + mons + len(design.hosts) * _DISK_SERVER + volumes + objects + _DISK_SPARE)
 
 
