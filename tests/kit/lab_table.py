@@ -28,6 +28,24 @@ LABS: Mapping[str, LabRow] = {
     ),
     # The default design, with backups of everything; tests that change it come last.
     "default": LabRow(spec=DEFAULT),
+    # The least that has backups of every kind. Another lab has their copies, and it is destroyed as a whole.
+    "lost": LabRow(
+        spec="""\
+hosts:
+  controlPlane: {count: 0}
+  workers: {count: 0}
+  storage: {count: 3, also: [worker, control-plane], cpus: 4, memory: 16GiB, drives: [{count: 1, size: 20GB}]}
+storage:
+  mons: 1
+  mgrs: 1
+  dashboard: false
+  block: {enabled: true}
+  file: {enabled: true, mds: {active: 1, standby: 0}}
+  object: {gateways: 1}
+apps: {database: {}, cdn: {}}
+backup: {}
+"""
+    ),
     # The default design with the release of Ceph before it.
     "former": LabRow(spec=f'{DEFAULT}storage: {{ceph: "18"}}\n', worker="other labs"),
     # Killed while it comes up, again and again.

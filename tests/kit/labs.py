@@ -125,13 +125,14 @@ def write_spec(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def bring_up(folder: Path, row: str) -> Iterator[Lab]:
-    """Bring a lab of the table up, hand it out, take it down, and see that nothing is left."""
+def bring_up(folder: Path, row: str, *, spec_text: str = "") -> Iterator[Lab]:
+    """Bring a lab of the table up, hand it out, take it down, and see that nothing is left; `spec_text` takes
+    the place of its spec."""
     name = f"test-{row}"
     for path, text in LABS[row].beside.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    spec = write_spec(folder, name, LABS[row].spec)
+    spec = write_spec(folder, name, spec_text or LABS[row].spec)
     try:
         done = rookery("up", str(spec), "--output", "json")
         assert done.code == 0, done.trouble

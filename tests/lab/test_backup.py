@@ -15,7 +15,7 @@ from rookery.drivers.clients import s3
 from rookery.drivers.clients.postgres import DatabaseError, Door, query
 from rookery.systems.lab.paths import LabPaths
 from rookery.systems.native.system import NativeSystem
-from tests.kit.lab_backups import AT_WORK, LEASE_LIMIT, backups
+from tests.kit.lab_backups import AT_WORK, LEASE_LIMIT, backups, beside, take_set
 from tests.kit.labs import STRICTEST, Lab, environment
 
 pytestmark = pytest.mark.on("default")
@@ -30,19 +30,6 @@ def door(system: NativeSystem) -> Iterator[Door]:
     query(door, "CREATE TABLE kept AS SELECT generate_series(1, 100) AS n")
     yield door
     query(door, "DROP TABLE IF EXISTS kept")
-
-
-def take_set(lab: Lab) -> str:
-    taken = backups(lab, "backup", "now", "--only", "database")
-    assert taken["state"] == "partial"
-    assert taken["parts"][0]["moved"] > 0
-    return str(taken["label"])
-
-
-def beside(system: NativeSystem, restored: Any) -> str:
-    """Return count and sum of the numbers in the scratch database."""
-    argv = (*restored["command"].split(), "load", "-XAtc", "SELECT count(*), sum(n) FROM kept")
-    return system.execute(restored["host"], argv).strip()
 
 
 # --- The database
