@@ -48,6 +48,7 @@ from rookery.systems.faults import Faults
 from rookery.systems.kubernetes.backups import cluster_backups
 from rookery.systems.kubernetes.bootstrap import Bootstrap
 from rookery.systems.kubernetes.content import Content, sent_content
+from rookery.systems.kubernetes.drift import find_drift
 from rookery.systems.kubernetes.faults import cluster_faults
 from rookery.systems.kubernetes.items import Applier, applier_of
 from rookery.systems.kubernetes.load import LoadPod
@@ -65,7 +66,6 @@ from rookery.systems.protocol import (
     ClusterView,
     Credentials,
     Deviation,
-    DeviationKind,
     Endpoint,
     HostStatus,
     Listener,
@@ -228,22 +228,7 @@ class KubernetesSystem:
         return tuple(replace(one, memory=self.servers.memory(one.name)) for one in found)
 
     def drift(self) -> tuple[Deviation, ...]:
-        """Return nodes that are missing or not marked, and items that are not there as they are rendered."""
-        missing, different = DeviationKind.MISSING, DeviationKind.DIFFERENT
-        nodes = [
-            *(Deviation(kind=missing, subject=name, what="node") for name in self._bootstrap.strangers()),
-            *(
-                Deviation(kind=different, subject=name, what="labels and taints")
-                for name in self._bootstrap.unmarked()
-            ),
-        ]
-        facts = self._applier.facts(self._placed)
-        differing = [
-            Deviation(kind=different, subject="cluster", what=one.path, item=one.item.name)
-            for one in self._placed
-            if one.path and one.id not in facts
-        ]
-        return (*nodes, *differing)
+        return tuple(find_drift(self._bootstrap, self._applier, self._placed))
 
     @property
     def addresses(self) -> Mapping[str, str]:
