@@ -264,6 +264,7 @@ NOTED = {
         "authority": "",
         "keys": ["AGE-SECRET-KEY-1"],
     },
+    "fsid": "f-s-i-d",
     "set": LABEL,
     "ledger": ledger_data(LEDGER),
     "still": {"objects": {"things": {"media/a": "1"}}},
@@ -298,6 +299,26 @@ def test_killed_at_any_moment_it_goes_on_and_ends_well(monkeypatch: pytest.Monke
     assert outcome.events[0].what == "entries written to every kind"
     for one in outcome.kinds:  # what all waited for is part of each one's time
         assert one.rto == pytest.approx(sum(step.seconds for step in (*one.before, *one.steps)), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("fsid", "at"), [("another", "losing"), ("another", "fetching"), ("f-s-i-d", "laying")]
+)
+def test_another_system_of_that_name_is_not_what_a_drill_left(
+    monkeypatch: pytest.MonkeyPatch, home: Path, fsid: str, at: str
+) -> None:
+    world = World(monkeypatch)
+    monkeypatch.setattr("rookery.systems.lab.paths.runtime_folder", lambda: home / "run")
+    (home / "labs/demo").mkdir(parents=True)
+    (home / "labs/demo/secrets.json").write_text(json.dumps({"fsid": fsid}))
+    (home / "run/labs/demo/demo.cp-1").mkdir(parents=True)
+    with noted("demo") as note:
+        note.add(**{**NOTED, "at": at})
+        with pytest.raises(NotPossibleError, match="there is a system of that name since") as error:
+            go_on("demo", note, lambda _: None)
+        assert str(note.folder) in error.value.hint
+        assert world.done == []
+        assert destroyed("demo")
 
 
 @pytest.mark.usefixtures("home")

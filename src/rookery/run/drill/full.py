@@ -15,7 +15,7 @@ from typing import Any
 from rookery.apps.backup.model import BackupSet
 from rookery.apps.backup.places import BLOCK, DATABASE, FILES, OBJECTS
 from rookery.design.model import Design
-from rookery.errors import RookeryError
+from rookery.errors import NotPossibleError, RookeryError
 from rookery.plan.step import Step as PlanStep
 from rookery.run.backup import backups_of, fetch_sets, find_set
 from rookery.run.down import bring_down
@@ -47,6 +47,7 @@ from rookery.run.rebuild import find_copied_set, rebuild
 from rookery.run.restore import To
 from rookery.run.systems import opened
 from rookery.run.workspace import open_spec, running_names
+from rookery.systems.lab.paths import LabPaths
 from rookery.systems.protocol import Report, System
 
 
@@ -91,6 +92,7 @@ def begin_full(system: System, size: int, elsewhere: Elsewhere, note: Note, repo
         size=size,
         began=began,
         elsewhere=asdict(elsewhere),
+        fsid=str(secrets["fsid"]),
         set=made.label,
         ledger=ledger_data(ledger),
         still=stood_still(first, second),
@@ -101,6 +103,7 @@ def begin_full(system: System, size: int, elsewhere: Elsewhere, note: Note, repo
 
 
 LOSING = "losing"
+_LAYING = "laying"
 
 
 def go_on(name: str, note: Note, report: Report) -> DrillOutcome:
@@ -108,6 +111,7 @@ def go_on(name: str, note: Note, report: Report) -> DrillOutcome:
 
     Raises RookeryError where a phase fails: run again, it goes on.
     """
+    _require_same(name, note)
     drill = _Full(name, note, report)
     try:
         outcome = drill.hold()
@@ -116,6 +120,23 @@ def go_on(name: str, note: Note, report: Report) -> DrillOutcome:
         raise
     note.end()
     return outcome
+
+
+def _require_same(name: str, note: Note) -> None:
+    """Raise NotPossibleError where another system has the name of one that was destroyed, or somebody brought
+    that one back otherwise: a drill that was left is about neither."""
+    told, paths = note.read(), LabPaths(name=name)
+    try:
+        fsid = json.loads(paths.secrets.read_text(encoding="utf-8")).get("fsid")
+    except (FileNotFoundError, ValueError):
+        return
+    runs = paths.runc_state.is_dir() and any(paths.runc_state.iterdir())
+    if fsid != told["fsid"] or (told["at"] == _LAYING and runs):
+        raise NotPossibleError(
+            f"a drill was left that had destroyed {name}, and there is a system of that name since",
+            hint=f"What is noted of that drill is in {note.folder}. Without that folder the next one begins"
+            " anew; with it goes the key that is noted there.",
+        )
 
 
 class _Full:
@@ -135,7 +156,7 @@ class _Full:
     def hold(self) -> DrillOutcome:
         phases: Mapping[str, Callable[[], None]] = {
             LOSING: self._lose,
-            "laying": self._lay,
+            _LAYING: self._lay,
             "building": self._build,
             "fetching": self._fetch,
         }
