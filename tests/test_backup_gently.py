@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from rookery.apps.backup.guest.backups.gently import run
+from rookery.apps.backup.guest.backups.gently import at_once, run
 
 # Counts its turns of 10 ms: of those that it could have taken in its time, and did not, it was stopped.
 WORK = "import sys, time\nfor _ in range(int(sys.argv[1])): time.sleep(0.01)\nsys.exit(3)"
@@ -32,6 +33,19 @@ def test_it_rests_most_of_the_time_until_somebody_waits(tmp_path: Path) -> None:
     waited_for.touch()
     os.utime(waited_for, (time.time() + 60, time.time() + 60))
     assert timed(waited_for, 60) < gently
+
+
+def test_nobody_is_stopped_while_the_moments_of_a_set_are_taken(tmp_path: Path) -> None:
+    moment = tmp_path / "moment"
+    took = []
+    for held in (True, False):
+        began = time.monotonic()
+        with at_once(moment) if held else contextlib.nullcontext():
+            run((sys.executable, "-c", WORK, "60"), tmp_path / "waited", moment)
+        took.append(time.monotonic() - began)
+    assert took[0] < took[1]
+    assert took[1] > 1.5
+    assert not moment.exists()
 
 
 def test_one_that_was_awaited_earlier_rests_again(tmp_path: Path) -> None:

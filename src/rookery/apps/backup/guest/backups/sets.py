@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import outside
 from .errors import BackupError
+from .gently import at_once
 from .kind import Kind, Part, Work, now
 from .kinds import KINDS
 from .labels import is_label, label_at
@@ -47,12 +48,8 @@ def take(work: Work, wanted: Iterable[str]) -> Set:
     }
     before = _latest_whole(work)
     work.store.put_json(_key(label), made)
-    marks = {}
-    for kind in kinds:
-        work.report(f"{kind.name}: the moment")
-        found = _tried(made, kind, lambda kind=kind: kind.mark(work, label))
-        if found is not None:
-            marks[kind.name] = found
+    with at_once():
+        marks = _marks(work, kinds, label, made)
     for kind in kinds:
         if kind.name in marks:
             last = before["parts"].get(kind.name) if before else None
@@ -63,6 +60,17 @@ def take(work: Work, wanted: Iterable[str]) -> Set:
     made["ended"] = now()
     work.store.put_json(_key(label), made)
     return _copied(work, made)
+
+
+def _marks(work: Work, kinds: Sequence[Kind], label: str, made: Set) -> dict[str, Any]:
+    """Mark the moment of each kind, one right after the other; return the marks of those that could be."""
+    marks = {}
+    for kind in kinds:
+        work.report(f"{kind.name}: the moment")
+        found = _tried(made, kind, lambda kind=kind: kind.mark(work, label))
+        if found is not None:
+            marks[kind.name] = found
+    return marks
 
 
 def copy_outside(work: Work) -> dict[str, str]:
