@@ -55,7 +55,12 @@ AS_OWNER = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", 
 
 def run(*argv: str, cwd: Path | None = None, **environment: str) -> str:
     done = subprocess.run(
-        argv, cwd=cwd, env={**ENVIRONMENT, **environment}, stdout=subprocess.PIPE, text=True, check=False
+        argv,
+        cwd=cwd,
+        env={**ENVIRONMENT, **environment},
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=False,
     )
     if done.returncode:
         sys.exit(f"{argv}: exit {done.returncode}: {done.stdout}")

@@ -251,7 +251,11 @@ def do_timed(data: Data, request: Request) -> Any:
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as complaints:
         process = subprocess.Popen(
-            request["argv"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True
+            request["argv"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            encoding="utf-8",
         )
         assert process.stdin is not None
         assert process.stdout is not None
