@@ -26,8 +26,10 @@ LABS: Mapping[str, LabRow] = {
     "database": LabRow(
         spec="hosts: {storage: {drives: [{count: 1, size: 20GB}]}}\napps: {database: {volume: 10GB}}\n"
     ),
-    # The default design, with backups of everything; tests that change it come last.
+    # The default design; tests that change it come last.
     "default": LabRow(spec=DEFAULT),
+    # The same again: what tests of backups take and lose is half of all that labs take.
+    "backup": LabRow(spec=DEFAULT, worker="other labs"),
     # The least that has backups of every kind. Another lab has their copies, and it is destroyed as a whole.
     "lost": LabRow(
         spec="""\
@@ -44,7 +46,8 @@ storage:
   object: {gateways: 1}
 apps: {database: {}, cdn: {}}
 backup: {}
-"""
+""",
+        worker="other labs",
     ),
     # The default design with the release of Ceph before it.
     "former": LabRow(spec=f'{DEFAULT}storage: {{ceph: "18"}}\n', worker="other labs"),

@@ -18,7 +18,7 @@ from rookery.systems.native.system import NativeSystem
 from tests.kit.lab_backups import AT_WORK, LEASE_LIMIT, backups, beside, take_set
 from tests.kit.labs import STRICTEST, Lab, environment
 
-pytestmark = pytest.mark.on("default")
+pytestmark = pytest.mark.on("backup")
 _LINES = 400  # of a restore's progress
 
 

@@ -17,7 +17,7 @@ from rookery.systems.native.system import NativeSystem
 from tests.kit.lab_backups import client_of
 from tests.kit.labs import Done, Lab, environment, rookery
 
-pytestmark = pytest.mark.on("default")
+pytestmark = pytest.mark.on("backup")
 DRILLED = [kind for kind in KINDS if kind != SYSTEM]
 LOSING = "losing it on purpose"
 LIMIT = 900.0  # seconds

@@ -33,7 +33,7 @@ from tests.kit.lab_table import LABS
 from tests.kit.labs import Done, Lab, bring_up, environment, rookery
 from tests.kit.waiting import until as eventually
 
-pytestmark = pytest.mark.on("default", alters=True)
+pytestmark = pytest.mark.on("backup", alters=True)
 LIMIT = 900.0  # seconds
 SOON = 180.0
 _OBJECTS = 30  # of 4 MiB: the first copy takes a while

@@ -23,7 +23,7 @@ from tests.kit.barman_plugin import Store, environment
 from tests.kit.lab_backups import backups, beside, client_of, take_set
 from tests.kit.labs import Lab
 
-pytestmark = pytest.mark.on("default")
+pytestmark = pytest.mark.on("backup")
 _FOLDER = "/var/lib/rookery/plugin"
 _DATA = f"{_FOLDER}/pgdata"
 _PORT = 5499

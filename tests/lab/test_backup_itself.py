@@ -21,7 +21,7 @@ from tests.kit.lab_table import DEFAULT
 from tests.kit.labs import Lab, rookery, write_spec
 from tests.kit.waiting import until
 
-pytestmark = pytest.mark.on("default")
+pytestmark = pytest.mark.on("backup")
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def ask_database(system: NativeSystem, sql: str) -> str:
     return system.execute(primary, (*argv, f"--host={SOCKETS}", f"--command={sql}")).strip()
 
 
-@pytest.mark.on("default", alters=True)
+@pytest.mark.on("backup", alters=True)
 def test_backups_that_are_switched_off_let_go_of_the_system(
     lab: Lab, system: NativeSystem, tmp_path: Path
 ) -> None:
@@ -119,7 +119,7 @@ def test_backups_that_are_switched_off_let_go_of_the_system(
     assert (refused.code, "takes no backups" in refused.err) == (3, True)
 
 
-@pytest.mark.on("default", alters=True)
+@pytest.mark.on("backup", alters=True)
 def test_they_come_back_with_a_copy_outside_and_one_of_another_system_is_left_alone(
     lab: Lab, system: NativeSystem, vault: Objects, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ from rookery.systems.native.system import NativeSystem
 from tests.kit.buckets import FakeGateway
 from tests.kit.labs import Lab, rookery
 
-pytestmark = pytest.mark.on("default")
+pytestmark = pytest.mark.on("backup")
 OWNER, VAULT, WRITER = "media-publisher", "backup-vault", "backup"
 
 
