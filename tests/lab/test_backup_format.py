@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rookery.apps.backup.places import BUCKET, DATABASE, SERVER, VAULT, WRITER
+from rookery.apps.backup.places import BUCKET, DATABASE, SERVER, WRITER
 from rookery.apps.database.patroni import SOCKETS, VERSION
 from rookery.drivers.clients.postgres import query
 from rookery.systems.native.objects import gateway_url
@@ -141,7 +141,7 @@ def test_what_the_plugin_backed_up_is_restored_by_rookery(
 def test_a_segment_that_the_plugin_archives_lies_where_ours_lie(
     system: NativeSystem, sidecar: Sidecar, store: Store
 ) -> None:
-    client = client_of(system, VAULT)
+    client = client_of(system, WRITER)
     prefix = f"{DATABASE}/{SERVER}/wals/"
     ours = [
         item["Key"]
