@@ -136,7 +136,7 @@ def test_each_set_is_copied_outside_or_says_why_not(lost: Lab, away: Away) -> No
         )
     finally:
         away.gateways(on=True)
-    assert (cut.code, cut.data["state"]) == (0, "whole"), cut.err
+    assert (cut.code, cut.data["state"]) == (0, "whole"), cut.out
     assert "cannot write" in words(cut) or "cannot list" in words(cut)
     assert not away.copies.has(f"{lab.name}/sets/{cut.data['label']}.json")
     small = ("--only", "system")
