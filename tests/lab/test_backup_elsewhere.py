@@ -129,6 +129,11 @@ def test_each_set_is_copied_outside_or_says_why_not(lost: Lab, away: Away) -> No
         client = client_of(system, next(one.owner for one in system.design.buckets if one.name == "site"))
         for number in range(_OBJECTS):
             client.put_object(Bucket="site", Key=f"large/{number}", Body=os.urandom(4 << 20))
+        # A file system without any file is no set's (docs/limits.md).
+        assert system.design.file_system is not None
+        host = next(user for user in system.design.users if user.name == "file").hosts[0]
+        place = {"file_system": system.design.file_system.name, "path": "/kept"}
+        system.ceph("file", host).operation("cephfs-write", text="kept", **place)
     # Gone in the middle of the first copy, which is of all that there is.
     try:
         cut = until(
