@@ -25,7 +25,6 @@ from rookery.projections.document.blocks import (
     Words,
     code,
 )
-from rookery.projections.document.markdown import render_markdown
 from rookery.projections.document.page import render_page
 
 _NOTHING = "–"  # noqa: RUF001 - a dash for nothing
@@ -228,8 +227,3 @@ def _limits(record: Record, verdict: Judgement) -> Section:
     if any(one.outcome is Outcome.NOT_OBSERVED for one in verdict.findings):
         items.append("What was not observed is no pass: its claim is open.")
     return Section(id="limits", title="What it does not say", blocks=(Bullets(items=tuple(items)),))
-
-
-def render_report_markdown(experiment: Experiment, record: Record, verdict: Judgement) -> str:
-    """Return the report as Markdown."""
-    return render_markdown(build_report(experiment, record, verdict))

@@ -7,12 +7,14 @@ A system on Kubernetes is given its servers and knows nothing of where they come
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from rookery.design.faults import FaultKind
+from rookery.errors import NotPossibleError
 from rookery.plan.step import Step
 from rookery.systems.faults import Breaker, PowerOn
 from rookery.systems.protocol import Removal, Report
@@ -120,3 +122,38 @@ class Servers(Protocol):
         In the folder `noted` this machine has noted what was made of them.
         """
         ...
+
+
+class Unswitched(ABC):
+    """Servers that stand elsewhere: nobody here looks into them, switches or breaks them."""
+
+    @property
+    @abstractmethod
+    def power_obstacle(self) -> str:
+        """Why their power is not ours to cut."""
+
+    @property
+    @abstractmethod
+    def switched_by(self) -> str:
+        """Who switches them instead, as advice."""
+
+    def began(self) -> Mapping[str, float | None]:
+        return {}
+
+    def memory(self, host: str) -> int | None:
+        del host
+        return None
+
+    def power_off(self, host: str) -> None:
+        self._refuse_power(host)
+
+    def power_on(self, host: str, report: Report) -> None:
+        del report
+        self._refuse_power(host)
+
+    def breakers(self, back: PowerOn) -> Mapping[FaultKind, Breaker]:
+        del back
+        return {}
+
+    def _refuse_power(self, host: str) -> None:
+        raise NotPossibleError(f"{host} stays as it is: {self.power_obstacle}", hint=self.switched_by)

@@ -16,7 +16,6 @@ from typing import Any
 from rookery.clouds.cloud import SYSTEM, UNTIL, Cloud, Labels, Made
 from rookery.clouds.patience import Patience, patiently
 from rookery.design.cluster import API_PORT
-from rookery.design.faults import FaultKind
 from rookery.design.model import Design, Host
 from rookery.drivers.machine.waiting import Look, wait_for
 from rookery.errors import InputError, NotPossibleError
@@ -35,10 +34,9 @@ from rookery.plan.resources import Kind, Resource
 from rookery.plan.step import Step
 from rookery.systems.cloud.login import Login, answers
 from rookery.systems.cloud.removal import CloudRemoval
-from rookery.systems.faults import Breaker, PowerOn
 from rookery.systems.protocol import Removal, Report
 from rookery.systems.remote_variables import remote_variables
-from rookery.systems.servers import ClusterSecret, Told
+from rookery.systems.servers import ClusterSecret, Told, Unswitched
 
 _LETS_IN = 300.0  # seconds for a server that runs to answer SSH
 _LOOKS_AT_ONCE = 32
@@ -46,7 +44,7 @@ _SYSTEM_NAMESPACE = "kube-system"  # where clouds' controllers run
 _UNMARKED = (Kind.ATTACHMENT, Kind.TARGET)
 
 
-class CloudServers:
+class CloudServers(Unswitched):
     """The servers of a design in one account.
 
     `connect` gives the account's cloud, and is asked when it is needed: most commands need none. `machines`
@@ -296,33 +294,13 @@ class CloudServers:
             raise InputError(f"{host} is not made yet", hint="`rookery up` makes it.")
         return self.login.argv(made.public, argv)
 
-    def began(self) -> Mapping[str, float | None]:
-        return {}
-
-    def memory(self, host: str) -> int | None:
-        del host
-        return None
-
     @property
     def power_obstacle(self) -> str:
         return "nobody here switches servers of a cloud"
 
-    def power_off(self, host: str) -> None:
-        self._refuse_power(host)
-
-    def power_on(self, host: str, report: Report) -> None:
-        del report
-        self._refuse_power(host)
-
-    def _refuse_power(self, host: str) -> None:
-        raise NotPossibleError(
-            f"{host} stays as it is: {self.power_obstacle}",
-            hint="Switch it in the cloud's own console.",
-        )
-
-    def breakers(self, back: PowerOn) -> Mapping[FaultKind, Breaker]:
-        del back
-        return {}
+    @property
+    def switched_by(self) -> str:
+        return "Switch it in the cloud's own console."
 
     def removal(self, *, noted: Path) -> Removal:
         return CloudRemoval(

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rookery.design.faults import FaultKind
 from rookery.design.model import Design
-from rookery.errors import InputError, NotPossibleError
+from rookery.errors import InputError
 from rookery.mirror.folder import Mirror
 from rookery.plan.step import Step
-from rookery.systems.faults import Breaker, PowerOn
 from rookery.systems.protocol import Removal, Report
 from rookery.systems.remote_variables import remote_variables
-from rookery.systems.servers import Told
+from rookery.systems.servers import Told, Unswitched
 
 
-class ExistingServers:
+class ExistingServers(Unswitched):
     """The servers that a design's addresses lead to.
 
     They fetch from `mirror` where it is served to them at `mirror_url`, else from the internet.
@@ -60,33 +58,13 @@ class ExistingServers:
             raise InputError(f"there is no host {host!r}", hint=f"Hosts: {', '.join(known)}.")
         return ["ssh", *(() if argv else ("-t",)), known[host], *argv]
 
-    def began(self) -> Mapping[str, float | None]:
-        return {}
-
-    def memory(self, host: str) -> int | None:
-        del host
-        return None
-
     @property
     def power_obstacle(self) -> str:
         return "nobody here switches servers that are somebody's own"
 
-    def power_off(self, host: str) -> None:
-        self._refuse_power(host)
-
-    def power_on(self, host: str, report: Report) -> None:
-        del report
-        self._refuse_power(host)
-
-    def _refuse_power(self, host: str) -> None:
-        raise NotPossibleError(
-            f"{host} stays as it is: {self.power_obstacle}",
-            hint="Switch it where it stands, or where it was made.",
-        )
-
-    def breakers(self, back: PowerOn) -> Mapping[FaultKind, Breaker]:
-        del back
-        return {}
+    @property
+    def switched_by(self) -> str:
+        return "Switch it where it stands, or where it was made."
 
     def removal(self, *, noted: Path) -> Removal | None:
         del noted
